@@ -1,0 +1,50 @@
+"""``python -m embedded <part> ...``: the command line of the bare-machine kit."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from embedded.errors import KitError
+from embedded.progress import Reporter
+
+# Each part is a module with `add_arguments(parser)` and `run(args, reporter) -> int`; it is imported only when asked
+# for, so that `env` does not pay for the cluster's dependencies.
+PARTS = {
+    "toolchain": ("embedded.toolchain.cli", "build the Pulumi CLI and Kubernetes from Go modules"),
+    "images": ("embedded.images.cli", "build the stand-in images"),
+    "plugins": ("embedded.plugins.cli", "install the provider plugins"),
+    "cluster": ("embedded.cluster.cli", "start, stop and show the embedded cluster"),
+    "up": ("embedded.up", "from whatever this machine has to a running stack"),
+    "env": ("embedded.env", "print export lines for a shell"),
+    "status": ("embedded.status", "what runs, and whether console and gateway answer"),
+    "clean": ("embedded.clean", "remove everything but the cache"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one part; an expected failure is printed with its way out and gives exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
+    parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    chosen = arguments[0] if arguments else ""
+    for name, (module, text) in PARTS.items():
+        part = parts.add_parser(name, help=text, description=text)
+        if name == chosen:
+            importlib.import_module(module).add_arguments(part)
+    args = parser.parse_args(arguments)
+    reporter = Reporter()
+    try:
+        return int(importlib.import_module(PARTS[args.part][0]).run(args, reporter))
+    except KitError as error:
+        reporter.note(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        reporter.note("interrupted; the same command again goes on where this one stopped")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
