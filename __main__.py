@@ -1,0 +1,124 @@
+"""WSO2 Enterprise Integrator on Kubernetes: settings -> components -> outputs."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_random as random
+
+import configuration
+import outputs
+from components import common
+from components.acceptance import Acceptance
+from components.ei_cluster import EiCluster
+from components.mysql_database import MysqlDatabase
+from components.nginx_ingress import NginxIngress
+from volumes import carbonapps_volume, mysql_volume
+
+settings, secrets = configuration.from_pulumi()
+context = configuration.choose_context(settings, configuration.kubeconfig_path(), pulumi.runtime.is_dry_run())
+cluster = k8s.Provider(
+    "cluster",
+    context=context,
+    cluster_identifier=settings.kubernetes.cluster_identifier or context,
+    # A changed ConfigMap or Secret gets a new name, so pods roll when, and only when, what they read changes.
+    enable_config_map_mutable=False,
+    enable_secret_mutable=False,
+)
+on_cluster = pulumi.ResourceOptions(provider=cluster)
+
+namespace: pulumi.Input[str] = settings.namespace.name
+if settings.namespace.create:
+    # A folder on a node belongs to root until a container with CHOWN gives it away, which "restricted" forbids.
+    level = "baseline" if settings.storage.kind == "hostPath" else "restricted"
+    level = "privileged" if settings.ingress.expose == "hostPort" else level
+    namespace = k8s.core.v1.Namespace(
+        "namespace",
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            name=settings.namespace.name,
+            labels={
+                "pod-security.kubernetes.io/enforce": level,
+                "pod-security.kubernetes.io/warn": level,
+            },
+        ),
+        opts=pulumi.ResourceOptions(provider=cluster, protect=settings.protect or None),
+    ).metadata.apply(lambda meta: str(meta.name))
+
+mysql = MysqlDatabase(
+    "wso2ei-mysql",
+    {
+        "namespace": namespace,
+        "image": settings.image(settings.images.mysql),
+        "storage": mysql_volume(settings, namespace),
+        "cpu": settings.mysql.cpu,
+        "memory": settings.mysql.memory,
+        "max_connections": settings.mysql.max_connections,
+        "options": settings.mysql.options,
+    },
+    on_cluster,
+)
+admin_password = secrets.admin_password or random.RandomPassword("admin-password", length=24, special=False).result
+ei = EiCluster(
+    "wso2ei",
+    {
+        "namespace": namespace,
+        "version": settings.ei.version,
+        "image": settings.ei_image,
+        "python_image": settings.image(settings.images.python),
+        "mysql_image": settings.image(settings.images.mysql),
+        "registry": configuration.registry_credentials(settings, secrets),
+        "replicas": settings.ei.replicas,
+        "console_host": settings.hosts.console,
+        "gateway_host": settings.hosts.gateway,
+        "mysql_host": mysql.host,
+        "mysql_credentials": mysql.credentials,
+        "admin_username": settings.ei.admin_username,
+        "admin_password": admin_password,
+        "storage": carbonapps_volume(settings, namespace),
+        "heap": settings.ei.heap,
+        "cpu": settings.ei.cpu,
+        "cpu_limit": settings.ei.cpu_limit,
+        "memory": settings.ei.memory,
+        "existing_controller": settings.ingress.controller == "existing",
+        "controller_labels": settings.ingress.controller_labels or common.labels("nginx-ingress", "wso2ei-nginx"),
+        "pull_minutes": settings.ei.pull_minutes,
+    },
+    on_cluster,
+)
+nginx = NginxIngress(
+    "wso2ei-nginx",
+    {
+        "namespace": namespace,
+        "controller": settings.ingress.controller,
+        "class_name": settings.ingress.class_name,
+        "dialect": settings.ingress.dialect,
+        "routes": {
+            "console": {"host": settings.hosts.console, "service": ei.console_service, "port": 9443,
+                        "affinity_cookie": "route"},
+            "gateway": {"host": settings.hosts.gateway, "service": ei.gateway_service, "port": 8243},
+        },
+        "image": settings.image(settings.images.nginx),
+        "expose": settings.ingress.expose,
+        "http_port": settings.ingress.http_port,
+        "https_port": settings.ingress.https_port,
+        "address": settings.ingress.address,
+        "tls_secret": settings.ingress.tls_secret,
+        "read_timeout": settings.ingress.read_timeout,
+        "max_body": settings.ingress.max_body,
+        "wait_minutes": settings.ei.pull_minutes,
+    },
+    on_cluster,
+)  # fmt: skip
+Acceptance(
+    "wso2ei-acceptance",
+    {
+        "namespace": namespace,
+        "image": settings.image(settings.images.python),
+        "address": outputs.controller_address(settings, nginx),
+        "console_host": settings.hosts.console,
+        "gateway_host": settings.hosts.gateway,
+        "triggers": {"ei": ei.spec_hash, "ingress": nginx.spec_hash},
+    },
+    pulumi.ResourceOptions(provider=cluster, depends_on=[ei, nginx]),
+)
+outputs.export(settings, nginx, namespace, admin_password)

@@ -1,0 +1,119 @@
+"""``Acceptance``: a Job at the end of an update that asks console and gateway as a user would.
+
+The update fails, with what the Job saw, when they do not answer. Owns the Job and its program; changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import common
+
+_UID = 65534
+
+
+class AcceptanceArgs(TypedDict):
+    """Inputs of ``Acceptance``."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of the Job."""
+    image: str
+    """Python image."""
+    address: pulumi.Input[str]
+    """``host:port`` of the controller, as seen from a pod."""
+    console_host: str
+    """Host name of the console: ``/carbon`` must answer 302."""
+    gateway_host: str
+    """Host name of the gateway: ``/services`` must answer 200."""
+    triggers: dict[str, pulumi.Input[str]]
+    """The Job runs again when one of these changes. Not secret: they stand in an annotation."""
+    seconds: NotRequired[int]
+    """How long it may keep asking; default 180."""
+
+
+def job_spec(
+    args: AcceptanceArgs, config_map: pulumi.Input[str], triggers: pulumi.Input[str], selector: dict[str, str]
+) -> k8s.batch.v1.JobSpecArgs:
+    """One try: the program itself asks again until its time is up."""
+    seconds = args.get("seconds", 180)
+    container = k8s.core.v1.ContainerArgs(
+        name="acceptance",
+        image=args["image"],
+        command=["python", f"{common.IN_POD_MOUNT}/acceptance.py"],
+        args=[
+            "--address",
+            args["address"],
+            "--console-host",
+            args["console_host"],
+            "--gateway-host",
+            args["gateway_host"],
+            "--timeout",
+            str(seconds),
+        ],
+        security_context=common.container_security(),
+        resources=common.resources("20m", "48Mi"),
+        volume_mounts=[common.mount("programs", common.IN_POD_MOUNT, read_only=True)],
+        termination_message_policy="FallbackToLogsOnError",
+    )
+    return k8s.batch.v1.JobSpecArgs(
+        backoff_limit=0,
+        active_deadline_seconds=seconds + 300,
+        template=k8s.core.v1.PodTemplateSpecArgs(
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector, annotations={"wso2ei/runs-again-with": triggers}),
+            spec=k8s.core.v1.PodSpecArgs(
+                automount_service_account_token=False,
+                enable_service_links=False,
+                restart_policy="Never",
+                security_context=common.pod_security(_UID),
+                containers=[container],
+                volumes=[common.config_map_volume("programs", config_map)],
+            ),
+        ),
+    )
+
+
+class Acceptance(pulumi.ComponentResource):
+    """The acceptance Job. See the module's text for what it owns."""
+
+    job: k8s.batch.v1.Job
+
+    def __init__(self, name: str, args: AcceptanceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("wso2ei:index:Acceptance", name, {}, opts)
+        if not args["triggers"]:
+            raise ValueError(f"Acceptance {name}: without triggers it would run once and never again")
+        after = [*_as_list(opts.depends_on)] if opts and opts.depends_on else []
+        child = pulumi.ResourceOptions(parent=self)
+        selector = common.labels("acceptance", name)
+        config_map = k8s.core.v1.ConfigMap(
+            f"{name}-programs",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
+            data=common.programs("acceptance.py"),
+            opts=child,
+        )
+        self.job = k8s.batch.v1.Job(
+            f"{name}-job",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                namespace=args["namespace"],
+                labels=selector,
+                annotations={"pulumi.com/replaceUnready": "true"},
+            ),
+            spec=job_spec(
+                args,
+                config_map.metadata.apply(lambda meta: str(meta.name)),
+                common.spec_hash(args["triggers"]),
+                selector,
+            ),
+            # A component's dependsOn is not inherited by its children.
+            opts=pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(depends_on=after, custom_timeouts=common.timeouts(15))
+            ),
+        )
+        self.register_outputs({"job": self.job.metadata.apply(lambda meta: str(meta.name))})
+
+
+def _as_list(dependencies: object) -> list[pulumi.Resource]:
+    found = dependencies if isinstance(dependencies, list | tuple) else [dependencies]
+    return [resource for resource in found if isinstance(resource, pulumi.Resource)]

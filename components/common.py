@@ -1,0 +1,141 @@
+"""What all components share: labels, security contexts, pod defaults, files for ConfigMaps, spec hashes.
+
+Pure functions; no resource is made here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+IN_POD = Path(__file__).parent / "in_pod"
+IN_POD_MOUNT = "/in_pod"
+
+
+def labels(name: str, component: str, part_of: str = "wso2ei") -> dict[str, str]:
+    """The recommended labels (kubernetes.io, "Recommended Labels") that also select the pods.
+
+    :param name: the application: ``mysql``, ``nginx-ingress`` or ``wso2ei``.
+    :param component: its part in the stack; must be unique for one owner in a namespace.
+    """
+    return {
+        "app.kubernetes.io/name": name,
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/part-of": part_of,
+    }
+
+
+def pod_security(uid: int, gid: int | None = None) -> k8s.core.v1.PodSecurityContextArgs:
+    """Pod-level context that passes Pod Security *restricted*; volumes belong to ``gid`` (default: ``uid``).
+
+    ``OnRootMismatch`` spares large volumes a walk over every file at each start.
+    """
+    group = uid if gid is None else gid
+    return k8s.core.v1.PodSecurityContextArgs(
+        run_as_non_root=True,
+        run_as_user=uid,
+        run_as_group=group,
+        fs_group=group,
+        fs_group_change_policy="OnRootMismatch",
+        seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+    )
+
+
+def container_security(
+    *, read_only: bool = True, add: tuple[str, ...] = (), uid: int | None = None
+) -> k8s.core.v1.SecurityContextArgs:
+    """Container-level context: no privilege escalation, all capabilities dropped but ``add``."""
+    return k8s.core.v1.SecurityContextArgs(
+        allow_privilege_escalation=False,
+        capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"], add=list(add) or None),
+        read_only_root_filesystem=read_only,
+        run_as_user=uid,
+    )
+
+
+def chown_container(image: pulumi.Input[str], volume: str, uid: int) -> k8s.core.v1.ContainerArgs:
+    """The one container that runs as root: gives the top folder of a hostPath volume to ``uid``.
+
+    A hostPath folder is made root:root and ``fsGroup`` does not apply to it (kubernetes/kubernetes#138411 and its
+    elders). Not recursive: what is below was written by ``uid`` itself.
+    """
+    return k8s.core.v1.ContainerArgs(
+        name="own-folder",
+        image=image,
+        command=["chown", f"{uid}:{uid}", "/volume"],
+        security_context=k8s.core.v1.SecurityContextArgs(
+            run_as_user=0,
+            run_as_group=0,
+            run_as_non_root=False,
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"], add=["CHOWN"]),
+        ),
+        resources=resources("10m", "16Mi"),
+        volume_mounts=[mount(volume, "/volume")],
+        termination_message_policy="FallbackToLogsOnError",
+    )
+
+
+def resources(
+    cpu: str, memory: str, *, cpu_limit: str | None = None, memory_limit: str | None = None
+) -> k8s.core.v1.ResourceRequirementsArgs:
+    """Requests and limits. A memory limit always exists (default: the request); CPU is limited only when asked."""
+    limits = {"memory": memory_limit or memory} | ({"cpu": cpu_limit} if cpu_limit else {})
+    return k8s.core.v1.ResourceRequirementsArgs(requests={"cpu": cpu, "memory": memory}, limits=limits)
+
+
+def mount(
+    name: str, path: str, *, sub_path: str | None = None, read_only: bool | None = None
+) -> k8s.core.v1.VolumeMountArgs:
+    """A volume mount."""
+    return k8s.core.v1.VolumeMountArgs(name=name, mount_path=path, sub_path=sub_path, read_only=read_only)
+
+
+def empty_dir(name: str, size: str | None = None) -> k8s.core.v1.VolumeArgs:
+    """A volume that lives as long as the pod, at most ``size``."""
+    return k8s.core.v1.VolumeArgs(name=name, empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(size_limit=size))
+
+
+def secret_volume(name: str, secret: pulumi.Input[str]) -> k8s.core.v1.VolumeArgs:
+    """A Secret's keys as files, readable by the pod's group only."""
+    return k8s.core.v1.VolumeArgs(
+        name=name, secret=k8s.core.v1.SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440)
+    )
+
+
+def config_map_volume(name: str, config_map: pulumi.Input[str]) -> k8s.core.v1.VolumeArgs:
+    """A ConfigMap's keys as files."""
+    return k8s.core.v1.VolumeArgs(
+        name=name, config_map=k8s.core.v1.ConfigMapVolumeSourceArgs(name=config_map, default_mode=0o444)
+    )
+
+
+def claim_volume(name: str, claim: pulumi.Input[str]) -> k8s.core.v1.VolumeArgs:
+    """A PersistentVolumeClaim."""
+    return k8s.core.v1.VolumeArgs(
+        name=name,
+        persistent_volume_claim=k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim),
+    )
+
+
+def programs(*names: str) -> dict[str, str]:
+    """Files of ``components/in_pod`` as ConfigMap data."""
+    return {name: (IN_POD / name).read_text(encoding="utf-8") for name in names}
+
+
+def spec_hash(values: Mapping[str, pulumi.Input[Any]]) -> pulumi.Output[str]:
+    """A short hash of resolved inputs; it changes when one of them does. Values must not be secret."""
+    return pulumi.Output.json_dumps(dict(values), sort_keys=True).apply(
+        lambda text: hashlib.sha256(text.encode()).hexdigest()[:16]
+    )
+
+
+def timeouts(minutes: int) -> pulumi.CustomTimeouts:
+    """How long create and update may take."""
+    return pulumi.CustomTimeouts(create=f"{minutes}m", update=f"{minutes}m")

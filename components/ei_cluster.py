@@ -1,0 +1,338 @@
+"""``EiCluster``: the EI nodes, their configuration, their tables and their Services.
+
+Owns everything that is WSO2's: the schema Job, the patched configuration, membership rights, the nodes and the
+claim for integration artifacts. Does not own the MySQL server, NGINX, or the data on the volume.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import common, ei_objects, mysql_objects
+from components.mysql_database import schemas
+from components.storage import DataVolume, DataVolumeArgs
+from components.wso2ei.patches import EiConfig, EiSecrets, plain_patches, secret_patches
+from components.wso2ei.versions import EiVersion, version_of
+
+
+class EiClusterArgs(TypedDict):
+    """Inputs of ``EiCluster``."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of everything."""
+    version: str
+    """EI version, 6.2.0 to 6.6.0; decides paths and formats, not the image."""
+    image: str
+    """Image reference of the integrator profile, tag or digest."""
+    python_image: str
+    """Image that runs the programs of ``components/in_pod``."""
+    mysql_image: str
+    """Image with a ``mysql`` client."""
+    registry: NotRequired[dict[str, pulumi.Input[str]] | None]
+    """Credentials of the image's registry, ``username`` and ``password``; without them no pull secret is made."""
+    replicas: int
+    """Number of nodes."""
+    console_host: str
+    """Host name of the console, as clients know it."""
+    gateway_host: str
+    """Host name of the gateway, as clients know it."""
+    mysql_host: str
+    """Host of the MySQL server."""
+    mysql_credentials: pulumi.Input[dict[str, str]]
+    """Passwords by key ``user`` and ``registry``; kept secret."""
+    admin_username: str
+    """EI's administrator."""
+    admin_password: pulumi.Input[str]
+    """Kept secret; set in the database when it changes, since EI itself sets it only once."""
+    storage: DataVolumeArgs
+    """Where integration artifacts (``carbonapps``) live; must be shared by all nodes."""
+    heap: str
+    """Java heap as a Kubernetes quantity, e.g. ``512Mi``."""
+    cpu: str
+    """CPU request of one node."""
+    cpu_limit: NotRequired[str | None]
+    """CPU limit of one node; default none."""
+    memory: str
+    """Memory request and limit of one node."""
+    existing_controller: NotRequired[bool]
+    """The NGINX controller runs in another namespace."""
+    controller_labels: dict[str, str]
+    """Labels of the NGINX pods, which alone may reach console and gateway."""
+    pull_minutes: NotRequired[int]
+    """Minutes that anything may take that pulls the EI image; default 30."""
+
+
+class EiCluster(pulumi.ComponentResource):
+    """A cluster of EI nodes. See the module's text for what it owns."""
+
+    console_service: str
+    """Name of the Service of the console (9443); plain, so that nothing waits for pods that wait for it."""
+    gateway_service: str
+    """Name of the Service of the gateway (8243, 8280)."""
+    deployment: k8s.apps.v1.Deployment
+    spec_hash: pulumi.Output[str]
+    """Changes when the nodes' image, configuration or secrets do."""
+
+    def __init__(self, name: str, args: EiClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("wso2ei:index:EiCluster", name, {}, opts)
+        version = version_of(args["version"])
+        if args["replicas"] < 1:
+            raise ValueError(f"EiCluster {name}: replicas must be positive, not {args['replicas']}")
+        child = pulumi.ResourceOptions(parent=self)
+        slow = pulumi.ResourceOptions(custom_timeouts=common.timeouts(args.get("pull_minutes", 30)))
+        self.console_service, self.gateway_service = f"{name}-console", f"{name}-gateway"
+        self._services(name, args, child)
+        parts = self._parts(name, args, version, child)
+        job = k8s.batch.v1.Job(
+            f"{name}-schema",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                namespace=args["namespace"],
+                labels=common.labels("wso2ei", f"{name}-schema"),
+                annotations={"pulumi.com/replaceUnready": "true"},
+            ),
+            spec=ei_objects.schema_job_spec(parts, version.db_script, common.labels("wso2ei", f"{name}-schema")),
+            opts=pulumi.ResourceOptions.merge(child, slow),
+        )
+        rights = self._membership_rights(name, args, parts, child)
+        self.deployment = k8s.apps.v1.Deployment(
+            f"{name}-nodes",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=parts.selector),
+            spec=ei_objects.deployment_spec(parts, args["replicas"]),
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions.merge(child, slow), pulumi.ResourceOptions(depends_on=[job, *rights])
+            ),
+        )
+        self._policies(name, args, parts.selector, child)
+        self.spec_hash = common.spec_hash(
+            {
+                "image": args["image"],
+                "replicas": str(args["replicas"]),
+                "plain": parts.plain_patches,
+                "secret": parts.secret_patches,
+                "programs": parts.programs,
+                "resources": f"{args['heap']} {args['cpu']} {args.get('cpu_limit')} {args['memory']}",
+            }
+        )
+        self.register_outputs(
+            {
+                "console_service": self.console_service,
+                "gateway_service": self.gateway_service,
+                "spec_hash": self.spec_hash,
+            }
+        )
+
+    def _services(self, name: str, args: EiClusterArgs, child: pulumi.ResourceOptions) -> None:
+        selector = common.labels("wso2ei", name)
+        specs = {
+            self.console_service: ei_objects.service_spec(selector, {"console": ei_objects.CONSOLE_PORT}),
+            self.gateway_service: ei_objects.service_spec(
+                selector,
+                {"gateway": ei_objects.GATEWAY_PORT, "gateway-http": ei_objects.GATEWAY_HTTP_PORT},
+            ),
+            f"{name}-members": ei_objects.members_service_spec(selector),
+        }
+        for service, spec in specs.items():
+            k8s.core.v1.Service(
+                f"{service}-service",
+                metadata=k8s.meta.v1.ObjectMetaArgs(name=service, namespace=args["namespace"], labels=selector),
+                spec=spec,
+                opts=child,
+            )
+
+    def _parts(
+        self, name: str, args: EiClusterArgs, version: EiVersion, child: pulumi.ResourceOptions
+    ) -> ei_objects.PodParts:
+        selector = common.labels("wso2ei", name)
+        meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector)
+        config = pulumi.Output.from_input(args["namespace"]).apply(lambda space: _config(name, args, space))
+        admin = pulumi.Output.secret(args["admin_password"])
+        passwords = pulumi.Output.secret(args["mysql_credentials"])
+        programs = k8s.core.v1.ConfigMap(
+            f"{name}-programs",
+            metadata=meta,
+            data=common.programs("patch_config.py", "schema.sh", "gate.sh", "bootstrap.sql"),
+            opts=child,
+        )
+        plain = k8s.core.v1.ConfigMap(
+            f"{name}-patches",
+            metadata=meta,
+            data={"patches.json": config.apply(lambda found: _json(plain_patches(version, found)))},
+            opts=child,
+        )
+        secret = k8s.core.v1.Secret(
+            f"{name}-secret-patches",
+            metadata=meta,
+            string_data={
+                "patches.json": pulumi.Output.all(config, passwords, admin).apply(
+                    lambda found: _json(secret_patches(version, found[0], _secrets(found[1], found[2])))
+                )
+            },
+            opts=child,
+        )
+        credentials = k8s.core.v1.Secret(
+            f"{name}-mysql",
+            metadata=meta,
+            string_data=pulumi.Output.all(passwords, admin).apply(
+                lambda found: _mysql_files(args["mysql_host"], found[0], args["admin_username"], found[1])
+            ),
+            opts=child,
+        )
+        volume = DataVolume(f"{name}-carbonapps", args["storage"], child)
+        account = k8s.core.v1.ServiceAccount(
+            f"{name}-account", metadata=meta, automount_service_account_token=False, opts=child
+        )
+        pull_secret = self._pull_secret(name, args, meta, child)
+        return ei_objects.PodParts(
+            name=name,
+            home=version.home,
+            ei_image=args["image"],
+            python_image=args["python_image"],
+            mysql_image=args["mysql_image"],
+            selector=selector,
+            service_account=_name(account),
+            pull_secrets=[_name(pull_secret)] if pull_secret else [],
+            programs=_name(programs),
+            plain_patches=_name(plain),
+            secret_patches=_name(secret),
+            mysql_credentials=_name(credentials),
+            carbonapps_claim=volume.claim_name,
+            needs_owner=volume.needs_owner,
+            heap=jvm_size(args["heap"]),
+            java_options=version.java_options,
+            cpu=args["cpu"],
+            cpu_limit=args.get("cpu_limit"),
+            memory=args["memory"],
+        )
+
+    def _pull_secret(
+        self, name: str, args: EiClusterArgs, meta: k8s.meta.v1.ObjectMetaArgs, child: pulumi.ResourceOptions
+    ) -> k8s.core.v1.Secret | None:
+        registry = args.get("registry")
+        if not registry:
+            return None
+        content: pulumi.Output[str] = pulumi.Output.secret(
+            pulumi.Output.all(registry["username"], registry["password"]).apply(
+                lambda found: docker_config(args["image"], found[0], found[1])
+            )
+        )
+        return k8s.core.v1.Secret(
+            f"{name}-pull",
+            metadata=meta,
+            type="kubernetes.io/dockerconfigjson",
+            string_data={".dockerconfigjson": content},
+            opts=child,
+        )
+
+    def _membership_rights(
+        self, name: str, args: EiClusterArgs, parts: ei_objects.PodParts, child: pulumi.ResourceOptions
+    ) -> list[pulumi.Resource]:
+        meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=parts.selector)
+        role = k8s.rbac.v1.Role(
+            f"{name}-members",
+            metadata=meta,
+            rules=ei_objects.membership_rules(f"{name}-members"),
+            opts=child,
+        )
+        binding = k8s.rbac.v1.RoleBinding(
+            f"{name}-members-binding",
+            metadata=meta,
+            role_ref=k8s.rbac.v1.RoleRefArgs(
+                api_group="rbac.authorization.k8s.io",
+                kind="Role",
+                name=role.metadata.apply(lambda found: str(found.name)),
+            ),
+            subjects=[
+                k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=parts.service_account, namespace=args["namespace"])
+            ],
+            opts=child,
+        )
+        return [role, binding]
+
+    def _policies(
+        self, name: str, args: EiClusterArgs, selector: dict[str, str], child: pulumi.ResourceOptions
+    ) -> None:
+        meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector)
+        k8s.networking.v1.NetworkPolicy(
+            f"{name}-clients",
+            metadata=meta,
+            spec=ei_objects.network_policy_spec(
+                selector, args.get("existing_controller", False), args["controller_labels"]
+            ),
+            opts=child,
+        )
+        k8s.policy.v1.PodDisruptionBudget(
+            f"{name}-budget",
+            metadata=meta,
+            spec=k8s.policy.v1.PodDisruptionBudgetSpecArgs(
+                max_unavailable=1, selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector)
+            ),
+            opts=child,
+        )
+
+
+def jvm_size(quantity: str) -> str:
+    """A Kubernetes quantity as the JVM writes it: ``512Mi`` is ``512m``, ``2Gi`` is ``2048m``.
+
+    :raises ValueError: for anything but Mi and Gi.
+    """
+    factor = {"Mi": 1, "Gi": 1024}.get(quantity[-2:])
+    if factor is None:
+        raise ValueError(f"heap {quantity!r} must be in Mi or Gi")
+    return f"{int(float(quantity[:-2]) * factor)}m"
+
+
+def docker_config(image: str, username: str, password: str) -> str:
+    """A dockerconfigjson for the registry that ``image`` names; Docker Hub has a name of its own there."""
+    registry = image.split("/", 1)[0]
+    host = "https://index.docker.io/v1/" if registry == "docker.io" else registry
+    token = base64.b64encode(f"{username}:{password}".encode()).decode()
+    return json.dumps({"auths": {host: {"username": username, "password": password, "auth": token}}})
+
+
+def admin_sql(username: str, password: str) -> str:
+    """Sets the administrator's password where the row exists and has another one.
+
+    WSO2's default store keeps base64(SHA-256(password + salt)) (carbon-kernel, ``JDBCUserStoreManager``). On an
+    empty database there is no row yet: EI makes it from user-mgt.xml.
+    """
+    user, secret = mysql_objects.quote(username), mysql_objects.quote(password)
+    hashed = "TO_BASE64(UNHEX(SHA2(CONCAT({}, {}), 256)))"
+    return (
+        f"SET @salt = TO_BASE64(RANDOM_BYTES(16));\n"
+        f"UPDATE UM_USER SET UM_USER_PASSWORD = {hashed.format(secret, '@salt')}, UM_SALT_VALUE = @salt,\n"
+        f"    UM_REQUIRE_CHANGE = 0, UM_CHANGED_TIME = NOW()\n"
+        f"WHERE UM_USER_NAME = {user} AND UM_TENANT_ID = -1234\n"
+        f"    AND UM_USER_PASSWORD <> {hashed.format(secret, 'UM_SALT_VALUE')};\n"
+    )
+
+
+def _name(
+    resource: k8s.core.v1.ConfigMap | k8s.core.v1.Secret | k8s.core.v1.ServiceAccount,
+) -> pulumi.Output[str]:
+    return resource.metadata.apply(lambda meta: str(meta.name))
+
+
+def _json(patches: object) -> str:
+    return json.dumps({"patches": patches}, indent=1, sort_keys=True)
+
+
+def _mysql_files(host: str, passwords: dict[str, str], admin: str, admin_password: str) -> dict[str, str]:
+    users, registry = schemas(passwords["user"], passwords["registry"])
+    return {
+        "user.cnf": mysql_objects.client_cnf(host, users),
+        "registry.cnf": mysql_objects.client_cnf(host, registry),
+        "admin.sql": admin_sql(admin, admin_password),
+    }
+
+
+def _secrets(passwords: dict[str, str], admin_password: str) -> EiSecrets:
+    raise NotImplementedError
+
+
+def _config(name: str, args: EiClusterArgs, namespace: str) -> EiConfig:
+    raise NotImplementedError

@@ -1,0 +1,72 @@
+"""Annotations of the two Ingresses, in one dialect at a time.
+
+An unknown annotation is ignored by F5's controller and a known one with a bad value rejects the whole Ingress
+(nginx/kubernetes-ingress, internal/k8s/validation.go), so exactly one dialect is written and values are checked
+before they get here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Dialect = Literal["f5", "community"]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """How NGINX talks to one Service, HTTPS always: Carbon redirects plain HTTP to its own port for ever."""
+
+    service: str
+    read_timeout: int
+    """Seconds between two reads of an answer."""
+    max_body: str
+    """Largest request body, e.g. ``256m``."""
+    affinity_cookie: str | None = None
+    """Name of the cookie that keeps a browser on one node; a console session lives in one node's memory."""
+
+
+def ingress_annotations(dialect: Dialect, backend: Backend) -> dict[str, str]:
+    """The annotations of one Ingress."""
+    return _f5(backend) if dialect == "f5" else _community(backend)
+
+
+def _f5(backend: Backend) -> dict[str, str]:
+    found = {
+        "nginx.org/ssl-services": backend.service,
+        "nginx.org/proxy-read-timeout": f"{backend.read_timeout}s",
+        "nginx.org/proxy-send-timeout": f"{backend.read_timeout}s",
+        "nginx.org/proxy-connect-timeout": "10s",
+        "nginx.org/client-max-body-size": backend.max_body,
+        # 301 turns a POST into a GET in many clients.
+        "nginx.org/http-redirect-code": "308",
+    }
+    if backend.affinity_cookie:
+        # In NGINX OSS since 1.29.6; `nginx.com/sticky-cookie-services` is Plus only and rejects the Ingress.
+        found["nginx.org/sticky-cookie-services"] = (
+            f"serviceName={backend.service} {backend.affinity_cookie} path=/ httponly secure samesite=lax"
+        )
+    return found
+
+
+def _community(backend: Backend) -> dict[str, str]:
+    prefix = "nginx.ingress.kubernetes.io"
+    found = {
+        f"{prefix}/backend-protocol": "HTTPS",
+        f"{prefix}/proxy-read-timeout": str(backend.read_timeout),
+        f"{prefix}/proxy-send-timeout": str(backend.read_timeout),
+        f"{prefix}/proxy-connect-timeout": "10",
+        f"{prefix}/proxy-body-size": backend.max_body,
+        f"{prefix}/ssl-redirect": "true",
+    }
+    if backend.affinity_cookie:
+        found |= {
+            f"{prefix}/affinity": "cookie",
+            f"{prefix}/affinity-mode": "persistent",
+            f"{prefix}/session-cookie-name": backend.affinity_cookie,
+            f"{prefix}/session-cookie-path": "/",
+            f"{prefix}/session-cookie-samesite": "Lax",
+            f"{prefix}/session-cookie-secure": "true",
+            f"{prefix}/session-cookie-change-on-failure": "true",
+        }
+    return found

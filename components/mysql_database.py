@@ -1,0 +1,128 @@
+"""``MysqlDatabase``: one MySQL server with two schemas, for EI's users and EI's registry.
+
+Owns the server, its Service, its passwords and its claim. Does not own the tables (``EiCluster`` loads WSO2's own
+scripts) nor the data on the volume, which outlives it.
+"""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_random as random
+
+from components import common, mysql_objects
+from components.mysql_objects import Schema
+from components.storage import DataVolume, DataVolumeArgs
+
+USER_DATABASE = "WSO2EI_USER_DB"
+REGISTRY_DATABASE = "WSO2EI_INTEGRATOR_CONFIG_GOV_DB"
+
+
+class MysqlDatabaseArgs(TypedDict):
+    """Inputs of ``MysqlDatabase``."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of everything."""
+    image: str
+    """Image reference of MySQL 8.4."""
+    storage: DataVolumeArgs
+    """Where the data lives; see ``DataVolumeArgs``."""
+    cpu: str
+    """CPU request, e.g. ``150m``."""
+    memory: str
+    """Memory request, e.g. ``512Mi``."""
+    memory_limit: NotRequired[str]
+    """Default: the request."""
+    max_connections: int
+    """``max_connections`` of the server."""
+    options: NotRequired[list[str]]
+    """More mysqld options; a later one wins."""
+    pull_minutes: NotRequired[int]
+    """Minutes that the first start may take, image pull included; default 15."""
+
+
+class MysqlDatabase(pulumi.ComponentResource):
+    """MySQL for one EI cluster. See the module's text for what it owns."""
+
+    host: str
+    """Name of the Service, valid in the namespace. Plain, so that nothing waits for pods that wait for it."""
+    credentials: pulumi.Output[dict[str, str]]
+    """Secret: passwords by key ``user`` and ``registry``."""
+    stateful_set: k8s.apps.v1.StatefulSet
+
+    def __init__(self, name: str, args: MysqlDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("wso2ei:index:MysqlDatabase", name, {}, opts)
+        if args["max_connections"] < 1:
+            raise ValueError(f"MysqlDatabase {name}: max_connections must be positive, not {args['max_connections']}")
+        child = pulumi.ResourceOptions(parent=self)
+        self.host = name
+        selector = common.labels("mysql", name)
+        passwords = {
+            # No special characters: the password stands in SQL, in an option file and in XML.
+            key: random.RandomPassword(f"{name}-{key}-password", length=32, special=False, opts=child).result
+            for key in ("root", "user", "registry")
+        }
+        self.credentials = pulumi.Output.secret(
+            pulumi.Output.all(user=passwords["user"], registry=passwords["registry"])
+        )
+        volume = DataVolume(f"{name}-data", args["storage"], child)
+        secret = k8s.core.v1.Secret(
+            f"{name}-init",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
+            string_data={"init.sql": pulumi.Output.all(**passwords).apply(_init_sql)},
+            opts=child,
+        )
+        config_map = k8s.core.v1.ConfigMap(
+            f"{name}-programs",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
+            data=common.programs("mysql_server.sh"),
+            opts=child,
+        )
+        k8s.networking.v1.NetworkPolicy(
+            f"{name}-clients",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
+            spec=mysql_objects.network_policy_spec(selector, mysql_objects.CLIENT_LABEL),
+            opts=child,
+        )
+        k8s.core.v1.Service(
+            f"{name}-service",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=selector),
+            spec=mysql_objects.service_spec(selector),
+            opts=child,
+        )
+        self.stateful_set = k8s.apps.v1.StatefulSet(
+            f"{name}-server",
+            # An explicit name: an auto-named StatefulSet that is replaced would run two servers on one data folder.
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=selector),
+            spec=mysql_objects.stateful_set_spec(
+                selector=selector,
+                service=name,
+                image=args["image"],
+                secret=secret.metadata.apply(lambda meta: str(meta.name)),
+                config_map=config_map.metadata.apply(lambda meta: str(meta.name)),
+                claim=volume.claim_name,
+                needs_owner=volume.needs_owner,
+                cpu=args["cpu"],
+                memory=args["memory"],
+                memory_limit=args.get("memory_limit", args["memory"]),
+                options=[f"--max-connections={args['max_connections']}", *args.get("options", [])],
+            ),
+            opts=pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(custom_timeouts=common.timeouts(args.get("pull_minutes", 15)))
+            ),
+        )
+        self.register_outputs({"host": self.host, "credentials": self.credentials})
+
+
+def schemas(user_password: str, registry_password: str) -> tuple[Schema, Schema]:
+    """The two schemas: users first, registry second."""
+    return (
+        Schema(USER_DATABASE, "wso2ei_user", user_password),
+        Schema(REGISTRY_DATABASE, "wso2ei_registry", registry_password),
+    )
+
+
+def _init_sql(passwords: dict[str, str]) -> str:
+    return mysql_objects.init_sql(passwords["root"], schemas(passwords["user"], passwords["registry"]))

@@ -1,0 +1,277 @@
+"""``NginxIngress``: the two Ingresses of an EI cluster and, where asked, the NGINX controller that serves them.
+
+Installs F5's NGINX Ingress Controller (``kubernetes/ingress-nginx`` was retired in March 2026) with native objects:
+every one is visible in a preview and needs no network there. Does not own the Services behind it, nor an existing
+controller.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Literal, NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_random as random
+
+from components import common, nginx_objects
+from components.ingress_annotations import Backend, Dialect, ingress_annotations
+from components.nginx_objects import Expose
+from components.tls import self_signed
+
+
+class Route(TypedDict):
+    """One host name and the HTTPS Service behind it."""
+
+    host: str
+    """Host name that clients ask for."""
+    service: str
+    """Name of the Service, in the component's namespace."""
+    port: int
+    """HTTPS port of the Service."""
+    affinity_cookie: NotRequired[str | None]
+    """Cookie that keeps a client on one pod."""
+
+
+class NginxIngressArgs(TypedDict):
+    """Inputs of ``NginxIngress``."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of the Ingresses and of an installed controller."""
+    controller: Literal["install", "existing"]
+    """Make a controller, or use the one of the cluster."""
+    class_name: str
+    """IngressClass: made by ``install``, named by ``existing``."""
+    dialect: Dialect
+    """Annotations that the controller reads; ``f5`` when it is installed."""
+    routes: dict[str, Route]
+    """Routes by a short key, which becomes part of the Ingress's name."""
+    image: NotRequired[str]
+    """Controller image; required by ``install``."""
+    expose: NotRequired[Expose]
+    """How clients reach an installed controller; default ``LoadBalancer``."""
+    http_port: NotRequired[int]
+    """Default 80."""
+    https_port: NotRequired[int]
+    """Default 443."""
+    address: NotRequired[str | None]
+    """Address to publish where the cluster gives none."""
+    tls_secret: NotRequired[str | None]
+    """Existing kubernetes.io/tls Secret; without one a self-signed certificate is made."""
+    read_timeout: int
+    """Seconds."""
+    max_body: str
+    """Largest request body, e.g. ``256m``."""
+    wait_minutes: NotRequired[int]
+    """Minutes that an Ingress may wait for its backends and its address; default 10."""
+
+
+class NginxIngress(pulumi.ComponentResource):
+    """Ingresses and controller. See the module's text for what it owns."""
+
+    addresses: pulumi.Output[list[str]]
+    """What the Ingresses' status says: IP addresses or host names of the controller."""
+    service: str | None
+    """Name of the installed controller's Service; ``None`` with an existing controller."""
+    spec_hash: pulumi.Output[str]
+    """Changes when a route or the controller does."""
+
+    def __init__(self, name: str, args: NginxIngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("wso2ei:index:NginxIngress", name, {}, opts)
+        install = args["controller"] == "install"
+        if install and not args.get("image"):
+            raise ValueError(f"NginxIngress {name}: controller install needs image")
+        if install and args["dialect"] != "f5":
+            raise ValueError(f"NginxIngress {name}: the installed controller reads the f5 dialect only")
+        if not args["routes"]:
+            raise ValueError(f"NginxIngress {name}: routes is empty")
+        child = pulumi.ResourceOptions(parent=self)
+        tls_secret = self._tls_secret(name, args, child)
+        controller = [self._controller(name, args, tls_secret, child)] if install else []
+        self.service = name if install else None
+        specs = {key: _route_spec(args, route, tls_secret) for key, route in sorted(args["routes"].items())}
+        ingresses = [
+            k8s.networking.v1.Ingress(
+                f"{name}-{key}",
+                metadata=k8s.meta.v1.ObjectMetaArgs(
+                    name=f"{name}-{key}",
+                    namespace=args["namespace"],
+                    labels=common.labels("nginx-ingress", name),
+                    annotations=_route_annotations(args, args["routes"][key]),
+                ),
+                spec=spec,
+                opts=pulumi.ResourceOptions.merge(
+                    child,
+                    pulumi.ResourceOptions(
+                        depends_on=controller, custom_timeouts=common.timeouts(args.get("wait_minutes", 10))
+                    ),
+                ),
+            )
+            for key, spec in specs.items()
+        ]
+        self.addresses = pulumi.Output.all(*[ingress.status for ingress in ingresses]).apply(_addresses)
+        self.spec_hash = common.spec_hash(
+            {
+                "routes": str({key: dict(sorted(route.items())) for key, route in sorted(args["routes"].items())}),
+                "annotations": str([_route_annotations(args, route) for _, route in sorted(args["routes"].items())]),
+                "image": args.get("image", ""),
+                "tls": tls_secret,
+            }
+        )
+        self.register_outputs({"addresses": self.addresses, "service": self.service, "spec_hash": self.spec_hash})
+
+    def _tls_secret(self, name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions) -> pulumi.Output[str]:
+        existing = args.get("tls_secret")
+        if existing:
+            return pulumi.Output.from_input(existing)
+        hosts = [route["host"] for route in args["routes"].values()]
+        seed = random.RandomBytes(f"{name}-tls-seed", length=32, opts=child)
+        pair = seed.base64.apply(lambda text: self_signed(base64.b64decode(text), hosts))
+        secret = k8s.core.v1.Secret(
+            f"{name}-tls",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                namespace=args["namespace"], labels=common.labels("nginx-ingress", name)
+            ),
+            type="kubernetes.io/tls",
+            string_data={
+                "tls.crt": pair.apply(lambda made: made.certificate),
+                "tls.key": pair.apply(lambda made: made.key),
+            },
+            opts=child,
+        )
+        return secret.metadata.apply(lambda meta: str(meta.name))
+
+    def _controller(
+        self, name: str, args: NginxIngressArgs, tls_secret: pulumi.Output[str], child: pulumi.ResourceOptions
+    ) -> k8s.apps.v1.Deployment:
+        namespace, selector = args["namespace"], common.labels("nginx-ingress", name)
+        expose = args.get("expose", "LoadBalancer")
+        ports = args.get("http_port", 80), args.get("https_port", 443)
+
+        def meta(explicit: str | None = None) -> k8s.meta.v1.ObjectMetaArgs:
+            return k8s.meta.v1.ObjectMetaArgs(name=explicit, namespace=namespace, labels=selector)
+
+        ingress_class = k8s.networking.v1.IngressClass(
+            f"{name}-class",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=args["class_name"], labels=selector),
+            spec=k8s.networking.v1.IngressClassSpecArgs(controller=nginx_objects.CONTROLLER),
+            opts=child,
+        )
+        account = k8s.core.v1.ServiceAccount(
+            f"{name}-account", metadata=meta(), automount_service_account_token=False, opts=child
+        )
+        account_name = account.metadata.apply(lambda found: str(found.name))
+        subject = k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=account_name, namespace=namespace)
+        bindings = self._rights(name, args["class_name"], namespace, selector, subject, child)
+        config_map = k8s.core.v1.ConfigMap(
+            f"{name}-config",
+            metadata=meta(),
+            data=nginx_objects.config_data(args.get("address")),
+            opts=child,
+        )
+        k8s.networking.v1.NetworkPolicy(
+            f"{name}-ports", metadata=meta(), spec=nginx_objects.network_policy_spec(selector), opts=child
+        )
+        service = k8s.core.v1.Service(
+            f"{name}-service",
+            metadata=meta(name),
+            spec=nginx_objects.service_spec(selector, expose, *ports),
+            opts=child,
+        )
+        arguments = pulumi.Output.all(config_map.metadata, tls_secret).apply(
+            lambda made: nginx_objects.arguments(
+                config_map=str(made[0].name),
+                ingress_class=args["class_name"],
+                service=name,
+                lease=f"{name}-leader",
+                tls_secret=made[1],
+            )
+        )
+        return k8s.apps.v1.Deployment(
+            f"{name}-controller",
+            metadata=meta(name),
+            spec=nginx_objects.deployment_spec(
+                selector=selector,
+                image=args.get("image", ""),
+                service_account=account_name,
+                args=arguments,
+                expose=expose,
+                http_port=ports[0],
+                https_port=ports[1],
+            ),
+            # The controller exits at start when one of these is missing.
+            opts=pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(depends_on=[ingress_class, service, *bindings])
+            ),
+        )
+
+    def _rights(
+        self,
+        name: str,
+        class_name: str,
+        namespace: pulumi.Input[str],
+        selector: dict[str, str],
+        subject: k8s.rbac.v1.SubjectArgs,
+        child: pulumi.ResourceOptions,
+    ) -> list[pulumi.Resource]:
+        role = k8s.rbac.v1.Role(
+            f"{name}-role",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=namespace, labels=selector),
+            rules=nginx_objects.namespace_rules(),
+            opts=child,
+        )
+        cluster_role = k8s.rbac.v1.ClusterRole(
+            f"{name}-cluster-role",
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector),
+            rules=nginx_objects.cluster_rules(class_name, namespace),
+            opts=child,
+        )
+        return [
+            k8s.rbac.v1.RoleBinding(
+                f"{name}-role-binding",
+                metadata=k8s.meta.v1.ObjectMetaArgs(namespace=namespace, labels=selector),
+                role_ref=_role_ref("Role", role.metadata),
+                subjects=[subject],
+                opts=child,
+            ),
+            k8s.rbac.v1.ClusterRoleBinding(
+                f"{name}-cluster-role-binding",
+                metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector),
+                role_ref=_role_ref("ClusterRole", cluster_role.metadata),
+                subjects=[subject],
+                opts=child,
+            ),
+        ]
+
+
+def _role_ref(kind: str, metadata: pulumi.Output[k8s.meta.v1.outputs.ObjectMeta]) -> k8s.rbac.v1.RoleRefArgs:
+    return k8s.rbac.v1.RoleRefArgs(
+        api_group="rbac.authorization.k8s.io", kind=kind, name=metadata.apply(lambda meta: str(meta.name))
+    )
+
+
+def _route_annotations(args: NginxIngressArgs, route: Route) -> dict[str, str]:
+    backend = Backend(route["service"], args["read_timeout"], args["max_body"], route.get("affinity_cookie"))
+    return ingress_annotations(args["dialect"], backend)
+
+
+def _route_spec(
+    args: NginxIngressArgs, route: Route, tls_secret: pulumi.Output[str]
+) -> k8s.networking.v1.IngressSpecArgs:
+    return nginx_objects.ingress_spec(
+        ingress_class=args["class_name"],
+        host=route["host"],
+        service=route["service"],
+        port=route["port"],
+        tls_secret=tls_secret,
+    )
+
+
+def _addresses(statuses: list[k8s.networking.v1.outputs.IngressStatus | None]) -> list[str]:
+    """Every address of every Ingress, each once, in the order in which the cluster tells them."""
+    found: dict[str, None] = {}
+    for status in statuses:
+        balancer = status.load_balancer if status else None
+        for entry in (balancer.ingress if balancer else None) or []:
+            found |= dict.fromkeys(filter(None, (entry.ip, entry.hostname)))
+    return list(found)
