@@ -1,0 +1,103 @@
+"""The cluster's cgroups: one folder in every hierarchy (version 1) or one in the tree (version 2).
+
+Layout below the root: ``wso2ei-KEY/UNIT/system`` holds the unit's own processes, ``wso2ei-KEY/node-N/kubepods`` is
+made by the kubelet. Membership says which processes are the cluster's even when every record is lost.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+_REMOVAL_PATIENCE_SECONDS = 10.0
+
+
+def unified(root: Path = ROOT) -> bool:
+    """Whether the machine runs cgroup version 2 alone."""
+    return (root / "cgroup.controllers").exists()
+
+
+def hierarchies(root: Path = ROOT) -> list[Path]:
+    """The folders in which a process has to be given a place."""
+    if unified(root):
+        return [root]
+    # `net_cls,net_prio` and the like are reachable by links too; each hierarchy counts once.
+    found = {entry.resolve() for entry in root.iterdir() if (entry / "cgroup.procs").exists()}
+    return sorted(found)
+
+
+def create(path: str, root: Path = ROOT) -> list[Path]:
+    """Make ``path`` in every hierarchy, usable for processes; returns the folders."""
+    made = []
+    for top in hierarchies(root):
+        folder = top
+        for part in Path(path).parts:
+            if unified(root):
+                _hand_down(folder)
+            folder = folder / part
+            folder.mkdir(exist_ok=True)
+            if top.name == "cpuset":
+                _inherit_cpuset(folder)
+        made.append(folder)
+    return made
+
+
+def _hand_down(folder: Path) -> None:
+    for controller in (folder / "cgroup.controllers").read_text().split():
+        with suppress(OSError):
+            (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def _inherit_cpuset(folder: Path) -> None:
+    """A new cpuset of version 1 is empty, and an empty one takes no process."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        if not (folder / name).read_text().strip():
+            (folder / name).write_text((folder.parent / name).read_text())
+
+
+def existing(path: str, root: Path = ROOT) -> list[Path]:
+    """The folders of ``path`` that exist."""
+    if not root.is_dir():
+        return []
+    return [top / path for top in hierarchies(root) if (top / path).is_dir()]
+
+
+def processes(path: str, root: Path = ROOT) -> set[int]:
+    """Every process at or below ``path``, in any hierarchy."""
+    found: set[int] = set()
+    for folder in existing(path, root):
+        for entry in [folder, *folder.rglob("*")]:
+            with suppress(OSError):
+                found.update(int(line) for line in (entry / "cgroup.procs").read_text().split())
+    return found
+
+
+def remove(path: str, root: Path = ROOT) -> list[Path]:
+    """Remove ``path`` and all below it; returns what is still there (it holds processes)."""
+    end = time.monotonic() + _REMOVAL_PATIENCE_SECONDS
+    while folders := existing(path, root):
+        for folder in folders:
+            for entry in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+                with suppress(OSError):
+                    entry.rmdir()
+            with suppress(OSError):
+                folder.rmdir()
+        if time.monotonic() > end:
+            break
+        if existing(path, root):
+            time.sleep(0.05)
+    return existing(path, root)
+
+
+def memory_mib(path: str, root: Path = ROOT) -> float:
+    """Resident memory (no file cache) of all processes at or below ``path``, in MiB; 0 where it cannot be read."""
+    top = root if unified(root) else root / "memory"
+    key = "anon" if unified(root) else "total_rss"
+    with suppress(OSError):
+        for line in (top / path / "memory.stat").read_text().splitlines():
+            name, _, value = line.partition(" ")
+            if name == key:
+                return int(value) / 1024**2
+    return 0.0

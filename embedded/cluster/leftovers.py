@@ -1,0 +1,88 @@
+"""What of the cluster is still on this machine? For `clean`, for tests, and for people who want to be sure."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from embedded.cluster import cgroups, network
+from embedded.cluster import names as n
+from embedded.errors import KitError
+
+
+def leftovers(names: n.Names | None = None) -> list[str]:
+    """Every process, namespace, mount, cgroup, interface, route, firewall rule and folder of the cluster, in words.
+
+    Empty after `stop`. A process counts if it is in a cgroup of the cluster, works on files of the cluster, or lives
+    in the network namespace of one that does; nothing is recognised by its program's name.
+    """
+    names = names or n.current()
+    members = cgroups.processes(names.cgroup)
+    found = []
+    for process in sorted(members | _processes_with(str(names.root))):
+        found.append(f"process {process}: {_command(process)}")
+    for point in mounts_below(names.root):
+        found.append(f"mount {point}")
+    for folder in cgroups.existing(names.cgroup):
+        found.append(f"cgroup {folder}")
+    for name, alias in network.links().items():
+        if name.endswith(f"-{names.key}") or alias == names.alias:
+            found.append(f"interface {name}")
+    for route in network.routes():
+        if route.interface == names.bridge or route.destination in (n.POD_RANGE, n.SERVICE_RANGE):
+            found.append(f"route {route.destination} over {route.interface}")
+    found += [f"network namespace {name}" for name in _named_namespaces() if names.key in name]
+    found += [f"firewall rule {rule}" for rule in _firewall_rules() if names.bridge in rule]
+    if names.root.exists():
+        found.append(f"folder {names.root}")
+    return found
+
+
+def assert_nothing_left(names: n.Names | None = None) -> None:
+    """:raises KitError: naming everything that is left."""
+    found = leftovers(names)
+    if found:
+        raise KitError("left on this machine:\n  " + "\n  ".join(found), "python -m embedded cluster stop")
+
+
+def mounts_below(folder: Path) -> list[str]:
+    """Mount points of this mount namespace at or below a folder."""
+    points = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        point = line.split()[4].encode().decode("unicode_escape")
+        if point == str(folder) or point.startswith(f"{folder}/"):
+            points.append(point)
+    return points
+
+
+def _processes_with(text: str) -> set[int]:
+    """Processes with a path of the cluster among their arguments, as far as they are not tools looking at it."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                arguments = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                program = Path(arguments[1]).name if len(arguments) > 1 else ""
+                script = program in {"-I", "-m"} and any("embedded" in argument for argument in arguments)
+                if script and any(argument.startswith(text) for argument in arguments):
+                    found.add(int(entry.name))
+    return found
+
+
+def _command(process: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")[:120]
+    return "(gone)"
+
+
+def _named_namespaces() -> list[str]:
+    folder = Path("/run/netns")
+    return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+
+
+def _firewall_rules() -> list[str]:
+    with suppress(OSError):
+        done = subprocess.run(["iptables-save"], capture_output=True, text=True, check=False)
+        return done.stdout.splitlines()
+    return []

@@ -1,0 +1,128 @@
+"""Numbers and names of the embedded cluster: addresses, ranges, ports, folders, and what a node offers.
+
+Everything that the cluster makes on the machine carries a name with a short hash of the state folder, so that
+what an earlier life left behind is recognised, and by whom.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded.paths import state_dir
+
+NODE_RANGE = "10.123.0.0/24"
+HOST_ADDRESS = "10.123.0.254"
+POD_RANGE = "10.244.0.0/16"
+SERVICE_RANGE = "10.96.0.0/16"
+API_SERVICE_ADDRESS = "10.96.0.1"
+DNS_ADDRESS = "10.96.0.10"
+API_PORT = 6443
+CLUSTER_DOMAIN = "cluster.local"
+CONTEXT = "embedded"
+MAX_NODES = 9
+
+PUBLIC_REGISTRY_PORT = 5000
+PRIVATE_REGISTRY_PORT = 5001
+PUBLIC_NAMES = ("docker.io", "registry.k8s.io")
+PRIVATE_NAMES = ("docker.wso2.com", "registry.wso2.com")
+PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
+COREDNS_IMAGE = "registry.k8s.io/coredns/coredns:v1.14.1"
+
+# What a node offers to the pods of its user: a Docker Desktop virtual machine of 2 CPUs and 6 GB whose own parts take
+# 0.95 CPU and 1.5 GB. CoreDNS runs as a pod here, so its request comes on top. Larger machines reserve the rest.
+USER_CPU_MILLIS = 1050
+USER_MEMORY_BYTES = 4_500_000_000
+COREDNS_CPU_MILLIS = 10
+COREDNS_MEMORY_BYTES = 32 * 1024**2
+EVICTION_MEMORY_BYTES = 50 * 1024**2
+
+DEBIAN_PACKAGES = (
+    "containerd",
+    "runc",
+    "containernetworking-plugins",
+    "etcd-server",
+    "docker-registry",
+    "iptables",
+    "ipset",
+    "iproute2",
+    "kmod",
+)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Folders and machine-wide names of the cluster whose state lies in ``state``."""
+
+    state: Path
+
+    @property
+    def key(self) -> str:
+        """Eight hex digits that stand for the state folder."""
+        return hashlib.sha256(str(self.state).encode()).hexdigest()[:8]
+
+    @property
+    def root(self) -> Path:
+        """Everything that one life of the cluster keeps; `stop` removes it."""
+        return self.state / "cluster"
+
+    @property
+    def credentials(self) -> Path:
+        """User and password of the private registry names; survives `stop`."""
+        return self.state / "registry" / "credentials.json"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.root / "kubeconfig"
+
+    @property
+    def pki(self) -> Path:
+        return self.root / "pki"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def bridge(self) -> str:
+        """The host's bridge (an interface name has at most 15 characters)."""
+        return f"ei-{self.key}"
+
+    @property
+    def alias(self) -> str:
+        """Written on the bridge, so that another state folder can say whose it is."""
+        return f"wso2ei-embedded {self.state}"[:250]
+
+    @property
+    def cgroup(self) -> str:
+        """Path of the cluster's cgroup below every hierarchy's root, without a leading slash."""
+        return f"wso2ei-{self.key}"
+
+    def veth(self, node: int) -> str:
+        """The host's end of a node's cable."""
+        return f"ei{node}-{self.key}"
+
+    def unit(self, name: str) -> Path:
+        """Folder of one unit (``node-1`` or ``host``): its specification, record and data."""
+        return self.root / name
+
+
+def current() -> Names:
+    """The names for today's state folder."""
+    return Names(state_dir().resolve())
+
+
+def node_name(node: int) -> str:
+    """Name of a node, and of its unit."""
+    return f"node-{node}"
+
+
+def node_address(node: int) -> str:
+    """Address of a node on the bridge."""
+    return f"10.123.0.{node}"
+
+
+def pod_range(node: int) -> str:
+    """Addresses of a node's pods."""
+    return f"10.244.{node}.0/24"

@@ -1,0 +1,144 @@
+"""Can this machine run the cluster at all? Everything is looked at first, before anything is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded.cluster import config, network
+from embedded.cluster import names as n
+from embedded.errors import KitError
+
+GIB = 1024**3
+LEAST_MEMORY_BYTES = 4 * GIB
+LEAST_DISK_BYTES = 5 * GIB
+# overlayfs on top of these is refused by the kernel, or loses file attributes that images need.
+_UNFIT_FILE_SYSTEMS = {"overlay", "nfs", "nfs4", "cifs", "9p", "virtiofs", "fuse", "vfat", "msdos"}
+
+
+@dataclass(frozen=True)
+class Host:
+    """What was found: sizes in bytes, ``features`` by the name used in messages."""
+
+    platform: str
+    uid: int
+    memory_free: int
+    disk_free: int
+    file_system: str
+    features: dict[str, bool]
+
+
+def check(host: Host) -> None:
+    """Refuse a machine that cannot run the cluster.
+
+    :raises KitError: one sentence on the first thing that is missing, and the way out.
+    """
+    elsewhere = "use a cluster of your own: Docker Desktop, OrbStack, Rancher Desktop, kind or k3d"
+    if not host.platform.startswith("linux"):
+        raise KitError("the embedded cluster runs on Linux only", elsewhere)
+    if host.uid != 0:
+        raise KitError(
+            "the embedded cluster needs root (it makes namespaces, mounts and a bridge)",
+            f"run the command with sudo, or {elsewhere}",
+        )
+    missing = [name for name, present in host.features.items() if not present]
+    if missing:
+        raise KitError(f"this kernel or container lacks: {', '.join(missing)}", elsewhere)
+    if host.file_system in _UNFIT_FILE_SYSTEMS:
+        raise KitError(
+            f"the state folder lies on a file system of type {host.file_system}, which cannot hold images",
+            "set WSO2EI_EMBEDDED_STATE to a folder on a local disk (ext4, xfs, btrfs)",
+        )
+    if host.memory_free < LEAST_MEMORY_BYTES:
+        raise KitError(
+            f"{host.memory_free / GIB:.1f} GiB of memory are free; the cluster needs 4 GiB",
+            "end other programs, or give the machine more memory",
+        )
+    if host.disk_free < LEAST_DISK_BYTES:
+        raise KitError(
+            f"{host.disk_free / GIB:.1f} GiB of disk are free at the state folder; the cluster needs 5 GiB",
+            "free some space, or set WSO2EI_EMBEDDED_STATE to a folder on a larger disk",
+        )
+
+
+def observe(names: n.Names) -> Host:
+    """Look at this machine; makes nothing but loads kernel modules that are there for the asking."""
+    place = _existing(names.state)
+    linux = sys.platform.startswith("linux")
+    features: dict[str, bool] = {}
+    if linux and os.geteuid() == 0:
+        for module in ("overlay", "bridge", "br_netfilter", "veth"):
+            with suppress(OSError):
+                subprocess.run(["modprobe", "-q", module], check=False, capture_output=True)
+        features = _features()
+    return Host(
+        platform=sys.platform,
+        uid=os.geteuid(),
+        memory_free=_meminfo("MemAvailable") if linux else 0,
+        disk_free=shutil.disk_usage(place).free,
+        file_system=_file_system(place) if linux else "",
+        features=features,
+    )
+
+
+def machine() -> config.Machine:
+    """CPUs and memory as the kubelet will see them."""
+    return config.Machine(cpus=os.cpu_count() or 1, memory=_meminfo("MemTotal"))
+
+
+def _features() -> dict[str, bool]:
+    file_systems = Path("/proc/filesystems").read_text().split()
+    return {
+        "overlayfs": "overlay" in file_systems,
+        "network namespaces": Path("/proc/self/ns/net").exists(),
+        "PID namespaces": Path("/proc/self/ns/pid").exists(),
+        "bridge netfilter (module br_netfilter)": Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
+        "writable cgroups at /sys/fs/cgroup": os.access("/sys/fs/cgroup", os.W_OK) and _has_cgroups(),
+        "the right to make bridges": _can_make_bridge(),
+    }
+
+
+def _has_cgroups() -> bool:
+    top = Path("/sys/fs/cgroup")
+    return (top / "cgroup.controllers").exists() or (top / "memory").is_dir()
+
+
+def _can_make_bridge() -> bool:
+    """A bridge is made in a namespace of its own, which takes it away again."""
+    command = ["unshare", "--net", "ip", "link", "add", "probe0", "type", "bridge"]
+    with suppress(OSError):
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return False
+
+
+def _meminfo(field: str) -> int:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return int(value.split()[0]) * 1024
+    return 0
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in [path, *path.parents] if folder.exists())
+
+
+def _file_system(path: Path) -> str:
+    done = subprocess.run(
+        ["findmnt", "--json", "--output", "FSTYPE", "--target", str(path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    with suppress(ValueError, KeyError, IndexError):
+        return str(json.loads(done.stdout)["filesystems"][0]["fstype"]).split(".")[0]
+    return ""
+
+
+def check_network(names: n.Names) -> None:
+    """Refuse when another cluster or another network is in the way."""
+    network.check_ranges(network.routes(), names.bridge)

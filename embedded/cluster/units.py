@@ -1,0 +1,123 @@
+"""Units seen from the host: is PID 1 alive, start it, tell it about a new specification, end everything."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from embedded.cluster import cgroups, unit
+from embedded.cluster import names as n
+from embedded.errors import KitError
+
+Spec = dict[str, Any]
+_END_PATIENCE_SECONDS = 20.0
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The file's content; empty when it is missing or was cut off by a power failure."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def alive(names: n.Names, name: str) -> int:
+    """PID of the unit's PID 1 as this machine sees it, or 0.
+
+    The record counts only for the same boot and the same start time: a reused PID is somebody else's.
+    """
+    record = read_json(names.unit(name) / "record.json")
+    pid = int(record.get("pid", 0))
+    if not pid or record.get("boot_id") != unit.boot_id():
+        return 0
+    try:
+        same = unit.start_time(pid) == record.get("start_time")
+        zombie = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pid if same and not zombie else 0
+
+
+def specification(names: n.Names, name: str) -> Spec:
+    """The specification that the unit was last given."""
+    return read_json(names.unit(name) / "spec.json")
+
+
+def component_states(names: n.Names, name: str) -> dict[str, dict[str, Any]]:
+    """What PID 1 last wrote of its components: ``running``, ``starts``, ``last_exit``."""
+    return read_json(names.unit(name) / "state.json")
+
+
+def write_spec(names: n.Names, spec: Spec) -> None:
+    """Write ``spec.json``, which PID 1 reads at its start and on HUP."""
+    unit.write_json(str(names.unit(spec["name"]) / "spec.json"), spec)
+
+
+def spawn(names: n.Names, spec: Spec) -> int:
+    """Start a unit that is not alive; returns its PID. What is left of an earlier life is ended first.
+
+    :raises KitError: if the namespaces cannot be made.
+    """
+    name = str(spec["name"])
+    end_processes(f"{names.cgroup}/{name}")
+    folders = cgroups.create(f"{names.cgroup}/{name}/system")
+    spec["cgroups"] = [str(folder) for folder in folders]
+    write_spec(names, spec)
+    for stale in ("record.json", "state.json"):
+        (names.unit(name) / stale).unlink(missing_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(Path(unit.__file__)), str(names.unit(name) / "spec.json")],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
+        start_new_session=True,
+    )  # fmt: skip
+    pid = alive(names, name)
+    if done.returncode != 0 or not pid:
+        last = done.stderr.strip().splitlines()[-1:] or log_tail(names, name, "unit", 1)
+        raise KitError(
+            f"the namespaces of {name} cannot be made: {' '.join(last)}",
+            "run as root of a real or virtual machine, or in a privileged container",
+        )
+    return pid
+
+
+def reload(names: n.Names, spec: Spec) -> None:
+    """Give a living unit a new specification; it restarts what changed and nothing else."""
+    spec["cgroups"] = specification(names, spec["name"]).get("cgroups", [])
+    write_spec(names, spec)
+    os.kill(alive(names, spec["name"]), signal.SIGHUP)
+
+
+def end_processes(cgroup: str) -> None:
+    """Kill every process in a cgroup of ours and wait until the kernel has let go of them.
+
+    Membership in the cgroup is what makes a process ours; PID 1 of a unit takes its whole PID namespace along.
+
+    :raises KitError: naming the processes that do not end.
+    """
+    end = time.monotonic() + _END_PATIENCE_SECONDS
+    while left := cgroups.processes(cgroup):
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > end:
+            raise KitError(f"processes do not end: {sorted(left)}", "look at them with: ps -fp PID")
+        time.sleep(0.05)
+
+
+def log_tail(names: n.Names, name: str, component: str, lines: int = 12) -> list[str]:
+    """The last lines of a component's log."""
+    try:
+        with (names.logs / name / f"{component}.log").open("rb") as handle:
+            handle.seek(0, os.SEEK_END)
+            handle.seek(max(0, handle.tell() - 16384))
+            return handle.read().decode(errors="replace").splitlines()[-lines:]
+    except OSError:
+        return []
