@@ -42,7 +42,7 @@ if settings.namespace.create:
             },
         ),
         opts=pulumi.ResourceOptions(provider=cluster, protect=settings.protect or None),
-    ).metadata.apply(lambda meta: str(meta.name))
+    ).metadata["name"]
 
 mysql = MysqlDatabase(
     "wso2ei-mysql",

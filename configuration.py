@@ -17,10 +17,10 @@ from typing import Any
 
 import pulumi
 import yaml
-from components.wso2ei.versions import version_of
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from components.wso2ei.versions import version_of
 from settings import Section, Settings
 
 SECRET_KEYS = ("registryPassword", "adminPassword")
@@ -227,7 +227,7 @@ def _siblings(location: list[str]) -> list[str]:
     return sorted(names)
 
 
-def _field_of(model: Any, part: str) -> str:
+def _field_of(model: type[Section], part: str) -> str:
     return next(name for name in model.model_fields if to_camel(name) == part)
 
 

@@ -73,9 +73,9 @@ class KubernetesSettings(Section):
     """Which cluster the stack may touch."""
 
     contexts: Annotated[list[str], Field(min_length=1)]
-    """kubeconfig contexts that are allowed (``*`` matches any text). With several, the current context must be one."""
+    """Allowed kubeconfig contexts (``*`` matches any text); with several, the current one must be among them."""
     cluster_identifier: str | None = None
-    """Keeps the cluster's identity when the kubeconfig changes (pulumi-kubernetes#4019). Default: the context's name."""
+    """Keeps the cluster's identity when the kubeconfig changes (pulumi-kubernetes#4019). Default: the context."""
 
 
 class NamespaceSettings(Section):
@@ -133,7 +133,7 @@ class ClaimStorage(Section):
 
 
 class ClassStorage(_Sizes):
-    """Volumes made by a StorageClass; ``carbonapps`` is shared by all EI nodes, so its class must offer ReadWriteMany."""
+    """Volumes made by StorageClasses; all EI nodes share ``carbonapps``, so its class must offer ReadWriteMany."""
 
     kind: Literal["class"]
     mysql_class: Name

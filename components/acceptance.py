@@ -102,7 +102,7 @@ class Acceptance(pulumi.ComponentResource):
             ),
             spec=job_spec(
                 args,
-                config_map.metadata.apply(lambda meta: str(meta.name)),
+                common.name_of(config_map),
                 common.spec_hash(args["triggers"]),
                 selector,
             ),
@@ -111,7 +111,7 @@ class Acceptance(pulumi.ComponentResource):
                 child, pulumi.ResourceOptions(depends_on=after, custom_timeouts=common.timeouts(15))
             ),
         )
-        self.register_outputs({"job": self.job.metadata.apply(lambda meta: str(meta.name))})
+        self.register_outputs({"job": common.name_of(self.job)})
 
 
 def _as_list(dependencies: object) -> list[pulumi.Resource]:

@@ -129,6 +129,12 @@ def programs(*names: str) -> dict[str, str]:
     return {name: (IN_POD / name).read_text(encoding="utf-8") for name in names}
 
 
+def name_of(resource: pulumi.CustomResource) -> pulumi.Output[str]:
+    """The Kubernetes name of an object, auto-named or not; whoever uses it depends on the object."""
+    name: pulumi.Output[str] = resource.metadata["name"]  # type: ignore[attr-defined] # every object has metadata
+    return name
+
+
 def spec_hash(values: Mapping[str, pulumi.Input[Any]]) -> pulumi.Output[str]:
     """A short hash of resolved inputs; it changes when one of them does. Values must not be secret."""
     return pulumi.Output.json_dumps(dict(values), sort_keys=True).apply(

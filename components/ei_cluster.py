@@ -16,7 +16,7 @@ import pulumi_kubernetes as k8s
 from components import common, ei_objects, mysql_objects
 from components.mysql_database import schemas
 from components.storage import DataVolume, DataVolumeArgs
-from components.wso2ei.patches import EiConfig, EiSecrets, plain_patches, secret_patches
+from components.wso2ei.patches import Datasource, EiConfig, EiSecrets, plain_patches, secret_patches
 from components.wso2ei.versions import EiVersion, version_of
 
 
@@ -194,12 +194,12 @@ class EiCluster(pulumi.ComponentResource):
             python_image=args["python_image"],
             mysql_image=args["mysql_image"],
             selector=selector,
-            service_account=_name(account),
-            pull_secrets=[_name(pull_secret)] if pull_secret else [],
-            programs=_name(programs),
-            plain_patches=_name(plain),
-            secret_patches=_name(secret),
-            mysql_credentials=_name(credentials),
+            service_account=common.name_of(account),
+            pull_secrets=[common.name_of(pull_secret)] if pull_secret else [],
+            programs=common.name_of(programs),
+            plain_patches=common.name_of(plain),
+            secret_patches=common.name_of(secret),
+            mysql_credentials=common.name_of(credentials),
             carbonapps_claim=volume.claim_name,
             needs_owner=volume.needs_owner,
             heap=jvm_size(args["heap"]),
@@ -244,7 +244,7 @@ class EiCluster(pulumi.ComponentResource):
             role_ref=k8s.rbac.v1.RoleRefArgs(
                 api_group="rbac.authorization.k8s.io",
                 kind="Role",
-                name=role.metadata.apply(lambda found: str(found.name)),
+                name=common.name_of(role),
             ),
             subjects=[
                 k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=parts.service_account, namespace=args["namespace"])
@@ -311,12 +311,6 @@ def admin_sql(username: str, password: str) -> str:
     )
 
 
-def _name(
-    resource: k8s.core.v1.ConfigMap | k8s.core.v1.Secret | k8s.core.v1.ServiceAccount,
-) -> pulumi.Output[str]:
-    return resource.metadata.apply(lambda meta: str(meta.name))
-
-
 def _json(patches: object) -> str:
     return json.dumps({"patches": patches}, indent=1, sort_keys=True)
 
@@ -331,8 +325,22 @@ def _mysql_files(host: str, passwords: dict[str, str], admin: str, admin_passwor
 
 
 def _secrets(passwords: dict[str, str], admin_password: str) -> EiSecrets:
-    raise NotImplementedError
+    return EiSecrets(passwords["user"], passwords["registry"], admin_password)
 
 
 def _config(name: str, args: EiClusterArgs, namespace: str) -> EiConfig:
-    raise NotImplementedError
+    users, registry = schemas("", "")
+    return EiConfig(
+        namespace=namespace,
+        members_service=f"{name}-members",
+        # Two clusters in one namespace must never see each other.
+        domain=f"{namespace}.{name}",
+        console_host=args["console_host"],
+        gateway_host=args["gateway_host"],
+        mysql_host=args["mysql_host"],
+        # Pool sizes of WSO2's own charts.
+        user_database=Datasource("WSO2_USER_DB", "jdbc/WSO2UserDB", users.database, users.user, 50),
+        registry_database=Datasource("WSO2_CONFIG_DB", "jdbc/WSO2ConfigDB", registry.database, registry.user, 80),
+        truststore=ei_objects.TRUSTSTORE,
+        admin_username=args["admin_username"],
+    )

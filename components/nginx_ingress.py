@@ -8,7 +8,8 @@ controller.
 from __future__ import annotations
 
 import base64
-from typing import Literal, NotRequired, TypedDict
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -139,7 +140,7 @@ class NginxIngress(pulumi.ComponentResource):
             },
             opts=child,
         )
-        return secret.metadata.apply(lambda meta: str(meta.name))
+        return common.name_of(secret)
 
     def _controller(
         self, name: str, args: NginxIngressArgs, tls_secret: pulumi.Output[str], child: pulumi.ResourceOptions
@@ -160,7 +161,7 @@ class NginxIngress(pulumi.ComponentResource):
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account", metadata=meta(), automount_service_account_token=False, opts=child
         )
-        account_name = account.metadata.apply(lambda found: str(found.name))
+        account_name = common.name_of(account)
         subject = k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=account_name, namespace=namespace)
         bindings = self._rights(name, args["class_name"], namespace, selector, subject, child)
         config_map = k8s.core.v1.ConfigMap(
@@ -178,9 +179,9 @@ class NginxIngress(pulumi.ComponentResource):
             spec=nginx_objects.service_spec(selector, expose, *ports),
             opts=child,
         )
-        arguments = pulumi.Output.all(config_map.metadata, tls_secret).apply(
+        arguments = pulumi.Output.all(common.name_of(config_map), tls_secret).apply(
             lambda made: nginx_objects.arguments(
-                config_map=str(made[0].name),
+                config_map=made[0],
                 ingress_class=args["class_name"],
                 service=name,
                 lease=f"{name}-leader",
@@ -245,9 +246,7 @@ class NginxIngress(pulumi.ComponentResource):
 
 
 def _role_ref(kind: str, metadata: pulumi.Output[k8s.meta.v1.outputs.ObjectMeta]) -> k8s.rbac.v1.RoleRefArgs:
-    return k8s.rbac.v1.RoleRefArgs(
-        api_group="rbac.authorization.k8s.io", kind=kind, name=metadata.apply(lambda meta: str(meta.name))
-    )
+    return k8s.rbac.v1.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind=kind, name=metadata["name"])
 
 
 def _route_annotations(args: NginxIngressArgs, route: Route) -> dict[str, str]:
@@ -267,11 +266,14 @@ def _route_spec(
     )
 
 
-def _addresses(statuses: list[k8s.networking.v1.outputs.IngressStatus | None]) -> list[str]:
-    """Every address of every Ingress, each once, in the order in which the cluster tells them."""
+def _addresses(statuses: list[Mapping[str, Any] | None]) -> list[str]:
+    """Every address of every Ingress, each once, in the order in which the cluster tells them.
+
+    The SDK hands nested outputs over with Python names or with the API's own, depending on how they were resolved.
+    """
     found: dict[str, None] = {}
     for status in statuses:
-        balancer = status.load_balancer if status else None
-        for entry in (balancer.ingress if balancer else None) or []:
-            found |= dict.fromkeys(filter(None, (entry.ip, entry.hostname)))
+        balancer = (status or {}).get("load_balancer") or (status or {}).get("loadBalancer") or {}
+        for entry in balancer.get("ingress") or []:
+            found |= dict.fromkeys(filter(None, (entry.get("ip"), entry.get("hostname"))))
     return list(found)

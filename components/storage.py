@@ -11,6 +11,8 @@ from typing import Literal, NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components import common
+
 
 class DataVolumeArgs(TypedDict):
     """Inputs of ``DataVolume``. Which children exist depends on ``kind``, so all but ``namespace`` are plain."""
@@ -107,7 +109,7 @@ class DataVolume(pulumi.ComponentResource):
         if args["kind"] == "claim":
             self.claim_name = pulumi.Output.from_input(args["claim_name"])
         else:
-            self.claim_name = self._claim(name, args, child).metadata.apply(lambda meta: str(meta.name))
+            self.claim_name = common.name_of(self._claim(name, args, child))
         self.register_outputs({"claim_name": self.claim_name})
 
     def _claim(
@@ -125,7 +127,7 @@ class DataVolume(pulumi.ComponentResource):
                 spec=persistent_volume_spec(args),
                 opts=child,
             )
-            spec.volume_name = volume.metadata.apply(lambda meta: str(meta.name))
+            spec.volume_name = common.name_of(volume)
         return k8s.core.v1.PersistentVolumeClaim(
             f"{name}-claim",
             metadata=k8s.meta.v1.ObjectMetaArgs(name=args["claim_name"], namespace=args["namespace"]),

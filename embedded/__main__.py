@@ -18,6 +18,8 @@ PARTS = {
     "plugins": ("embedded.plugins.cli", "install the provider plugins"),
     "cluster": ("embedded.cluster.cli", "start, stop and show the embedded cluster"),
     "up": ("embedded.up", "from whatever this machine has to a running stack"),
+    "preview": ("embedded.preview", "what an update would do"),
+    "destroy": ("embedded.destroy", "remove every object of a stack"),
     "env": ("embedded.env", "print export lines for a shell"),
     "status": ("embedded.status", "what runs, and whether console and gateway answer"),
     "clean": ("embedded.clean", "remove everything but the cache"),

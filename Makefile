@@ -1,0 +1,59 @@
+# One command from whatever this machine has to a running stack: `make up`. Everything big goes into the XDG cache,
+# everything that lives and dies with one environment into the XDG state folder; nothing is written into the checkout.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+STACK ?= local
+PYTHON ?= python3
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/wso2ei-embedded
+VENV_KEY := $(shell { cat requirements.txt requirements-dev.txt; $(PYTHON) -c 'import sys; print(sys.version)'; } | cksum | cut -d' ' -f1)
+VENV := $(CACHE)/venv/$(VENV_KEY)
+PY := $(VENV)/bin/python
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help up preview destroy status env test lint types unit e2e bench clean
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+# The stamp is written last, so that an interrupted install is made again.
+$(VENV)/.complete: requirements.txt requirements-dev.txt
+	@echo "... Python packages (once, usually 40s)" >&2
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	@rm -rf "$(VENV)" && $(PYTHON) -m venv "$(VENV)" && "$(VENV)/bin/pip" install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+up: $(VENV)/.complete ## from whatever this machine has to a running stack (STACK=local)
+	@$(PY) -m embedded up --stack $(STACK)
+
+preview: $(VENV)/.complete ## what an update would do; needs no cluster, credentials or secrets
+	@$(PY) -m embedded preview --stack $(STACK)
+
+destroy: $(VENV)/.complete ## remove every object; says what data is kept
+	@$(PY) -m embedded destroy --stack $(STACK)
+
+status: $(VENV)/.complete ## pods, addresses, and whether console and gateway answer
+	@$(PY) -m embedded status --stack $(STACK)
+
+env: $(VENV)/.complete ## export lines, so that plain pulumi and kubectl work: eval "$$(make -s env)"
+	@$(PY) -m embedded env --stack $(STACK)
+
+clean: $(VENV)/.complete ## remove the embedded cluster and its state; the cache stays
+	@$(PY) -m embedded clean
+
+test: lint types unit ## lint, types, unit and engine tests
+
+lint: $(VENV)/.complete
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+types: $(VENV)/.complete
+	@$(VENV)/bin/mypy .
+
+unit: $(VENV)/.complete
+	@$(PY) -m embedded toolchain pulumi
+	@$(PY) -m pytest -q -m 'not cluster and not e2e' tests
+
+e2e: $(VENV)/.complete ## the whole stack on a real cluster, then everything is removed
+	@$(PY) -m pytest -q -m 'cluster or e2e' tests
+
+bench: $(VENV)/.complete ## times, side by side in one run, as ratios
+	@$(PY) -m tests.bench

@@ -1,0 +1,210 @@
+"""What is changed in the image's own configuration files, as data.
+
+One table for all versions, exceptions named. A patch says file, element path and value; ``in_pod/patch_config.py``
+applies it inside the pod, so no XML of WSO2's is kept here. What holds a password goes into a Secret.
+
+Path language: element names without namespace, joined by ``/``; ``[@name='x']`` and ``[child='x']`` choose among
+siblings. Missing elements of a ``set`` are made at the end of their parent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from components.wso2ei.versions import EiVersion
+
+Patch = dict[str, Any]
+CARBON = "conf/carbon.xml"
+AXIS2 = "conf/axis2/axis2.xml"
+DATASOURCES = "conf/datasources/master-datasources.xml"
+REGISTRY = "conf/registry.xml"
+USERS = "conf/user-mgt.xml"
+CATALINA = "conf/tomcat/catalina-server.xml"
+HAZELCAST = "conf/hazelcast.properties"
+_AGENT = "org.wso2.carbon.core.clustering.hazelcast.HazelcastClusteringAgent"
+_SCHEME = "org.wso2.carbon.membership.scheme.kubernetes.KubernetesMembershipScheme"
+
+
+@dataclass(frozen=True)
+class Datasource:
+    """One JDBC datasource of ``master-datasources.xml``."""
+
+    name: str
+    jndi: str
+    database: str
+    user: str
+    max_active: int
+
+
+@dataclass(frozen=True)
+class EiConfig:
+    """Everything of a cluster that is written into EI's files and is not secret."""
+
+    namespace: str
+    members_service: str
+    """Service whose Endpoints are the members."""
+    domain: str
+    """Name of the Hazelcast group: the same on all nodes, unique for each cluster."""
+    console_host: str
+    gateway_host: str
+    mysql_host: str
+    user_database: Datasource
+    registry_database: Datasource
+    truststore: str
+    """Path of the truststore inside the pod, with the cluster's CA in it."""
+    admin_username: str
+    member_port: int = 4100
+    console_port: int = 443
+    gateway_port: int = 443
+    config_target: str = "/_system/config"
+    """Where the configuration registry is mounted; WSO2's 6.6 chart used /_system/config/integrator."""
+
+
+@dataclass(frozen=True)
+class EiSecrets:
+    """The secret values."""
+
+    user_password: str
+    registry_password: str
+    admin_password: str
+
+
+def jdbc_url(host: str, database: str) -> str:
+    """TLS without verification: MySQL makes its own CA. TLS 1.2, since Connector/J 5.1 knows no newer one."""
+    return (
+        f"jdbc:mysql://{host}:3306/{database}?autoReconnect=true&useSSL=true"
+        "&verifyServerCertificate=false&enabledTLSProtocols=TLSv1.2"
+    )
+
+
+def plain_patches(version: EiVersion, config: EiConfig) -> list[Patch]:
+    """Patches for a ConfigMap."""
+    return [
+        *_carbon(config),
+        *_clustering(config),
+        *_listeners(config),
+        *_registry(config),
+        *_catalina(version, config),
+        {"file": USERS, "path": _users("Configuration/AdminUser/UserName"), "set": config.admin_username},
+        {"file": USERS, "path": _users("Configuration/Property[@name='dataSource']"), "set": "jdbc/WSO2UserDB"},
+        # The hook of Hazelcast's own would stop it before Carbon has moved its tasks (product-ei#1206, #2353).
+        {"file": HAZELCAST, "property": "hazelcast.shutdownhook.enabled", "set": "false"},
+    ]
+
+
+def secret_patches(version: EiVersion, config: EiConfig, secrets: EiSecrets) -> list[Patch]:
+    """Patches for a Secret: datasources as a whole, and the administrator's first password."""
+    return [
+        _datasource(config, config.registry_database, secrets.registry_password),
+        _datasource(config, config.user_database, secrets.user_password),
+        {"file": USERS, "path": _users("Configuration/AdminUser/Password"), "set": secrets.admin_password},
+    ]
+
+
+def _users(path: str) -> str:
+    return f"UserManager/Realm/{path}"
+
+
+def _carbon(config: EiConfig) -> list[Patch]:
+    def carbon(path: str, value: str) -> Patch:
+        return {"file": CARBON, "path": f"Server/{path}", "set": value}
+
+    return [
+        carbon("HostName", config.gateway_host),
+        carbon("MgtHostName", config.console_host),
+        # Carbon sets javax.net.ssl.trustStore from here, so an option of the JVM would be void.
+        carbon("Security/TrustStore/Location", config.truststore),
+    ]
+
+
+def _clustering(config: EiConfig) -> list[Patch]:
+    root = "axisconfig/clustering"
+
+    def parameter(name: str, value: str) -> Patch:
+        return {"file": AXIS2, "path": f"{root}/parameter[@name='{name}']", "set": value}
+
+    return [
+        {"file": AXIS2, "path": root, "attributes": {"class": _AGENT, "enable": "true"}},
+        parameter("AvoidInitiation", "true"),
+        parameter("membershipScheme", "kubernetes"),
+        parameter("domain", config.domain),
+        parameter("localMemberPort", str(config.member_port)),
+        # Without it the kernel takes the first address that is not loopback: the pod's own.
+        {"file": AXIS2, "path": f"{root}/parameter[@name='localMemberHost']", "remove": True},
+        parameter("membershipSchemeClassName", _SCHEME),
+        parameter("USE_DNS", "false"),
+        parameter("KUBERNETES_NAMESPACE", config.namespace),
+        parameter("KUBERNETES_SERVICES", config.members_service),
+        parameter("KUBERNETES_MASTER_SKIP_SSL_VERIFICATION", "false"),
+    ]
+
+
+def _listeners(config: EiConfig) -> list[Patch]:
+    """URLs in WSDLs name the gateway's host; TLS 1.2 is what NGINX speaks to the backend."""
+    found: list[Patch] = []
+    for receiver, scheme in (("http", "http"), ("https", "https")):
+        path = f"axisconfig/transportReceiver[@name='{receiver}']/parameter[@name='WSDLEPRPrefix']"
+        port = f":{config.gateway_port}" if (scheme, config.gateway_port) != ("https", 443) else ""
+        host = config.gateway_host if scheme == "http" else f"{config.gateway_host}{port}"
+        found.append({"file": AXIS2, "path": path, "set": f"{scheme}://{host}", "attributes": {"locked": "false"}})
+    path = "axisconfig/transportReceiver[@name='https']/parameter[@name='HttpsProtocols']"
+    found.append({"file": AXIS2, "path": path, "set": "TLSv1.2"})
+    return found
+
+
+def _registry(config: EiConfig) -> list[Patch]:
+    url = jdbc_url(config.mysql_host, config.registry_database.database)
+    remote = (
+        '<remoteInstance url="https://localhost:9443/registry"><id>wso2config</id><dbConfig>wso2config</dbConfig>'
+        "<readOnly>false</readOnly><enableCache>true</enableCache><registryRoot>/</registryRoot>"
+        f"<cacheId>{_escape(f'{config.registry_database.user}@{url}')}</cacheId></remoteInstance>"
+    )
+    database = f'<dbConfig name="wso2config"><dataSource>{config.registry_database.jndi}</dataSource></dbConfig>'
+
+    def mount(path: str, target: str) -> Patch:
+        xml = (
+            f'<mount path="{path}" overwrite="true"><instanceId>wso2config</instanceId>'
+            f"<targetPath>{_escape(target)}</targetPath></mount>"
+        )
+        return {"file": REGISTRY, "path": f"wso2registry/mount[@path='{path}']", "xml": xml}
+
+    return [
+        {"file": REGISTRY, "path": "wso2registry/dbConfig[@name='wso2config']", "xml": database},
+        {"file": REGISTRY, "path": "wso2registry/remoteInstance[id='wso2config']", "xml": remote},
+        mount("/_system/config", config.config_target),
+        mount("/_system/governance", "/_system/governance"),
+    ]
+
+
+def _catalina(version: EiVersion, config: EiConfig) -> list[Patch]:
+    """URLs that Carbon builds by itself name the port that clients see. Same attribute in both Tomcat formats."""
+    connector = "Server/Service/Connector[@port='9443']"
+    return [{"file": CATALINA, "path": connector, "attributes": {"proxyPort": str(config.console_port)}}]
+
+
+def _datasource(config: EiConfig, source: Datasource, password: str) -> Patch:
+    """A whole datasource; ``&`` in the URL is escaped."""
+    settings = {
+        "url": jdbc_url(config.mysql_host, source.database),
+        "username": source.user,
+        "password": password,
+        "driverClassName": "com.mysql.jdbc.Driver",
+        "maxActive": str(source.max_active),
+        "maxWait": "60000",
+        "testOnBorrow": "true",
+        "validationQuery": "SELECT 1",
+        "validationInterval": "30000",
+    }
+    inner = "".join(f"<{name}>{_escape(value)}</{name}>" for name, value in settings.items())
+    xml = (
+        f"<datasource><name>{source.name}</name><description>Made by the deployment</description>"
+        f"<jndiConfig><name>{source.jndi}</name></jndiConfig>"
+        f'<definition type="RDBMS"><configuration>{inner}</configuration></definition></datasource>'
+    )
+    path = f"datasources-configuration/datasources/datasource[name='{source.name}']"
+    return {"file": DATASOURCES, "path": path, "xml": xml}
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")

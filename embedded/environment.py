@@ -1,0 +1,76 @@
+"""Makes what a plan lacks, piece by piece, and returns how to run Pulumi there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from embedded import cluster, images, plugins, toolchain
+from embedded.machine import Plan, user_kubeconfig
+from embedded.paths import state_dir
+from embedded.progress import Reporter
+from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Environment:
+    """A place where the stack can run."""
+
+    plan: Plan
+    pulumi: PulumiEnv
+    stand_ins: list[str] = field(default_factory=list)
+
+
+def describe(plan: Plan) -> list[str]:
+    """What will be used and what will be made, a line each."""
+    lines = [f"Pulumi CLI: {plan.pulumi}" if plan.pulumi else "Pulumi CLI: built from its Go module"]
+    if plan.embedded_cluster:
+        lines.append(
+            "cluster: an embedded one-node Kubernetes in network namespaces of its own (removed by `make clean`)"
+        )
+        lines.append("images: stand-ins, served by a registry of the embedded cluster")
+    else:
+        lines.append(f"cluster: your context {plan.cluster}; images from their real registries")
+    return lines
+
+
+def ensure(plan: Plan, reporter: Reporter) -> Environment:
+    """Make what is missing. Raises ``KitError``; whatever was finished is kept for the next try."""
+    stand_ins: list[str] = []
+    bins: list[Path] = []
+    if plan.pulumi is None:
+        bins.append(toolchain.ensure("pulumi", reporter))
+    kubeconfig = user_kubeconfig()
+    if plan.embedded_cluster:
+        bins.append(toolchain.ensure("kubernetes", reporter))
+        store = images.ensure(reporter)
+        cluster.start(store.public_root, store.private_root, reporter=reporter)
+        kubeconfig = state_dir() / "cluster" / "kubeconfig"
+        stand_ins.append(
+            "images: EI, MySQL, NGINX controller and Python are stand-ins that announce themselves in their logs"
+        )
+    env = pulumi_environment(plan, bins, kubeconfig)
+    Path(env.environment().get("PULUMI_HOME", state_dir() / "pulumi" / "home")).mkdir(parents=True, exist_ok=True)
+    if "PULUMI_HOME" in env.variables:
+        for name in plugins.install(Path(env.variables["PULUMI_HOME"]), env.environment(), reporter):
+            stand_ins.append(f"plugin {name}: a stand-in, since the official one could not be downloaded")
+    return Environment(plan, env, stand_ins)
+
+
+def pulumi_environment(plan: Plan, bins: list[Path], kubeconfig: Path | None) -> PulumiEnv:
+    """The variables and the stack file for a plan. A user who is logged in to a backend keeps it."""
+    own_backend = not plan.embedded_cluster and plan.pulumi is not None and _logged_in(plan.pulumi)
+    variables = {} if own_backend else embedded_variables(bins, kubeconfig)
+    copy = copy_stack_file(plan.stack_file, state_dir() / "stacks")
+    return PulumiEnv(CHECKOUT, plan.stack, variables, copy)
+
+
+def _logged_in(pulumi: Path) -> bool:
+    if os.environ.get("PULUMI_BACKEND_URL") or os.environ.get("PULUMI_ACCESS_TOKEN"):
+        return True
+    answer = subprocess.run([str(pulumi), "whoami", "--non-interactive"], capture_output=True, check=False)
+    return answer.returncode == 0

@@ -1,0 +1,193 @@
+"""What this machine has, and what has to be made: the plan of ``make up``.
+
+Everything that could stop the work is found here, before anything is built.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from embedded.errors import KitError
+from embedded.paths import cache_dir, state_dir
+
+EMBEDDED_CONTEXT = "embedded"
+_BUILD_DISK_GIB = 12
+_RUN_MEMORY_GIB = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is used and what is made."""
+
+    stack: str
+    stack_file: Path
+    cluster: str
+    """Name of a kubeconfig context of the user's, or ``embedded``."""
+    pulumi: Path | None
+    """The user's own CLI, or ``None``: one is built."""
+
+    @property
+    def embedded_cluster(self) -> bool:
+        return self.cluster == EMBEDDED_CONTEXT
+
+
+def make_plan(checkout: Path, stack: str) -> Plan:
+    """Look at the machine. Raises ``KitError`` with the way out when the stack cannot run here."""
+    stack_file = checkout / f"Pulumi.{stack}.yaml"
+    if not stack_file.is_file():
+        known = ", ".join(sorted(path.name.split(".")[1] for path in checkout.glob("Pulumi.*.yaml")))
+        raise KitError(
+            f"there is no stack file {stack_file.name}", f"copy one of the existing ones ({known}) and edit it"
+        )
+    settings = stack_settings(stack_file)
+    allowed = [str(name) for name in (settings.get("kubernetes") or {}).get("contexts", [])]
+    own = _usable_context(allowed)
+    plan = Plan(stack, stack_file, own or EMBEDDED_CONTEXT, user_program("pulumi"))
+    if own:
+        _check_exposure(own, settings)
+        return plan
+    if not any(fnmatch.fnmatchcase(EMBEDDED_CONTEXT, pattern) for pattern in allowed):
+        raise KitError(
+            f"stack {stack} may touch only the contexts {', '.join(allowed) or '(none)'}, and none of them is current",
+            "run `kubectl config use-context NAME`, or use `make up STACK=local`",
+        )
+    _check_can_embed()
+    return plan
+
+
+def stack_settings(stack_file: Path) -> dict[str, Any]:
+    """The stack file's plain config without the project's prefix."""
+    content = yaml.safe_load(stack_file.read_text()) or {}
+    config = content.get("config") or {}
+    return {str(key).split(":", 1)[-1]: value for key, value in config.items()}
+
+
+def user_kubeconfig() -> Path | None:
+    """The user's own kubeconfig: ``KUBECONFIG``'s first existing file, else ``~/.kube/config``."""
+    text = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    own = state_dir() / "cluster" / "kubeconfig"
+    return next(
+        (Path(part) for part in text.split(os.pathsep) if part and Path(part).is_file() and Path(part) != own), None
+    )
+
+
+def _usable_context(allowed: list[str]) -> str | None:
+    """The current context, when the stack allows it and its API server answers."""
+    kubeconfig = user_kubeconfig()
+    if kubeconfig is None:
+        return None
+    content = yaml.safe_load(kubeconfig.read_text()) or {}
+    current = content.get("current-context")
+    if not current or current == EMBEDDED_CONTEXT:
+        return None
+    if not any(fnmatch.fnmatchcase(current, pattern) for pattern in allowed):
+        return None
+    kubectl = user_program("kubectl")
+    if kubectl is None:
+        raise KitError(f"the context {current} is current, but there is no kubectl on PATH", "install kubectl")
+    answer = subprocess.run(
+        [kubectl, "--context", current, "get", "--raw", "/readyz", "--request-timeout=5s"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+    )
+    if answer.returncode != 0:
+        reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]
+        raise KitError(
+            f"the cluster of the current context {current} does not answer: {reason}",
+            "start it, or unset the context (`kubectl config unset current-context`) to get an embedded cluster",
+        )
+    return str(current)
+
+
+def _check_exposure(context: str, settings: dict[str, Any]) -> None:
+    """LoadBalancers that get no address, or a port that somebody else holds: known by the kind of cluster."""
+    ingress = settings.get("ingress") or {}
+    if ingress.get("controller", "install") != "install" or ingress.get("expose", "LoadBalancer") != "LoadBalancer":
+        return
+    if fnmatch.fnmatchcase(context, "kind-*") or context == "minikube":
+        helper = "cloud-provider-kind" if context.startswith("kind") else "minikube tunnel"
+        if os.environ.get("WSO2EI_LOADBALANCER") != "yes":
+            raise KitError(
+                f"{context} gives a LoadBalancer no address, so the Ingress would wait for ever",
+                f"set ingress.expose: hostPort and ingress.address: localhost in the stack file, or run `{helper}` "
+                "and say so with WSO2EI_LOADBALANCER=yes",
+            )
+    if (fnmatch.fnmatchcase(context, "k3d-*") or context == "rancher-desktop") and ingress.get("httpsPort", 443) == 443:
+        raise KitError(
+            f"Traefik holds port 443 in {context}",
+            "set ingress.httpsPort: 8443 and ingress.httpPort: 8080 in the stack file, or switch Traefik off",
+        )
+
+
+def _check_can_embed() -> None:
+    if sys.platform != "linux":
+        raise KitError(
+            "no running cluster was found, and one can be embedded on Linux only",
+            "start Docker Desktop's or OrbStack's Kubernetes, `kubectl config use-context` it, and run this again",
+        )
+    if os.geteuid() != 0:
+        raise KitError(
+            "no running cluster was found, and embedding one needs root (network namespaces, containerd)",
+            "run `sudo -E make up`, or start a cluster of your own and make its context the current one",
+        )
+    if not (state_dir() / "cluster").exists():
+        _check_ports()
+        _check_memory()
+    _check_disk()
+
+
+def _check_ports() -> None:
+    for port in (443, 80):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise KitError(
+                    f"port {port} of this machine is taken ({error.strerror}), and the console is to answer there",
+                    f"stop what listens (`ss -ltnp 'sport = :{port}'` names it), or set other ports in "
+                    "Pulumi.local.yaml: ingress.httpsPort, ingress.httpPort",
+                ) from error
+
+
+def _check_memory() -> None:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            available = int(line.split()[1]) / 1024**2
+            if available < _RUN_MEMORY_GIB:
+                raise KitError(
+                    f"{available:.1f} GiB of memory are free, and cluster and stack need {_RUN_MEMORY_GIB} GiB",
+                    "stop other programs, or use a larger machine",
+                )
+
+
+def _check_disk() -> None:
+    needed = _BUILD_DISK_GIB if not (cache_dir() / "images").exists() else 4
+    for folder in (cache_dir(), state_dir()):
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(existing).free / 1024**3
+        if free < needed:
+            raise KitError(
+                f"{free:.1f} GiB of disk are free under {folder}, and {needed} GiB are needed",
+                "free some, or set XDG_CACHE_HOME and XDG_STATE_HOME to folders on a larger disk",
+            )
+
+
+def user_program(program: str) -> Path | None:
+    """A program of the user's own on PATH, not one that the kit built and ``make env`` put there."""
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    own = [folder for folder in folders if not folder.startswith(str(cache_dir()))]
+    found = shutil.which(program, path=os.pathsep.join(own))
+    return Path(found) if found else None

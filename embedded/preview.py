@@ -1,0 +1,44 @@
+"""``make preview``: what an update would do. Needs no cluster, no credentials and no secrets.
+
+With a stack that the kit keeps, the preview is against it; otherwise against nothing, in a backend that is thrown
+away together with its passphrase.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from embedded import plugins, toolchain
+from embedded.environment import CHECKOUT
+from embedded.errors import KitError
+from embedded.machine import user_program
+from embedded.progress import Reporter
+from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables, ensure_stack
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Command-line arguments of ``preview``."""
+    parser.add_argument("--stack", default="local")
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
+
+
+def run(args: argparse.Namespace, reporter: Reporter) -> int:
+    """Preview once in a temporary folder."""
+    source = CHECKOUT / f"Pulumi.{args.stack}.yaml"
+    if not source.is_file():
+        raise KitError(f"there is no stack file {source.name}", "copy one of the existing ones and edit it")
+    bins = [] if user_program("pulumi") else [toolchain.ensure("pulumi", reporter)]
+    folder = Path(tempfile.mkdtemp(prefix="wso2ei-preview-"))
+    try:
+        # No kubeconfig at all: a preview in a pull request must not depend on what the machine happens to reach.
+        variables = embedded_variables(bins, folder / "no-kubeconfig", folder)
+        variables["PULUMI_HOME"] = str(plugins.shared_home())
+        env = PulumiEnv(CHECKOUT, args.stack, variables, copy_stack_file(source, folder))
+        plugins.install(plugins.shared_home(), env.environment(), reporter)
+        ensure_stack(env)
+        return env.run(["preview", *(["--json"] if args.json else [])])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

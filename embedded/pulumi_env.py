@@ -1,0 +1,116 @@
+"""How the Pulumi CLI is run by the kit: its environment, its copy of the stack file, and mending after a crash.
+
+The stack file in the checkout is never written: Pulumi puts a salt into the file it works on, so it gets a copy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from embedded.errors import KitError
+from embedded.paths import state_dir
+
+_SALT_KEYS = ("encryptionsalt", "encryptedkey", "secretsprovider")
+
+
+@dataclass
+class PulumiEnv:
+    """One way to run Pulumi for one stack of one checkout."""
+
+    checkout: Path
+    stack: str
+    variables: dict[str, str] = field(default_factory=dict)
+    """What differs from the process's own environment."""
+    config_file: Path | None = None
+    """The copy that Pulumi works on; ``None``: the user's own stack file holds a salt already and is used itself."""
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **self.variables}
+
+    def arguments(self, command: list[str]) -> list[str]:
+        """``pulumi`` with the command's words and what every command of a stack needs."""
+        config = ["--config-file", str(self.config_file)] if self.config_file else []
+        return ["pulumi", "--non-interactive", "-C", str(self.checkout), *command, "--stack", self.stack, *config]
+
+    def run(self, command: list[str]) -> int:
+        """Run with the terminal's own streams; the exit code."""
+        return subprocess.run(self.arguments(command), env=self.environment(), check=False).returncode
+
+    def read(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run and keep what it prints."""
+        return subprocess.run(
+            self.arguments(command), env=self.environment(), check=False, capture_output=True, text=True
+        )
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets as ``[secret]``; empty when there are none."""
+        answer = subprocess.run(
+            ["pulumi", "--non-interactive", "-C", str(self.checkout), "stack", "output", "--json", "-s", self.stack],
+            env=self.environment(), check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        return dict(json.loads(answer.stdout)) if answer.returncode == 0 and answer.stdout.strip() else {}
+
+
+def embedded_variables(bins: list[Path], kubeconfig: Path | None, home: Path | None = None) -> dict[str, str]:
+    """The variables of a PATH, a backend and a passphrase of the kit's own."""
+    base = home or state_dir() / "pulumi"
+    backend = base / "backend"
+    backend.mkdir(parents=True, exist_ok=True)
+    passphrase = base / "passphrase"
+    if not passphrase.exists():
+        passphrase.touch(mode=0o600)
+        passphrase.write_text(secrets.token_urlsafe(24))
+    # The language host that can be had here does not look for a virtual environment, so it must come first on PATH.
+    path = os.pathsep.join([str(Path(sys.executable).parent), *map(str, bins), os.environ.get("PATH", "")])
+    found = {
+        "PATH": path,
+        "PULUMI_HOME": str(base / "home"),
+        "PULUMI_BACKEND_URL": f"file://{backend}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+        "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "1",
+    }
+    if kubeconfig:
+        found["KUBECONFIG"] = str(kubeconfig)
+    return found
+
+
+def copy_stack_file(source: Path, folder: Path) -> Path | None:
+    """Copy the stack file for Pulumi to work on, keeping the salt and the secrets of the last copy.
+
+    ``None`` where the source has a salt of its own: then it belongs to the user's own backend.
+    """
+    content = yaml.safe_load(source.read_text()) or {}
+    if any(key in content for key in _SALT_KEYS):
+        return None
+    copy = folder / source.name
+    if copy.exists():
+        last = yaml.safe_load(copy.read_text()) or {}
+        content |= {key: last[key] for key in _SALT_KEYS if key in last}
+        config = content.setdefault("config", {})
+        for key, value in (last.get("config") or {}).items():
+            if isinstance(value, dict) and set(value) == {"secure"}:
+                config.setdefault(key, value)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = copy.with_suffix(".new")
+    temporary.write_text(yaml.safe_dump(content, sort_keys=False))
+    temporary.replace(copy)
+    return copy
+
+
+def ensure_stack(env: PulumiEnv) -> None:
+    """Select the stack, or make it. Raises ``KitError`` with the CLI's words."""
+    if env.read(["stack", "select"]).returncode == 0:
+        return
+    answer = env.read(["stack", "init"])
+    if answer.returncode != 0:
+        raise KitError(f"pulumi stack init failed: {answer.stderr.strip()}")

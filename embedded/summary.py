@@ -1,0 +1,40 @@
+"""The table at the end of ``make up``: what a person needs next, and which parts are stand-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+
+def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: list[str]) -> Table:
+    """The table for one stack, from its outputs."""
+    hosts = outputs.get("ingress_hosts") or {}
+    port = _port(str(outputs.get("gateway_url", "")))
+    local = f"https://localhost{port}"
+    rows = [
+        ("console", outputs.get("console_url")),
+        ("gateway", f"{outputs.get('gateway_url')}/services"),
+        ("hosts file", outputs.get("hosts_file_line")),
+        ("administrator", outputs.get("admin_username")),
+        (
+            "password",
+            f'eval "$(make -s env STACK={stack})"; pulumi stack output -s {stack} --show-secrets admin_password',
+        ),
+        ("try", f"curl -k -i {local}/carbon -H 'Host: {hosts.get('console')}'"),
+        ("", f"curl -k -i {local}/services -H 'Host: {hosts.get('gateway')}'"),
+        ("kept on destroy", "\n".join(outputs.get("kept_data") or [])),
+        ("STAND-INS", "\n".join(stand_ins) or "none: everything is the real thing"),
+    ]
+    table = Table(show_header=False, title=f"WSO2 EI, stack {stack}", title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, str(value))
+    return table
+
+
+def _port(url: str) -> str:
+    tail = url.rsplit(":", 1)[-1]
+    return f":{tail}" if tail.isdigit() else ""
