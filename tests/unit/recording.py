@@ -107,6 +107,9 @@ def record(
 
         async def run() -> None:
             program()
+            root: Any = pulumi.runtime.get_root_resource()
+            # The mocks register the stack's outputs before the program has exported any.
+            root.register_outputs(root.outputs)
 
         await run_pulumi_func(run)
 

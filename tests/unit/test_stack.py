@@ -1,0 +1,274 @@
+"""Promises of the whole stack, checked on every object of both committed stack files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from settings import quantity
+from tests.unit.recording import leaves, secret_paths
+from tests.unit.stacks import ADMIN, PASSWORD, STACKS, config_of, objects, pod_specs, recorded
+
+both = pytest.mark.parametrize("stack", STACKS)
+
+
+def containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*spec.get("initContainers", []), *spec["containers"]]
+
+
+@both
+def test_secret_values_stand_in_kubernetes_secrets_and_nowhere_else(stack: str) -> None:
+    values = [ADMIN, PASSWORD, *(f"pw-of-wso2ei-mysql-{key}-password" for key in ("root", "user", "registry"))]
+    for item in recorded(stack).registered:
+        if item.type in {"kubernetes:core/v1:Secret"} or item.type.startswith("random:"):
+            continue
+        for path, value in leaves(item.inputs):
+            assert not any(secret in str(value) for secret in values), f"{item.type} {item.name} {path}"
+        assert list(secret_paths(item.inputs)) == [], f"{item.type} {item.name} hides a field behind [secret]"
+
+
+@both
+def test_every_value_of_a_secret_is_marked_secret(stack: str) -> None:
+    found = 0
+    for item in objects(stack, "Secret"):
+        marked = list(secret_paths(item.inputs))
+        for key in item.body().get("stringData", {}):
+            if key == "tls.crt":
+                continue
+            assert any(path in (f"stringData.{key}", "stringData") for path in marked), f"{item.name} {key}"
+            found += 1
+    assert found >= 5
+
+
+@both
+def test_component_outputs_keep_secrets_secret(stack: str) -> None:
+    for urn, outputs in recorded(stack).component_outputs.items():
+        text = json.dumps(outputs)
+        if any(secret in text for secret in (ADMIN, "pw-of-")):
+            assert list(secret_paths(outputs)), urn
+
+
+@both
+def test_names_of_children_begin_with_their_component_and_no_name_comes_twice(stack: str) -> None:
+    registered = recorded(stack).registered
+    twice = [key for key, count in Counter((item.type, item.name) for item in registered).items() if count > 1]
+    assert twice == []
+    for item in registered:
+        owner = item.parent.rpartition("::")[2]
+        if "wso2ei:index:" in item.parent:
+            assert item.name.startswith(owner), f"{item.name} below {owner}"
+
+
+@both
+def test_everything_hangs_below_a_component_of_the_program(stack: str) -> None:
+    alone = {item.name for item in objects(stack) if "wso2ei:index:" not in item.parent}
+    assert alone <= {"namespace"}
+
+
+@both
+def test_registered_outputs_are_the_documented_attributes(stack: str) -> None:
+    for urn, outputs in recorded(stack).component_outputs.items():
+        if urn.endswith("::wso2ei-mysql"):
+            assert set(outputs) == {"host", "credentials"}
+        if urn.endswith("::wso2ei-nginx"):
+            assert {"addresses", "spec_hash"} <= set(outputs)
+
+
+@both
+def test_pods_pass_pod_security_restricted_but_for_the_one_that_gives_a_folder_away(stack: str) -> None:
+    for name, template in pod_specs(stack):
+        spec = template["spec"]
+        security = spec["securityContext"]
+        assert security["runAsNonRoot"] is True, name
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in containers(spec):
+            own = container["securityContext"]
+            assert own["allowPrivilegeEscalation"] is False, name
+            assert own["capabilities"]["drop"] == ["ALL"], name
+            if own.get("runAsUser") == 0:
+                assert container["name"] == "own-folder"
+                assert own["capabilities"]["add"] == ["CHOWN"]
+                assert config_of(stack)["storage"]["kind"] == "hostPath"
+            else:
+                assert set(own["capabilities"].get("add", [])) <= {"NET_BIND_SERVICE"}, name
+
+
+@both
+def test_only_containers_whose_image_writes_into_its_home_have_a_writable_root(stack: str) -> None:
+    writable = {
+        (name, container["name"])
+        for name, template in pod_specs(stack)
+        for container in containers(template["spec"])
+        if not container["securityContext"].get("readOnlyRootFilesystem")
+    }
+    assert writable == {("wso2ei-nodes", "ei"), ("wso2ei-nodes", "copy-conf")}
+
+
+@both
+def test_no_pod_gets_a_token_but_those_that_call_the_api(stack: str) -> None:
+    with_token = {name for name, template in pod_specs(stack) if template["spec"]["automountServiceAccountToken"]}
+    assert with_token <= {"wso2ei-nodes", "wso2ei-nginx-controller"}
+    for name, template in pod_specs(stack):
+        assert ("serviceAccountName" in template["spec"]) == (name in with_token)
+
+
+@both
+def test_rights_are_named_verb_by_verb(stack: str) -> None:
+    for kind in ("Role", "ClusterRole"):
+        for item in objects(stack, kind):
+            for rule in item.body()["rules"]:
+                assert "*" not in [*rule["verbs"], *rule["resources"], *rule["apiGroups"]], item.name
+    members = next(item for item in objects(stack, "Role") if item.name == "wso2ei-members")
+    assert members.body()["rules"] == [
+        {"apiGroups": [""], "resources": ["endpoints"], "resourceNames": ["wso2ei-members"], "verbs": ["get"]}
+    ]
+
+
+@both
+def test_every_container_has_requests_a_memory_limit_and_a_pinned_image(stack: str) -> None:
+    for name, template in pod_specs(stack):
+        for container in containers(template["spec"]):
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"]), name
+            assert quantity(container["resources"]["limits"]["memory"]) >= quantity(
+                container["resources"]["requests"]["memory"]
+            )
+            assert re.search(r":[\w.-]+$|@sha256:", container["image"]), container["image"]
+            assert not container["image"].endswith(":latest")
+
+
+def effective(spec: dict[str, Any], resource: str) -> float:
+    """The scheduler's sum: containers together, or the largest init container."""
+
+    def of(container: dict[str, Any]) -> float:
+        return quantity(container["resources"]["requests"][resource])
+
+    return max(sum(map(of, spec["containers"])), *map(of, spec.get("initContainers", [])), 0)
+
+
+def test_all_requests_of_the_local_stack_fit_one_cpu_and_four_gib_with_a_surging_node_and_a_job() -> None:
+    specs = dict(pod_specs("local"))
+    nodes = config_of("local")["ei"]["replicas"] + 1
+    for resource, most in (("cpu", 1.0), ("memory", 4 * 1024**3)):
+        total = nodes * effective(specs["wso2ei-nodes"]["spec"], resource)
+        total += effective(specs["wso2ei-mysql-server"]["spec"], resource)
+        total += effective(specs["wso2ei-nginx-controller"]["spec"], resource)
+        total += max(effective(specs[job]["spec"], resource) for job in ("wso2ei-schema", "wso2ei-acceptance-job"))
+        assert total <= most, resource
+
+
+@both
+def test_selectors_choose_their_own_pods_and_no_others(stack: str) -> None:
+    pods = {name: template["metadata"]["labels"] for name, template in pod_specs(stack)}
+    for kind in ("Deployment", "StatefulSet"):
+        for item in objects(stack, kind):
+            selector = item.body()["spec"]["selector"]["matchLabels"]
+            chosen = {name for name, labels in pods.items() if selector.items() <= labels.items()}
+            assert chosen == {item.name}
+    for item in objects(stack, "Service"):
+        selector = item.body()["spec"]["selector"]
+        assert len([name for name, labels in pods.items() if selector.items() <= labels.items()]) == 1, item.name
+
+
+@both
+def test_ports_of_services_and_probes_exist_in_their_pods(stack: str) -> None:
+    pods = [template for _, template in pod_specs(stack)]
+    for item in objects(stack, "Service"):
+        spec = item.body()["spec"]
+        pod = next(t for t in pods if spec["selector"].items() <= t["metadata"]["labels"].items())
+        ports = [port for container in pod["spec"]["containers"] for port in container.get("ports", [])]
+        known = {port["containerPort"] for port in ports} | {port["name"] for port in ports}
+        for port in spec["ports"]:
+            assert port.get("targetPort", port["port"]) in known, item.name
+
+
+@both
+def test_every_mounted_volume_exists_and_every_program_that_is_run_is_delivered(stack: str) -> None:
+    delivered = {item.name: set(item.body()["data"]) for item in objects(stack, "ConfigMap")}
+    programs = set().union(*delivered.values())
+    for name, template in pod_specs(stack):
+        volumes = {volume["name"] for volume in template["spec"].get("volumes", [])}
+        for container in containers(template["spec"]):
+            for mount in container.get("volumeMounts", []):
+                assert mount["name"] in volumes, f"{name} {mount['name']}"
+            for word in container.get("command", []):
+                if word.startswith("/in_pod/"):
+                    assert word.removeprefix("/in_pod/") in programs
+
+
+@both
+def test_static_volumes_are_out_of_reach_of_a_default_storage_class(stack: str) -> None:
+    volumes = {item.body()["metadata"]["name"]: item.body() for item in objects(stack, "PersistentVolume")}
+    claims = objects(stack, "PersistentVolumeClaim")
+    assert len(volumes) == len(claims) == 2
+    for item in claims:
+        spec = item.body()["spec"]
+        volume = volumes[spec["volumeName"]]
+        assert spec["storageClassName"] == "" == volume["spec"]["storageClassName"]
+        assert spec["accessModes"] == volume["spec"]["accessModes"]
+        assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+        assert stack in volume["metadata"]["name"]
+
+
+def test_prod_protects_the_namespace_and_the_data_and_local_nothing() -> None:
+    protected = {item.name for item in recorded("prod").registered if item.request.protect}
+    assert protected == {
+        "namespace",
+        "wso2ei-mysql-data-volume",
+        "wso2ei-mysql-data-claim",
+        "wso2ei-carbonapps-volume",
+        "wso2ei-carbonapps-claim",
+    }
+    assert [item.name for item in recorded("local").registered if item.request.protect] == []
+
+
+@both
+def test_whatever_pulls_the_ei_image_may_take_half_an_hour(stack: str) -> None:
+    for item in objects(stack):
+        if item.name in {"wso2ei-nodes", "wso2ei-schema"}:
+            assert item.request.customTimeouts.create == "30m"
+            assert item.request.customTimeouts.update == "30m"
+
+
+@both
+def test_jobs_are_made_again_when_they_failed_and_do_not_vanish_by_themselves(stack: str) -> None:
+    for item in objects(stack, "Job"):
+        body = item.body()
+        assert body["metadata"]["annotations"]["pulumi.com/replaceUnready"] == "true"
+        assert "ttlSecondsAfterFinished" not in body["spec"]
+        assert body["spec"]["activeDeadlineSeconds"] > 0
+
+
+@both
+def test_ingresses_speak_one_dialect_and_the_console_keeps_a_browser_on_one_node(stack: str) -> None:
+    ingresses = {item.name: item.body() for item in objects(stack, "Ingress")}
+    assert set(ingresses) == {"wso2ei-nginx-console", "wso2ei-nginx-gateway"}
+    for body in ingresses.values():
+        assert all(key.startswith("nginx.org/") for key in body["metadata"]["annotations"])
+        backend = body["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"]
+        assert body["metadata"]["annotations"]["nginx.org/ssl-services"] == backend
+        assert body["spec"]["tls"][0]["hosts"] == [body["spec"]["rules"][0]["host"]]
+    sticky = "nginx.org/sticky-cookie-services"
+    assert "httponly secure" in ingresses["wso2ei-nginx-console"]["metadata"]["annotations"][sticky]
+    assert sticky not in ingresses["wso2ei-nginx-gateway"]["metadata"]["annotations"]
+
+
+def test_the_pull_secret_names_the_registry_of_the_image() -> None:
+    secret = next(item for item in objects("prod", "Secret") if item.name == "wso2ei-pull")
+    config = json.loads(secret.body()["stringData"][".dockerconfigjson"])
+    assert list(config["auths"]) == ["registry.wso2.com"]
+    assert config["auths"]["registry.wso2.com"]["password"] == PASSWORD
+    assert [item.name for item in objects("local", "Secret") if "pull" in item.name] == []
+
+
+def test_outputs_are_those_of_the_readme() -> None:
+    outputs = next(v for k, v in recorded("local").component_outputs.items() if "pulumi:pulumi:Stack::" in k)
+    assert set(outputs) == {
+        "ingress_hosts", "hosts_file_line", "console_url", "gateway_url", "namespace", "admin_username",
+        "admin_password", "kept_data",
+    }  # fmt: skip
+    assert list(secret_paths(outputs)) == ["admin_password"]
+    assert outputs["hosts_file_line"] == "127.0.0.1 wso2ei-scalable-integrator wso2ei-scalable-integrator-gateway"
