@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import http.client
 import json
+import socket
 import ssl
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,14 +55,21 @@ class Api:
     def ready(self) -> bool:
         return self.get("/readyz").ok
 
-    def node_conditions(self) -> dict[str, str]:
-        """Node name to '' when it is Ready, else to the reason that it gives."""
+    def node_conditions(self, since: dict[str, float] | None = None) -> dict[str, str]:
+        """Node name to '' when it is Ready, else to the reason that it gives.
+
+        :param since: node name to the Unix time since when its kubelet runs. What the node said before that was said
+            by a kubelet that is gone: the API server goes on showing it as Ready for most of a minute.
+        """
         answer = self.get("/api/v1/nodes")
         found = {}
         for node in answer.body.get("items", []) if answer.ok else []:
             conditions = {c["type"]: c for c in node["status"].get("conditions", [])}
             ready = conditions.get("Ready", {})
             text = "" if ready.get("status") == "True" else ready.get("message") or "has not reported yet"
+            started = (since or {}).get(node["metadata"]["name"], 0.0)
+            if not text and _unix_time(ready.get("lastHeartbeatTime")) < int(started):
+                text = "its new kubelet has not reported yet"
             found[node["metadata"]["name"]] = text
         return found
 
@@ -71,10 +81,29 @@ class Api:
         status = deployment.body.get("status", {})
         current = status.get("observedGeneration", 0) >= deployment.body["metadata"]["generation"]
         if current and status.get("readyReplicas", 0) >= 1 and not status.get("unavailableReplicas"):
-            return ""
+            return "" if dns_answers() else "its Service does not answer"
         pods = self.get("/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns")
         reasons = [pod_problem(pod) for pod in (pods.body.get("items", []) if pods.ok else [])]
         return next((reason for reason in reasons if reason), "its pod is starting")
+
+
+def _unix_time(text: str | None) -> float:
+    return datetime.datetime.fromisoformat(text).timestamp() if text else 0.0
+
+
+def dns_answers(timeout: float = 0.5) -> bool:
+    """Whether the cluster's name server knows the API server, asked from here through its Service."""
+    labels = f"kubernetes.default.svc.{n.CLUSTER_DOMAIN}".split(".")
+    name = b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
+    query = struct.pack(">HHHHHH", 0x4549, 0x0100, 1, 0, 0, 0) + name + struct.pack(">HH", 1, 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(timeout)
+        try:
+            client.sendto(query, (n.DNS_ADDRESS, 53))
+            answer = client.recv(512)
+        except OSError:
+            return False
+    return answer[:2] == query[:2] and socket.inet_aton(n.API_SERVICE_ADDRESS) in answer
 
 
 def pod_problem(pod: dict[str, Any]) -> str:

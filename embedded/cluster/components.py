@@ -186,7 +186,10 @@ def _worker(names: n.Names, node: int, programs: Programs) -> dict[str, Spec]:
     ]  # fmt: skip
     proxy = [
         str(binaries / "kube-proxy"), f"--kubeconfig={configuration}/kube-proxy.kubeconfig",
-        f"--cluster-cidr={n.POD_RANGE}", f"--hostname-override={unit}", "--proxy-mode=iptables",
+        f"--cluster-cidr={n.POD_RANGE}", f"--hostname-override={unit}",
+        # A table of its own: kube-router saves and restores the whole iptables filter table, and would throw away what
+        # an iptables kube-proxy wrote meanwhile (seen: no Service answered any more).
+        "--proxy-mode=nftables",
         # The limits belong to the whole machine, not to a node.
         "--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0",
         "--conntrack-tcp-timeout-close-wait=0",

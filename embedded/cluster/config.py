@@ -72,6 +72,8 @@ def kubelet(names: n.Names, node: int, machine: Machine) -> str:
             "imageGCHighThresholdPercent": 100,
             "imageGCLowThresholdPercent": 99,
             "serializeImagePulls": False,
+            # Only an iptables kube-proxy wants them; see its command line.
+            "makeIPTablesUtilChains": False,
         },
         sort_keys=False,
     )

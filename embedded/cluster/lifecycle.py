@@ -6,31 +6,23 @@ and does nothing on a healthy cluster. `stop` removes all of it, also after a st
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import secrets
+import fcntl
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import bcrypt
-
 from embedded import toolchain
-from embedded.cluster import api, cgroups, components, config, manifests, network, pki, preconditions, units
+from embedded.cluster import api, cgroups, components, files, network, preconditions, units, waiting
 from embedded.cluster import names as n
 from embedded.cluster.leftovers import mounts_below
 from embedded.errors import KitError
-from embedded.progress import Reporter, Step
+from embedded.progress import Reporter
 
 Spec = dict[str, Any]
-API_PATIENCE_SECONDS = 90.0
-NODE_PATIENCE_SECONDS = 90.0
-DNS_PATIENCE_SECONDS = 120.0
-_POLL_SECONDS = 0.2
 
 
 def start(
@@ -45,24 +37,29 @@ def start(
     """
     reporter = reporter or Reporter()
     names = n.current()
+    with _alone(names):
+        _start(names, nodes, (store_public_root.resolve(), store_private_root.resolve()), reporter)
+
+
+def _start(names: n.Names, nodes: int | None, roots: tuple[Path, Path], reporter: Reporter) -> None:
     count = _node_count(names, nodes)
     if not units.alive(names, n.node_name(1)):
         preconditions.check(preconditions.observe(names))
-    preconditions.check_network(names)
+    preconditions.check_network(names, count)
     toolchain.ensure_debian(n.DEBIAN_PACKAGES, reporter)
     programs = components.Programs(
         kubernetes=toolchain.ensure("kubernetes", reporter),
         kube_router=toolchain.ensure("kube-router", reporter),
-        public_root=store_public_root.resolve(),
-        private_root=store_private_root.resolve(),
+        public_root=roots[0],
+        private_root=roots[1],
     )
     began = time.monotonic()
-    specs = _prepare(names, count, programs)
+    specs = files.prepare(names, count, programs)
     changed = _converge(names, specs, reporter)
     connection = api.Api(names.pki)
-    if changed or _problems(names, connection, count):
+    if changed or waiting.problems(names, connection, count):
         changed = True
-        _bring_up(names, connection, count, programs, reporter)
+        waiting.bring_up(names, connection, count, programs, reporter)
     elapsed = time.monotonic() - began
     if changed:
         reporter.note(f"embedded cluster: {count} node(s) Ready after {elapsed:.0f} s; kubeconfig {names.kubeconfig}")
@@ -77,7 +74,7 @@ def stop(reporter: Reporter | None = None) -> None:
     """
     reporter = reporter or Reporter()
     names = n.current()
-    with reporter.step("stop the embedded cluster", "2 s") as step:
+    with _alone(names), reporter.step("stop the embedded cluster", "2 s") as step:
         step.detail("ending its processes")
         units.end_processes(names.cgroup)
         step.detail("removing its network")
@@ -93,6 +90,21 @@ def stop(reporter: Reporter | None = None) -> None:
             shutil.rmtree(names.root)
 
 
+@contextmanager
+def _alone(names: n.Names) -> Iterator[None]:
+    """One start or stop at a time; the lock goes with the process that holds it."""
+    names.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (names.state / "cluster.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise KitError(
+                "another command is starting or stopping the embedded cluster right now",
+                "wait for it, then try again",
+            ) from error
+        yield
+
+
 def _node_count(names: n.Names, wanted: int | None) -> int:
     present = len([entry for entry in names.root.glob("node-*") if (entry / "spec.json").exists()])
     count = wanted or present or 1
@@ -104,95 +116,6 @@ def _node_count(names: n.Names, wanted: int | None) -> int:
             "stop it first: python -m embedded cluster stop",
         )
     return count
-
-
-# --- files --------------------------------------------------------------------------------------------------------
-
-
-def _prepare(names: n.Names, nodes: int, programs: components.Programs) -> list[Spec]:
-    """Write certificates and configuration where missing or changed; returns the units' specifications."""
-    names.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    pki.ensure(names.pki, nodes)
-    machine = preconditions.machine()
-    htpasswd = _htpasswd(names)
-    specs = []
-    for node in range(1, nodes + 1):
-        folder = _folders(names, n.node_name(node))
-        for name, text in _node_files(names, node, machine).items():
-            _write_changed(folder / "config" / name, text)
-        if node == 1:
-            _write_changed(folder / "config" / "htpasswd", htpasswd)
-            for kind, port, root, passwords in (
-                ("public", n.PUBLIC_REGISTRY_PORT, programs.public_root, None),
-                ("private", n.PRIVATE_REGISTRY_PORT, programs.private_root, folder / "config" / "htpasswd"),
-            ):
-                text = config.registry(port, root, passwords)
-                _write_changed(folder / "config" / f"registry-{kind}.yml", text)
-        specs.append(components.node_unit(names, node, nodes, programs))
-    folder = _folders(names, components.HOST_UNIT)
-    _write_changed(folder / "config" / "load-balancer.kubeconfig", config.kubeconfig(names, "load-balancer"))
-    _write_changed(names.kubeconfig, config.kubeconfig(names, "admin"))
-    specs.append(components.host_unit(names))
-    return specs
-
-
-def _node_files(names: n.Names, node: int, machine: config.Machine) -> dict[str, str]:
-    files = {
-        "kubelet.yaml": config.kubelet(names, node, machine),
-        "containerd.toml": config.containerd(),
-        "cni/10-pod.conflist": config.cni(node),
-        "kubelet.kubeconfig": config.kubeconfig(names, f"kubelet-{node}"),
-        **{f"certs.d/{name}/hosts.toml": text for name, text in config.hosts_toml().items()},
-    }
-    identities = ["kube-proxy", "kube-router"]
-    if node == 1:
-        identities += ["controller-manager", "scheduler"]
-    for identity in identities:
-        files[f"{identity}.kubeconfig"] = config.kubeconfig(names, identity)
-    return files
-
-
-def _folders(names: n.Names, unit: str) -> Path:
-    folder = names.unit(unit)
-    for name in ("config", "var-lib", "var-log", "tmp"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    (names.logs / unit).mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _write_changed(path: Path, text: str) -> None:
-    if path.exists() and path.read_text() == text:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
-    new.touch(mode=0o600)
-    new.write_text(text)
-    new.replace(path)
-
-
-def credentials(names: n.Names) -> dict[str, str]:
-    """User and password of the private registry names, made on first use."""
-    known = units.read_json(names.credentials)
-    if known.get("username") and known.get("password"):
-        return {"username": str(known["username"]), "password": str(known["password"])}
-    made = {"username": "embedded", "password": secrets.token_urlsafe(18)}
-    _write_changed(names.credentials, json.dumps(made))
-    return made
-
-
-def _htpasswd(names: n.Names) -> str:
-    """The line for docker-registry, kept as long as it fits the password: bcrypt gives another one every time."""
-    known = credentials(names)
-    path = names.unit(n.node_name(1)) / "config" / "htpasswd"
-    password = known["password"].encode()
-    if path.exists():
-        user, _, stored = path.read_text().strip().partition(":")
-        if user == known["username"] and bcrypt.checkpw(password, stored.encode()):
-            return path.read_text()
-    return f"{known['username']}:{bcrypt.hashpw(password, bcrypt.gensalt(8)).decode()}\n"
-
-
-# --- processes ----------------------------------------------------------------------------------------------------
 
 
 def _converge(names: n.Names, specs: list[Spec], reporter: Reporter) -> bool:
@@ -222,126 +145,3 @@ def _converge(names: n.Names, specs: list[Spec], reporter: Reporter) -> bool:
 
 def _differs(names: n.Names, spec: Spec) -> bool:
     return {**units.specification(names, spec["name"]), "cgroups": []} != {**spec, "cgroups": []}
-
-
-# --- waiting ------------------------------------------------------------------------------------------------------
-
-
-def _problems(names: n.Names, connection: api.Api, nodes: int) -> list[str]:
-    """What is not as it should be, in words; empty for a healthy cluster."""
-    found = []
-    for name in [*(n.node_name(node) for node in range(1, nodes + 1)), components.HOST_UNIT]:
-        for part, state in units.component_states(names, name).items():
-            if not state["running"]:
-                found.append(f"{part} of {name} is not running ({state['last_exit'] or 'not started yet'})")
-    if not connection.ready():
-        return [*found, "the API server does not answer"]
-    conditions = connection.node_conditions()
-    for node in range(1, nodes + 1):
-        text = conditions.get(n.node_name(node), "has not registered yet")
-        if text:
-            found.append(f"{n.node_name(node)}: {text}")
-    if not found and (text := connection.dns_problem()):
-        found.append(f"CoreDNS: {text}")
-    if _applied(names) != _fingerprint():
-        found.append("its objects are of an older kit")
-    return found
-
-
-def _bring_up(
-    names: n.Names, connection: api.Api, nodes: int, programs: components.Programs, reporter: Reporter
-) -> None:
-    first = n.node_name(1)
-    with reporter.step("wait for the API server", "7 s") as step:
-
-        def api_answers() -> str:
-            answer = connection.get("/readyz")
-            return "" if answer.ok else _first_line(answer.body)
-
-        culprits = [(first, "etcd"), (first, "kube-apiserver")]
-        _wait(names, step, API_PATIENCE_SECONDS, api_answers, culprits)
-    with reporter.step("apply CoreDNS, rights and the decoy StorageClass", "2 s") as step:
-        _apply(names, programs, step)
-    with reporter.step("wait for the nodes", "5 s") as step:
-
-        def nodes_ready() -> str:
-            conditions = connection.node_conditions()
-            waiting = (n.node_name(node) for node in range(1, nodes + 1))
-            texts = {name: conditions.get(name, "has not registered yet") for name in waiting}
-            return "; ".join(f"{name}: {text}" for name, text in texts.items() if text)
-
-        culprits = [(n.node_name(node), "kubelet") for node in range(1, nodes + 1)]
-        _wait(names, step, NODE_PATIENCE_SECONDS, nodes_ready, [*culprits, (first, "containerd")])
-    with reporter.step("wait for CoreDNS and the load balancer", "4 s") as step:
-
-        def dns_serves() -> str:
-            state = units.component_states(names, components.HOST_UNIT).get("load-balancer", {})
-            if not state.get("running"):
-                return f"load balancer: {state.get('last_exit') or 'starting'}"
-            return connection.dns_problem()
-
-        culprits = [(first, "kubelet"), (components.HOST_UNIT, "load-balancer")]
-        _wait(names, step, DNS_PATIENCE_SECONDS, dns_serves, culprits)
-
-
-def _wait(
-    names: n.Names, step: Step, patience: float, problem: Callable[[], str], culprits: list[tuple[str, str]]
-) -> None:
-    """Poll until ``problem`` says nothing.
-
-    :raises KitError: after ``patience`` seconds, or at once when a unit has died; with the culprits' last log lines.
-    """
-    end = time.monotonic() + patience
-    while text := problem():
-        step.detail(text)
-        dead = next((unit for unit, _ in culprits if not units.alive(names, unit)), "")
-        if dead or time.monotonic() > end:
-            what = f"{dead} died" if dead else f"waited {patience:.0f} s in vain: {text}"
-            tails = [(dead, "unit")] if dead else culprits
-            raise KitError(
-                "\n".join([what, *(_tail_text(names, unit, part) for unit, part in tails)]),
-                f"all logs are in {names.logs}; the same command again goes on from here",
-            )
-        time.sleep(_POLL_SECONDS)
-    step.detail("")
-
-
-def _tail_text(names: n.Names, unit: str, part: str) -> str:
-    lines = "\n".join(f"    {line[:300]}" for line in units.log_tail(names, unit, part))
-    state = units.component_states(names, unit).get(part, {})
-    ended = f", last ended with {state['last_exit']}" if state.get("last_exit") else ""
-    return f"  last lines of {part} on {unit}{ended}:\n{lines or '    (nothing)'}"
-
-
-def _first_line(body: object) -> str:
-    return str(body.get("message", body) if isinstance(body, dict) else body).strip().split("\n")[0]
-
-
-def _fingerprint() -> str:
-    return hashlib.sha256(manifests.as_yaml().encode()).hexdigest()
-
-
-def _applied(names: n.Names) -> str:
-    path = names.root / "applied"
-    return path.read_text() if path.exists() else ""
-
-
-def _apply(names: n.Names, programs: components.Programs, step: Step) -> None:
-    """Server-side apply; tried again for a moment, as system namespaces appear shortly after the API server."""
-    command = [
-        str(programs.kubernetes / "kubectl"), "--kubeconfig", str(names.kubeconfig),
-        "apply", "--server-side", "--force-conflicts", "--field-manager=embedded", "-f", "-",
-    ]  # fmt: skip
-    environment = {**os.environ, "KUBECONFIG": ""}
-    end = time.monotonic() + 30
-    while True:
-        done = subprocess.run(
-            command, input=manifests.as_yaml(), capture_output=True, text=True, check=False, env=environment
-        )
-        if done.returncode == 0:
-            _write_changed(names.root / "applied", _fingerprint())
-            return
-        step.detail(done.stderr)
-        if time.monotonic() > end:
-            raise KitError(f"the cluster's own objects cannot be applied: {done.stderr.strip()}")
-        time.sleep(0.5)

@@ -267,7 +267,9 @@ def main(kubeconfig: str) -> None:
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     log.info("STAND-IN for Docker Desktop's load balancer: Services get the address %s", HOST_NAME)
     config.load_kube_config(kubeconfig)  # type: ignore[no-untyped-call]
-    asyncio.run(serve(client.CoreV1Api()))
+    configuration = client.Configuration.get_default_copy()
+    configuration.retries = False  # the loops here try again by themselves
+    asyncio.run(serve(client.CoreV1Api(client.ApiClient(configuration))))
 
 
 if __name__ == "__main__":

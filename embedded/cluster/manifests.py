@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import yaml
@@ -12,19 +13,22 @@ Manifest = dict[str, Any]
 DECOY_CLASS = "decoy"
 _DNS = {"k8s-app": "kube-dns"}
 
-# Names outside the cluster do not exist, and say so at once: nothing beyond this machine is reachable.
+# Names outside the cluster do not exist, and say so at once: nothing beyond this machine is reachable. They have a
+# server of their own because `template` comes before `kubernetes` in CoreDNS's fixed order of plugins.
 _COREFILE = f"""
-.:53 {{
+{n.CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {{
     errors
     health
     ready
     kubernetes {n.CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {{
         pods insecure
-        fallthrough in-addr.arpa ip6.arpa
         ttl 5
     }}
     cache 5
-    template ANY ANY . {{
+}}
+. {{
+    errors
+    template ANY ANY {{
         rcode NXDOMAIN
     }}
 }}
@@ -39,6 +43,10 @@ def everything() -> list[Manifest]:
 def as_yaml() -> str:
     """All objects as one YAML stream."""
     return yaml.safe_dump_all(everything(), sort_keys=False)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _object(api: str, kind: str, name: str, namespace: str = "", **fields: Any) -> Manifest:
@@ -103,7 +111,11 @@ def _coredns() -> list[Manifest]:
             spec={
                 "replicas": 1,
                 "selector": {"matchLabels": _DNS},
-                "template": {"metadata": {"labels": _DNS}, "spec": _coredns_pod()},
+                "template": {
+                    # CoreDNS reads its file once; a new file has to bring a new pod.
+                    "metadata": {"labels": _DNS, "annotations": {"embedded/corefile": _digest(_COREFILE)}},
+                    "spec": _coredns_pod(),
+                },
             },
         ),
         _object(

@@ -45,6 +45,7 @@ DEBIAN_PACKAGES = (
     "etcd-server",
     "docker-registry",
     "iptables",
+    "nftables",
     "ipset",
     "iproute2",
     "kmod",

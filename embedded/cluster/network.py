@@ -81,6 +81,21 @@ def check_ranges(present: list[Route], own_bridge: str) -> None:
                 )
 
 
+def check_forwarding(rules: str) -> None:
+    """Refuse several nodes where the host's firewall (as `iptables -S FORWARD` prints it) drops what nodes exchange.
+
+    Bridged packets pass the FORWARD chain too once br_netfilter is loaded. One node needs nothing of it.
+
+    :raises KitError: with the rule that would let the nodes talk.
+    """
+    if "-P FORWARD DROP" in rules and f"-s {n.NODE_RANGE} -j ACCEPT" not in rules:
+        raise KitError(
+            "this machine's firewall drops forwarded packets, so several nodes cannot reach each other",
+            f"use one node, or allow it: iptables -I FORWARD -s {n.NODE_RANGE} -j ACCEPT; "
+            f"iptables -I FORWARD -s {n.POD_RANGE} -j ACCEPT",
+        )
+
+
 def ensure_bridge(names: n.Names) -> None:
     """Make the bridge and its routes, or mend them."""
     if names.bridge not in links():

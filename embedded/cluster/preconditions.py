@@ -139,6 +139,13 @@ def _file_system(path: Path) -> str:
     return ""
 
 
-def check_network(names: n.Names) -> None:
-    """Refuse when another cluster or another network is in the way."""
+def check_network(names: n.Names, nodes: int) -> None:
+    """Refuse when another cluster or another network is in the way, or a firewall between the nodes.
+
+    :raises KitError: naming what is in the way.
+    """
     network.check_ranges(network.routes(), names.bridge)
+    if nodes > 1:
+        with suppress(OSError):
+            done = subprocess.run(["iptables", "-S", "FORWARD"], capture_output=True, text=True, check=False)
+            network.check_forwarding(done.stdout)

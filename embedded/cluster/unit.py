@@ -161,6 +161,7 @@ class Component:
     spec: Spec
     pid: int = 0
     started: float = 0.0
+    since: float = 0.0
     starts: int = 0
     next_start: float = 0.0
     pause: float = 0.5
@@ -182,7 +183,7 @@ class Component:
             setsigmask=[],
             setsigdef=[signal.SIGPIPE, signal.SIGHUP, signal.SIGTERM],
         )
-        self.started = time.monotonic()
+        self.started, self.since = time.monotonic(), time.time()
         self.starts += 1
 
     def ended(self, status: int) -> None:
@@ -341,6 +342,7 @@ class Unit:
         state = {
             component.name: {
                 "running": bool(component.pid),
+                "since": component.since,
                 "starts": component.starts,
                 "last_exit": component.last_exit,
             }

@@ -52,7 +52,7 @@ def specification(names: n.Names, name: str) -> Spec:
 
 
 def component_states(names: n.Names, name: str) -> dict[str, dict[str, Any]]:
-    """What PID 1 last wrote of its components: ``running``, ``starts``, ``last_exit``."""
+    """What PID 1 last wrote of its components: ``running``, ``since`` (Unix time), ``starts``, ``last_exit``."""
     return read_json(names.unit(name) / "state.json")
 
 
@@ -68,6 +68,8 @@ def spawn(names: n.Names, spec: Spec) -> int:
     """
     name = str(spec["name"])
     end_processes(f"{names.cgroup}/{name}")
+    # Pods of an earlier life leave their empty cgroups behind, and the kubelet would ask for them for ever.
+    cgroups.remove(f"{names.cgroup}/{name}")
     folders = cgroups.create(f"{names.cgroup}/{name}/system")
     spec["cgroups"] = [str(folder) for folder in folders]
     write_spec(names, spec)

@@ -1,0 +1,99 @@
+"""The cluster's files: written where missing or changed, and the units' specifications that follow from them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+
+from embedded.cluster import components, config, pki, preconditions, units
+from embedded.cluster import names as n
+
+Spec = dict[str, Any]
+
+
+def prepare(names: n.Names, nodes: int, programs: components.Programs) -> list[Spec]:
+    """Write certificates and configuration where missing or changed; returns the units' specifications."""
+    names.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    pki.ensure(names.pki, nodes)
+    machine = preconditions.machine()
+    htpasswd = _htpasswd(names)
+    specs = []
+    for node in range(1, nodes + 1):
+        folder = _folders(names, n.node_name(node))
+        for name, text in _node_files(names, node, machine).items():
+            write_changed(folder / "config" / name, text)
+        if node == 1:
+            write_changed(folder / "config" / "htpasswd", htpasswd)
+            for kind, port, root, passwords in (
+                ("public", n.PUBLIC_REGISTRY_PORT, programs.public_root, None),
+                ("private", n.PRIVATE_REGISTRY_PORT, programs.private_root, folder / "config" / "htpasswd"),
+            ):
+                text = config.registry(port, root, passwords)
+                write_changed(folder / "config" / f"registry-{kind}.yml", text)
+        specs.append(components.node_unit(names, node, nodes, programs))
+    folder = _folders(names, components.HOST_UNIT)
+    write_changed(folder / "config" / "load-balancer.kubeconfig", config.kubeconfig(names, "load-balancer"))
+    write_changed(names.kubeconfig, config.kubeconfig(names, "admin"))
+    specs.append(components.host_unit(names))
+    return specs
+
+
+def _node_files(names: n.Names, node: int, machine: config.Machine) -> dict[str, str]:
+    files = {
+        "kubelet.yaml": config.kubelet(names, node, machine),
+        "containerd.toml": config.containerd(),
+        "cni/10-pod.conflist": config.cni(node),
+        "kubelet.kubeconfig": config.kubeconfig(names, f"kubelet-{node}"),
+        **{f"certs.d/{name}/hosts.toml": text for name, text in config.hosts_toml().items()},
+    }
+    identities = ["kube-proxy", "kube-router"]
+    if node == 1:
+        identities += ["controller-manager", "scheduler"]
+    for identity in identities:
+        files[f"{identity}.kubeconfig"] = config.kubeconfig(names, identity)
+    return files
+
+
+def _folders(names: n.Names, unit: str) -> Path:
+    folder = names.unit(unit)
+    for name in ("config", "var-lib", "var-log", "tmp"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (names.logs / unit).mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_changed(path: Path, text: str) -> None:
+    """Write as a whole, for its owner alone, and only when the content differs."""
+    if path.exists() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.new")
+    new.touch(mode=0o600)
+    new.write_text(text)
+    new.replace(path)
+
+
+def credentials(names: n.Names) -> dict[str, str]:
+    """User and password of the private registry names, made on first use."""
+    known = units.read_json(names.credentials)
+    if known.get("username") and known.get("password"):
+        return {"username": str(known["username"]), "password": str(known["password"])}
+    made = {"username": "embedded", "password": secrets.token_urlsafe(18)}
+    write_changed(names.credentials, json.dumps(made))
+    return made
+
+
+def _htpasswd(names: n.Names) -> str:
+    """The line for docker-registry, kept as long as it fits the password: bcrypt gives another one every time."""
+    known = credentials(names)
+    path = names.unit(n.node_name(1)) / "config" / "htpasswd"
+    password = known["password"].encode()
+    if path.exists():
+        user, _, stored = path.read_text().strip().partition(":")
+        if user == known["username"] and bcrypt.checkpw(password, stored.encode()):
+            return path.read_text()
+    return f"{known['username']}:{bcrypt.hashpw(password, bcrypt.gensalt(8)).decode()}\n"

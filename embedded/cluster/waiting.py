@@ -1,0 +1,179 @@
+"""Waiting for the cluster: what is still wrong, said while waiting, and with log lines when it was in vain."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import time
+from collections.abc import Callable
+
+from embedded.cluster import api, components, manifests, units
+from embedded.cluster import names as n
+from embedded.cluster.files import write_changed
+from embedded.errors import KitError
+from embedded.progress import Reporter, Step
+
+API_PATIENCE_SECONDS = 90.0
+NODE_PATIENCE_SECONDS = 90.0
+DNS_PATIENCE_SECONDS = 120.0
+_POLL_SECONDS = 0.2
+
+
+def problems(names: n.Names, connection: api.Api, nodes: int) -> list[str]:
+    """What is not as it should be, in words; empty for a healthy cluster."""
+    found = not_running(names, nodes)
+    if not connection.ready():
+        return [*found, "the API server does not answer"]
+    conditions = connection.node_conditions(kubelets_since(names, nodes))
+    for node in range(1, nodes + 1):
+        text = conditions.get(n.node_name(node), "has not registered yet")
+        if text:
+            found.append(f"{n.node_name(node)}: {text}")
+    if not found and (text := connection.dns_problem()):
+        found.append(f"CoreDNS: {text}")
+    if _applied(names) != _fingerprint():
+        found.append("its objects are of an older kit")
+    return found
+
+
+def not_running(names: n.Names, nodes: int) -> list[str]:
+    """Components that do not run right now, in words."""
+    found = []
+    for name in [*(n.node_name(node) for node in range(1, nodes + 1)), components.HOST_UNIT]:
+        states = units.component_states(names, name)
+        for part, state in states.items():
+            if not state["running"]:
+                found.append(f"{part} of {name} is not running ({state['last_exit'] or 'not started yet'})")
+        if not states:
+            found.append(f"{name} starts")
+    return found
+
+
+def kubelets_since(names: n.Names, nodes: int) -> dict[str, float]:
+    """Node name to the Unix time at which its kubelet was last started."""
+    every = (n.node_name(node) for node in range(1, nodes + 1))
+    return {name: float(units.component_states(names, name).get("kubelet", {}).get("since", 0)) for name in every}
+
+
+def bring_up(
+    names: n.Names, connection: api.Api, nodes: int, programs: components.Programs, reporter: Reporter
+) -> None:
+    """Wait, part by part, until the cluster is healthy; applies its own objects on the way.
+
+    :raises KitError: when a part does not come up in its time, with the last log lines of the culprits.
+    """
+    first = n.node_name(1)
+    with reporter.step("wait for the API server", "7 s") as step:
+
+        def api_answers() -> str:
+            answer = connection.get("/readyz")
+            return "" if answer.ok else _first_line(answer.body)
+
+        culprits = [(first, "etcd"), (first, "kube-apiserver")]
+        _wait(names, step, API_PATIENCE_SECONDS, api_answers, culprits)
+    with reporter.step("apply CoreDNS, rights and the decoy StorageClass", "2 s") as step:
+        _apply(names, programs, step)
+    _wait_for_nodes(names, connection, nodes, reporter)
+    with reporter.step("wait for CoreDNS", "4 s") as step:
+        # A pod that had to wait for its image or its node would go on waiting for minutes.
+        if "BackOff" in connection.dns_problem():
+            _kubectl(
+                names,
+                programs,
+                "delete",
+                "pod",
+                "--namespace=kube-system",
+                "--selector=k8s-app=kube-dns",
+                "--wait=false",
+            )
+
+        culprits = [(first, "kubelet"), (first, "kube-proxy")]
+        _wait(names, step, DNS_PATIENCE_SECONDS, connection.dns_problem, culprits)
+
+
+def _wait_for_nodes(names: n.Names, connection: api.Api, nodes: int, reporter: Reporter) -> None:
+    with reporter.step("wait for the nodes and the load balancer", "5 s") as step:
+
+        def nodes_ready() -> str:
+            conditions = connection.node_conditions(kubelets_since(names, nodes))
+            waiting = (n.node_name(node) for node in range(1, nodes + 1))
+            texts = {name: conditions.get(name, "has not registered yet") for name in waiting}
+            found = [f"{name}: {text}" for name, text in texts.items() if text]
+            return "; ".join([*not_running(names, nodes), *found])
+
+        culprits = [(n.node_name(node), "kubelet") for node in range(1, nodes + 1)]
+        _wait(
+            names,
+            step,
+            NODE_PATIENCE_SECONDS,
+            nodes_ready,
+            [*culprits, (n.node_name(1), "containerd"), (components.HOST_UNIT, "load-balancer")],
+        )
+
+
+def _wait(
+    names: n.Names, step: Step, patience: float, problem: Callable[[], str], culprits: list[tuple[str, str]]
+) -> None:
+    """Poll until ``problem`` says nothing.
+
+    :raises KitError: after ``patience`` seconds, or at once when a unit has died; with the culprits' last log lines.
+    """
+    end = time.monotonic() + patience
+    while text := problem():
+        step.detail(text)
+        dead = next((unit for unit, _ in culprits if not units.alive(names, unit)), "")
+        if dead or time.monotonic() > end:
+            what = f"{dead} died" if dead else f"waited {patience:.0f} s in vain: {text}"
+            tails = [(dead, "unit")] if dead else culprits
+            raise KitError(
+                "\n".join([what, *(_tail_text(names, unit, part) for unit, part in tails)]),
+                f"all logs are in {names.logs}; the same command again goes on from here",
+            )
+        time.sleep(_POLL_SECONDS)
+    step.detail("")
+
+
+def _tail_text(names: n.Names, unit: str, part: str) -> str:
+    lines = "\n".join(f"    {line[:300]}" for line in units.log_tail(names, unit, part))
+    state = units.component_states(names, unit).get(part, {})
+    ended = f", last ended with {state['last_exit']}" if state.get("last_exit") else ""
+    return f"  last lines of {part} on {unit}{ended}:\n{lines or '    (nothing)'}"
+
+
+def _first_line(body: object) -> str:
+    return str(body.get("message", body) if isinstance(body, dict) else body).strip().split("\n")[0]
+
+
+def _fingerprint() -> str:
+    return hashlib.sha256(manifests.as_yaml().encode()).hexdigest()
+
+
+def _applied(names: n.Names) -> str:
+    path = names.root / "applied"
+    return path.read_text() if path.exists() else ""
+
+
+def _apply(names: n.Names, programs: components.Programs, step: Step) -> None:
+    """Server-side apply; tried again for a moment, as system namespaces appear shortly after the API server."""
+    end = time.monotonic() + 30
+    while True:
+        done = _kubectl(
+            names, programs, "apply", "--server-side", "--force-conflicts", "--field-manager=embedded", "-f", "-",
+            stdin=manifests.as_yaml(),
+        )  # fmt: skip
+        if done.returncode == 0:
+            write_changed(names.root / "applied", _fingerprint())
+            return
+        step.detail(done.stderr)
+        if time.monotonic() > end:
+            raise KitError(f"the cluster's own objects cannot be applied: {done.stderr.strip()}")
+        time.sleep(0.5)
+
+
+def _kubectl(
+    names: n.Names, programs: components.Programs, *arguments: str, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    command = [str(programs.kubernetes / "kubectl"), "--kubeconfig", str(names.kubeconfig), *arguments]
+    environment = {**os.environ, "KUBECONFIG": ""}
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=environment)
