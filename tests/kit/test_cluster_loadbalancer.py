@@ -1,0 +1,130 @@
+"""The stand-in for Docker Desktop's load balancer: who gets which port, and that bytes pass."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from embedded.cluster.forwarder import Forwarder
+from embedded.cluster.loadbalancer import Balanced, Balancer, grant
+
+
+def service(name: str, *ports: int, **changes: Any) -> Balanced:
+    values: dict[str, Any] = {
+        "namespace": "wso2", "name": name, "uid": f"uid-{name}", "created": "2026-01-01", "address": "127.0.0.1",
+        "ports": ports,
+    }  # fmt: skip
+    return Balanced(**{**values, **changes})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_the_older_service_gets_the_port_and_the_other_hears_who_has_it() -> None:
+    old, new = service("old", 443, created="2026-01-01"), service("new", 443, created="2026-01-02")
+    granted, refused = grant([new, old], {})
+    assert granted == {443: old}
+    assert refused == {"uid-new": "port 443 of localhost is taken by Service wso2/old"}
+
+
+def test_a_service_gets_all_of_its_ports_or_none() -> None:
+    granted, refused = grant([service("a", 443), service("b", 80, 443, created="2026-01-02")], {})
+    assert set(granted) == {443}
+    assert set(refused) == {"uid-b"}
+
+
+def test_whoever_has_the_port_keeps_it() -> None:
+    old, new = service("old", 443), service("new", 443, created="2026-01-02")
+    granted, _ = grant([old, new], {443: "uid-new"})
+    assert granted == {443: new}
+
+
+def test_a_restarted_load_balancer_gives_the_port_to_the_service_that_shows_an_address() -> None:
+    old, new = service("old", 443), service("new", 443, created="2026-01-02", shown=("localhost",))
+    granted, _ = grant([old, new], {})
+    assert granted == {443: new}
+
+
+def test_udp_is_refused_by_name_and_other_services_are_left_alone() -> None:
+    granted, refused = grant([service("dns", other_protocols=("UDP",)), service("other", 1, wanted=False)], {})
+    assert granted == {}
+    assert refused == {"uid-dns": "protocol UDP is not imitated, only TCP is"}
+
+
+class FakeCore:
+    """Records what the load balancer writes."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, object]] = []
+        self.events: list[dict[str, Any]] = []
+
+    def patch_namespaced_service_status(self, name: str, namespace: str, body: dict[str, Any]) -> None:
+        self.shown.append((name, body["status"]["loadBalancer"]["ingress"]))
+
+    def create_namespaced_event(self, namespace: str, body: dict[str, Any]) -> None:
+        self.events.append(body)
+
+
+def test_a_port_of_another_program_leaves_the_service_pending_with_an_event() -> None:
+    async def scenario() -> FakeCore:
+        core = FakeCore()
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            wanted = service("nginx", other.getsockname()[1])
+            balancer = Balancer(core)
+            await balancer.reconcile([wanted])
+            await balancer.reconcile([wanted])
+        return core
+
+    core = asyncio.run(scenario())
+    assert core.shown == []
+    assert [event["type"] for event in core.events] == ["Warning"]
+    assert "cannot be had on this machine" in core.events[0]["message"]
+
+
+def test_a_service_gets_localhost_and_loses_its_port_when_it_goes() -> None:
+    async def scenario() -> tuple[FakeCore, list[bytes]]:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"answer to " + await reader.read())
+            writer.close()
+
+        core, port, answers = FakeCore(), free_port(), []
+        server = await asyncio.start_server(answer, "127.0.0.2", port)
+        balancer = Balancer(core)
+        wanted = service("nginx", port, address="127.0.0.2")
+        await balancer.reconcile([wanted])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"question")
+        writer.write_eof()
+        answers.append(await reader.read())
+        writer.close()
+        await balancer.reconcile([])
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+        server.close()
+        return core, answers
+
+    core, answers = asyncio.run(scenario())
+    assert answers == [b"answer to question"]
+    assert core.shown == [("nginx", [{"hostname": "localhost"}])]
+    assert core.events[0]["reason"] == "EnsuredLoadBalancer"
+
+
+def test_a_service_without_endpoints_closes_the_connection_and_does_not_refuse_it() -> None:
+    async def scenario() -> bytes:
+        port, forwarder = free_port(), Forwarder()
+        await forwarder.open(port, "127.0.0.3")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answer = await reader.read()
+        writer.close()
+        await forwarder.close(port)
+        return answer
+
+    assert asyncio.run(scenario()) == b""
