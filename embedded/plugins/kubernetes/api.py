@@ -64,11 +64,15 @@ class Api:
     async def get(self, gvk: Gvk, namespace: str | None, name: str) -> Obj | None:
         """The live object, or None if there is none (404)."""
         try:
-            return await self._json("GET", path_of(gvk, namespace, name))
+            return await self.fetch(gvk, namespace, name)
         except ApiError as error:
             if error.status == 404:
                 return None
             raise
+
+    async def fetch(self, gvk: Gvk, namespace: str | None, name: str) -> Obj:
+        """The live object; ApiError with the server's words if there is none."""
+        return await self._json("GET", path_of(gvk, namespace, name))
 
     async def list(self, gvk: Gvk, namespace: str | None, label_selector: str = "", field_selector: str = "") -> Objs:
         """All objects of a kind; ``namespace=None`` means every namespace. Items carry apiVersion and kind."""
@@ -94,6 +98,16 @@ class Api:
         }
         path = path_of(Gvk.of(obj), obj["metadata"].get("namespace"), obj["metadata"]["name"])
         return await self._json("PATCH", path, query, obj, "application/apply-patch+yaml")
+
+    async def set_managed_fields(self, live: Obj, entries: Objs) -> Obj:
+        """Replace the record of who owns which field; fails with Conflict if the object changed meanwhile."""
+        meta = live["metadata"]
+        patch = [
+            {"op": "replace", "path": "/metadata/managedFields", "value": entries},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]},
+        ]
+        path = path_of(Gvk.of(live), meta.get("namespace"), meta["name"])
+        return await self._json("PATCH", path, {}, patch, "application/json-patch+json")
 
     async def delete(
         self, gvk: Gvk, namespace: str | None, name: str, *, propagation: str = "Foreground", uid: str = ""
@@ -157,13 +171,20 @@ class Api:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(function, *args))
 
     async def _json(
-        self, method: str, path: str, query: Mapping[str, str] | None = None, body: Obj | None = None, content: str = ""
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Obj | Objs | None = None,
+        content: str = "",
     ) -> Obj:
         data = await self._run(self._request, method, path, query or {}, body, content)
         answer: Obj = json.loads(data)
         return answer
 
-    def _request(self, method: str, path: str, query: Mapping[str, str], body: Obj | None, content: str) -> bytes:
+    def _request(
+        self, method: str, path: str, query: Mapping[str, str], body: Obj | Objs | None, content: str
+    ) -> bytes:
         response = self.open(method, path, query, body, content, _REQUEST_SECONDS)
         data = response.data
         if response.status >= 400:
@@ -175,7 +196,7 @@ class Api:
         method: str,
         path: str,
         query: Mapping[str, str],
-        body: Obj | None,
+        body: Obj | Objs | None,
         content: str,
         timeout: tuple[float, float],
     ) -> Any:
