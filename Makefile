@@ -47,6 +47,7 @@ lint: $(VENV)/.complete
 
 types: $(VENV)/.complete
 	@$(VENV)/bin/mypy .
+	@cd embedded/images/nginx_ingress/controller && $(VENV)/bin/mypy --config-file ../../../../pyproject.toml --exclude=^$$ .
 
 unit: $(VENV)/.complete
 	@$(PY) -m embedded toolchain pulumi

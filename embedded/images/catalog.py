@@ -1,0 +1,22 @@
+"""Every image that is imitated, in one list.
+
+The references are those of the field's own images, so that a stack file need not know of stand-ins.
+"""
+
+from __future__ import annotations
+
+from embedded.images.coredns.image import IMAGES as COREDNS
+from embedded.images.mysql.image import IMAGES as MYSQL
+from embedded.images.nginx_ingress.image import IMAGES as NGINX_INGRESS
+from embedded.images.pause.image import IMAGES as PAUSE
+from embedded.images.python.image import IMAGES as PYTHON
+from embedded.images.spec import Image
+from embedded.images.wso2ei.image import IMAGES as WSO2EI
+
+PRIVATE_REGISTRIES = ("docker.wso2.com", "registry.wso2.com")
+"""Registries of WSO2's subscription: they answer with a password only."""
+
+
+def images() -> list[Image]:
+    """All images, the small ones that every pod needs first."""
+    return [*PAUSE, *COREDNS, *PYTHON, *MYSQL, *NGINX_INGRESS, *WSO2EI]

@@ -1,0 +1,174 @@
+"""Annotations of an Ingress, checked as the real controller checks them (internal/k8s/validation.go).
+
+A known annotation with a bad value rejects the whole Ingress; an unknown one is ignored; one that only NGINX Plus
+knows rejects it too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+PREFIX = "nginx.org/"
+_TIME = re.compile(r"^([0-9]+([smhdwMy]|ms)?\s*)+$")
+_SIZE = re.compile(r"^\d+[kKmMgG]?$")
+_BUFFERS = re.compile(r"^\d+ \d+[kKmM]?$")
+_COOKIE = re.compile(
+    r"^serviceName=(?P<service>\S+) (?P<cookie>[^\s=;]+)"
+    r"(?P<parameters>( (expires=\S+|domain=\S+|path=\S+|httponly|secure|samesite=(strict|lax|none|\$\S+)))*)$"
+)
+_BOOLEANS = {"true", "false", "1", "0", "t", "f"}
+_CHECKS: dict[str, re.Pattern[str]] = {
+    "proxy-connect-timeout": _TIME,
+    "proxy-read-timeout": _TIME,
+    "proxy-send-timeout": _TIME,
+    "proxy-next-upstream-timeout": _TIME,
+    "client-max-body-size": _SIZE,
+    "client-body-buffer-size": _SIZE,
+    "proxy-buffer-size": _SIZE,
+    "proxy-busy-buffers-size": _SIZE,
+    "proxy-max-temp-file-size": _SIZE,
+    "proxy-buffers": _BUFFERS,
+    "keepalive": re.compile(r"^\d+$"),
+    "max-fails": re.compile(r"^\d+$"),
+    "fail-timeout": _TIME,
+    "proxy-next-upstream-tries": re.compile(r"^\d+$"),
+    "http-redirect-code": re.compile(r"^(301|302|307|308)$"),
+    "hsts-max-age": re.compile(r"^\d+$"),
+    "lb-method": re.compile(
+        r"^(round_robin|least_conn|ip_hash|random|random two( least_conn)?|hash \S+( consistent)?)$"
+    ),
+    "proxy-next-upstream": re.compile(r"^[a-z0-9_ ]+$"),
+    "proxy-hide-headers": re.compile(r"^[\w-]+(,[\w-]+)*$"),
+    "proxy-pass-headers": re.compile(r"^[\w-]+(,[\w-]+)*$"),
+}
+_SWITCHES = frozenset(
+    {"proxy-buffering", "ssl-redirect", "redirect-to-https", "hsts", "hsts-include-subdomains", "hsts-behind-proxy"}
+)
+_NOT_IMITATED = frozenset(
+    [
+        "app-root",
+        "basic-auth-secret",
+        "basic-auth-realm",
+        "limit-req-rate",
+        "limit-req-key",
+        "limit-req-zone-size",
+        "limit-req-delay",
+        "limit-req-no-delay",
+        "limit-req-burst",
+        "limit-req-dry-run",
+        "limit-req-log-level",
+        "limit-req-reject-code",
+        "limit-req-scale",
+        "rewrites",
+        "rewrite-target",
+        "path-regex",
+        "mergeable-ingress-type",
+        "grpc-services",
+        "websocket-services",
+        "listen-ports",
+        "listen-ports-ssl",
+        "location-snippets",
+        "server-snippets",
+        "policies",
+        "proxy-set-headers",
+        "add-header",
+        "proxy-redirect-from",
+        "proxy-redirect-to",
+        "server-tokens",
+        "ssl-ciphers",
+        "upstream-zone-size",
+        "use-cluster-ip",
+        "max-conns",
+        "ssl-prefer-server-ciphers",
+    ]
+)
+
+
+class Rejected(Exception):
+    """The Ingress is refused, with the reason for its event."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the annotations of one Ingress say."""
+
+    directives: dict[str, str] = field(default_factory=dict)
+    ssl_services: frozenset[str] = frozenset()
+    cookies: dict[str, str] = field(default_factory=dict)
+    """Arguments of ``sticky cookie`` by Service."""
+    lb_method: str = "random two least_conn"
+    keepalive: int | None = None
+    ssl_redirect: bool = True
+    redirect_to_https: bool = False
+    redirect_code: int = 301
+    hsts: str = ""
+
+
+def read(annotations: dict[str, str], services: set[str]) -> Settings:
+    """Check and read. Raises ``Rejected``."""
+    given: dict[str, str] = {}
+    for name, value in annotations.items():
+        if name.startswith("nginx.com/"):
+            raise Rejected(f"annotations.{name}: Forbidden: annotation requires NGINX Plus")
+        if not name.startswith(PREFIX):
+            continue
+        key = name.removeprefix(PREFIX)
+        if key in _NOT_IMITATED:
+            raise Rejected(f"STAND-IN: annotations.{name} is not imitated")
+        if key in _CHECKS and not _CHECKS[key].match(value):
+            raise Rejected(f'annotations.{name}: Invalid value: "{value}"')
+        if key in _SWITCHES and value.lower() not in _BOOLEANS:
+            raise Rejected(f'annotations.{name}: Invalid value: "{value}": must be a boolean')
+        given[key] = value
+    copied = {
+        key.replace("-", "_"): value
+        for key, value in given.items()
+        if key in _CHECKS and not key.startswith(("lb-", "keepalive", "http-", "hsts", "max-fails", "fail-"))
+    }
+    if "proxy-buffering" in given:
+        copied["proxy_buffering"] = "on" if _on(given["proxy-buffering"]) else "off"
+    return Settings(
+        directives=copied,
+        ssl_services=frozenset(_services(given.get("ssl-services", ""), services)),
+        cookies=_cookies(given.get("sticky-cookie-services", ""), services),
+        lb_method="" if given.get("lb-method") == "round_robin" else given.get("lb-method", "random two least_conn"),
+        keepalive=int(given["keepalive"]) if "keepalive" in given else None,
+        ssl_redirect=_on(given.get("ssl-redirect", "true")),
+        redirect_to_https=_on(given.get("redirect-to-https", "false")),
+        redirect_code=int(given.get("http-redirect-code", "301")),
+        hsts=_hsts(given),
+    )
+
+
+def _on(value: str) -> bool:
+    return value.lower() in {"true", "1", "t"}
+
+
+def _services(value: str, known: set[str]) -> list[str]:
+    found = value.split(",") if value else []
+    for name in found:
+        # No space round a comma: it would become part of the name.
+        if name not in known:
+            raise Rejected(f'annotations.nginx.org/ssl-services: Invalid value: "{value}": service {name!r} not found')
+    return found
+
+
+def _cookies(value: str, known: set[str]) -> dict[str, str]:
+    found = {}
+    for part in value.split(";") if value else []:
+        match = _COOKIE.match(part)
+        if not match or "$" in match["cookie"] or '"' in part:
+            raise Rejected(f'annotations.nginx.org/sticky-cookie-services: Invalid value: "{value}"')
+        if match["service"] not in known:
+            raise Rejected(f"annotations.nginx.org/sticky-cookie-services: service {match['service']!r} not found")
+        found[match["service"]] = match["cookie"] + match["parameters"]
+    return found
+
+
+def _hsts(given: dict[str, str]) -> str:
+    if not _on(given.get("hsts", "false")):
+        return ""
+    subdomains = "; includeSubDomains" if _on(given.get("hsts-include-subdomains", "false")) else ""
+    # The real template always adds "preload".
+    return f"max-age={given.get('hsts-max-age', '2592000')}{subdomains}; preload"

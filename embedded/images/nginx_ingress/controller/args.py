@@ -1,0 +1,158 @@
+"""The command line of F5's NGINX Ingress Controller 5.5 (cmd/nginx-ingress/flags.go), in Go's flag syntax.
+
+A flag that the real controller does not have ends the program with the usage, as there; one that it has and that is
+not imitated here ends it too, by name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+# name: (is boolean, default). Only what is imitated.
+IMITATED: dict[str, tuple[bool, str]] = {
+    "nginx-configmaps": (False, ""),
+    "ingress-class": (False, "nginx"),
+    "watch-namespace": (False, ""),
+    "default-server-tls-secret": (False, ""),
+    "wildcard-tls-secret": (False, ""),
+    "enable-custom-resources": (True, "true"),
+    "enable-snippets": (True, "false"),
+    "enable-telemetry-reporting": (True, "true"),
+    "enable-prometheus-metrics": (True, "false"),
+    "report-ingress-status": (True, "false"),
+    "external-service": (False, ""),
+    "enable-leader-election": (True, "true"),
+    "leader-election-lock-name": (False, "nginx-ingress-leader-election"),
+    "ready-status": (True, "true"),
+    "ready-status-port": (False, "8081"),
+    "nginx-status": (True, "true"),
+    "nginx-status-port": (False, "8080"),
+    "nginx-reload-timeout": (False, "60000"),
+    "log-level": (False, "info"),
+    "log-format": (False, "glog"),
+    "allow-empty-ingress-host": (True, "false"),
+    "disable-ipv6": (True, "false"),
+    "default-http-listener-port": (False, "80"),
+    "default-https-listener-port": (False, "443"),
+}
+NOT_IMITATED = frozenset(
+    [
+        "agent",
+        "agent-instance-group",
+        "app-protect-cookie-seed",
+        "app-protect-dos-debug",
+        "app-protect-dos-max-daemons",
+        "app-protect-dos-max-workers",
+        "app-protect-dos-memory",
+        "app-protect-log-level",
+        "enable-app-protect",
+        "enable-app-protect-dos",
+        "enable-cert-manager",
+        "enable-config-safety",
+        "enable-custom-resources-status",
+        "enable-dynamic-ssl-reload",
+        "enable-dynamic-weight-changes-reload",
+        "enable-external-dns",
+        "enable-jwt",
+        "enable-latency-metrics",
+        "enable-oidc",
+        "enable-service-insight",
+        "enable-tls-passthrough",
+        "external-service-name",
+        "global-configuration",
+        "health-status",
+        "health-status-uri",
+        "ingress-template-path",
+        "ingresslink",
+        "include-year",
+        "main-template-path",
+        "mgmt-configmap",
+        "nginx-debug",
+        "nginx-plus",
+        "nginx-status-allow-cidrs",
+        "prometheus-metrics-listen-port",
+        "prometheus-tls-secret",
+        "proxy",
+        "service-insight-listen-port",
+        "service-insight-tls-secret",
+        "ssl-dynamic-reload",
+        "tls-passthrough-port",
+        "transportserver-template-path",
+        "version",
+        "virtualserver-template-path",
+        "vs-template-path",
+        "watch-namespace-label",
+        "watch-secret-namespace",
+        "weight-changes-dynamic-reload",
+    ]
+)
+_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+
+
+class UsageError(Exception):
+    """The command line is refused."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The flags that were understood."""
+
+    values: dict[str, str]
+
+    def text(self, name: str) -> str:
+        """Value of a flag."""
+        return self.values[name]
+
+    def on(self, name: str) -> bool:
+        """Value of a boolean flag."""
+        return self.values[name] == "true"
+
+    def pair(self, name: str) -> tuple[str, str] | None:
+        """Value of a flag of the form namespace/name."""
+        value = self.values[name]
+        if not value:
+            return None
+        namespace, _, found = value.partition("/")
+        if not _NAME.match(namespace) or not _NAME.match(found):
+            raise UsageError(f"error parsing {name}: {value!r} is not of the form <namespace>/<name>")
+        return namespace, found
+
+
+def parse(words: list[str]) -> Arguments:
+    """Understand the command line. Raises ``UsageError``."""
+    values = {name: default for name, (_, default) in IMITATED.items()}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        match = re.match(r"^--?([a-z0-9][a-z0-9-]*)(?:=(.*))?$", word, re.DOTALL)
+        if not match:
+            raise UsageError(f"unhandled command-line argument: {word}")
+        name, value = match[1], match[2]
+        if name in NOT_IMITATED:
+            raise UsageError(f"STAND-IN: not imitated: -{name}")
+        if name not in IMITATED:
+            raise UsageError(f"flag provided but not defined: -{name}")
+        boolean = IMITATED[name][0]
+        if value is None:
+            if not boolean and not rest:
+                raise UsageError(f"flag needs an argument: -{name}")
+            value = "true" if boolean else rest.pop(0)
+        if boolean and value not in {"true", "false", "1", "0", "t", "f", "T", "F", "TRUE", "FALSE", "True", "False"}:
+            raise UsageError(f'invalid boolean value "{value}" for -{name}: parse error')
+        values[name] = ("true" if value.lower() in {"true", "1", "t"} else "false") if boolean else value
+    found = Arguments(values)
+    _check(found)
+    return found
+
+
+def _check(found: Arguments) -> None:
+    if found.on("enable-custom-resources"):
+        raise UsageError("STAND-IN: custom resources are not imitated; give -enable-custom-resources=false")
+    if found.on("enable-snippets"):
+        raise UsageError("STAND-IN: snippets are not imitated")
+    for name in ("nginx-configmaps", "default-server-tls-secret", "wildcard-tls-secret"):
+        found.pair(name)
+    if not os.environ.get("POD_NAMESPACE") or not os.environ.get("POD_NAME"):
+        raise UsageError("POD_NAMESPACE and POD_NAME must be set in the environment")

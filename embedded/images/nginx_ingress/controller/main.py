@@ -1,0 +1,191 @@
+"""STAND-IN for F5's NGINX Ingress Controller 5.5.4: real NGINX, this controller around it.
+
+It makes the same requests to the API server as the real one with custom resources off, so that missing rights fail
+here as they do there.
+"""
+
+from __future__ import annotations
+
+import http.server
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.error
+from typing import Any
+
+import args as arguments
+from kube import Api, Watched, log, need
+from model import Object, build, tls_pem
+from nginx import Nginx
+from render import CONFIG_KEYS, render
+from status import Leader, addresses, event, publish
+
+CONTROLLER = "nginx.org/ingress-controller"
+
+
+class Controller:
+    """Watches, renders, reloads, and writes status."""
+
+    def __init__(self, api: Api, args: arguments.Arguments) -> None:
+        self.api, self.args = api, args
+        self.own = os.environ["POD_NAMESPACE"]
+        self.nginx = Nginx()
+        self.ready = threading.Event()
+        self.dirty = threading.Event()
+        self.events: dict[str, str] = {}
+        watched = args.text("watch-namespace") or self.own
+
+        def watch(path: str) -> Watched:
+            return Watched(api, path, self.dirty.set)
+
+        core, networking = f"/api/v1/namespaces/{watched}", f"/apis/networking.k8s.io/v1/namespaces/{watched}"
+        self.ingresses = watch(f"{networking}/ingresses")
+        self.services = watch(f"{core}/services")
+        self.secrets = watch(f"{core}/secrets")
+        self.pods = watch(f"{core}/pods")
+        self.slices = watch(f"/apis/discovery.k8s.io/v1/namespaces/{watched}/endpointslices")
+        self.configs = watch(f"/api/v1/namespaces/{self.own}/configmaps")
+        self.leader = Leader(api, self.own, args.text("leader-election-lock-name"))
+
+    def run(self) -> None:
+        """Wait for every list, then follow changes for ever."""
+        for watched in (self.ingresses, self.services, self.secrets, self.pods, self.slices, self.configs):
+            watched.synced.wait()
+        renewed = 0.0
+        while True:
+            self.dirty.wait(timeout=3)
+            self.dirty.clear()
+            time.sleep(0.1)
+            if not self.args.on("enable-leader-election"):
+                self.leader.leading = True
+            elif time.monotonic() - renewed > 5:
+                self.leader.renew()
+                renewed = time.monotonic()
+            self.sync()
+            if self.nginx.process and self.nginx.process.poll() is not None:
+                log("F", f"nginx ended with {self.nginx.process.returncode}")
+                os._exit(1)
+
+    def config(self) -> dict[str, str]:
+        """The ConfigMap that the command line names."""
+        pair = self.args.pair("nginx-configmaps")
+        found = self.configs.get(pair[1]) if pair else None
+        return dict((found or {}).get("data") or {})
+
+    def sync(self) -> None:
+        """Bring NGINX, events and status to what the objects say."""
+        config = self.config()
+        wildcard = self.args.pair("wildcard-tls-secret")
+        default = self.args.pair("default-server-tls-secret")
+        result = build(
+            self.ingresses,
+            self.args.text("ingress-class"),
+            {item["metadata"]["name"]: item for item in self.services},
+            self.slices,
+            {item["metadata"]["name"]: item for item in self.secrets},
+            wildcard is not None,
+        )
+        certificates = dict(result.certificates)
+        for name, pair in (("wildcard", wildcard), ("default", default)):
+            pem = tls_pem(self.secrets.get(pair[1])) if pair else None
+            if pem:
+                certificates[name] = pem
+        changed = [self.nginx.write_secret(name, pem) for name, pem in certificates.items()]
+        ports = {"status": int(self.args.text("nginx-status-port"))}
+        refused = self.nginx.apply(render(result.servers, config, default is not None, ports), any(changed))
+        if not refused:
+            self.ready.set()
+        self._tell(result.accepted, result.rejected, refused)
+        if self.leader.leading and self.args.on("report-ingress-status"):
+            wanted = addresses(self.services.get(self.args.text("external-service")), config)
+            for ingress in result.accepted:
+                publish(self.api, ingress, wanted)
+
+    def _tell(self, accepted: list[Object], rejected: list[tuple[Object, str]], refused: str) -> None:
+        told = [(item, "Normal", "AddedOrUpdated", "Configuration was added or updated") for item in accepted]
+        if refused:
+            told = [(item, "Warning", "AddedOrUpdatedWithError", f"not applied: {refused}") for item in accepted]
+        for ingress, kind, reason, message in [*told, *((item, "Warning", "Rejected", why) for item, why in rejected)]:
+            key, state = ingress["metadata"]["uid"], f"{ingress['metadata'].get('generation')} {reason} {message}"
+            if self.events.get(key) != state:
+                self.events[key] = state
+                log("I" if kind == "Normal" else "W", f"Ingress {ingress['metadata']['name']}: {reason}: {message}")
+                event(self.api, ingress, kind, reason, message)
+
+
+def check_start(api: Api, args: arguments.Arguments) -> None:
+    """What the real controller reads before it starts, and ends without."""
+    own = os.environ["POD_NAMESPACE"]
+    name = args.text("ingress-class")
+    found = need(api, f"/apis/networking.k8s.io/v1/ingressclasses/{name}", f"IngressClass {name}")
+    if found["spec"].get("controller") != CONTROLLER:
+        log("F", f"IngressClass with name {name} has an invalid Spec.Controller {found['spec'].get('controller')}")
+        sys.exit(255)
+    pod = need(api, f"/api/v1/namespaces/{own}/pods/{os.environ['POD_NAME']}", "pod")
+    pod["metadata"].setdefault("labels", {})["app.nginx.org/version"] = "stand-in"
+    try:
+        api.call("PUT", f"/api/v1/namespaces/{own}/pods/{os.environ['POD_NAME']}", pod)
+    except urllib.error.HTTPError as error:
+        log("E", f"error updating pod labels: {error.code} {error.read()[:200]!r}")
+    for flag, kind in (("nginx-configmaps", "configmaps"), ("default-server-tls-secret", "secrets"),
+                       ("wildcard-tls-secret", "secrets")):  # fmt: skip
+        pair = args.pair(flag)
+        if not pair:
+            continue
+        found = need(api, f"/api/v1/namespaces/{pair[0]}/{kind}/{pair[1]}", f"{flag} {pair[0]}/{pair[1]}")
+        if kind == "secrets" and tls_pem(found) is None:
+            log("F", f"error: {flag} {pair[0]}/{pair[1]} is no valid kubernetes.io/tls secret")
+            sys.exit(255)
+        if kind == "configmaps":
+            for key in sorted(set(found.get("data") or {}) - CONFIG_KEYS):
+                log("W", f"STAND-IN: ConfigMap key {key} is not imitated and ignored")
+
+
+def serve_ready(port: int, ready: threading.Event) -> None:
+    """``/nginx-ready``: 503 until the first configuration is live."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            good = self.path == "/nginx-ready" and ready.is_set()
+            self.send_response(200 if good else 503)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    server = http.server.ThreadingHTTPServer(("", port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def main() -> int:
+    """Start, and run until SIGTERM."""
+    log("I", "STAND-IN for F5 NGINX Ingress Controller 5.5.4")
+    try:
+        args = arguments.parse(sys.argv[1:])
+    except arguments.UsageError as error:
+        print(
+            f"{error}\nUsage of nginx-ingress: flags {', '.join(f'-{name}' for name in arguments.IMITATED)}",
+            file=sys.stderr,
+        )
+        return 2
+    api = Api()
+    check_start(api, args)
+    controller = Controller(api, args)
+    log("I", controller.nginx.version())
+    if args.on("ready-status"):
+        serve_ready(int(args.text("ready-status-port")), controller.ready)
+
+    def end(*_: object) -> None:
+        log("I", "received SIGTERM, shutting down")
+        os._exit(controller.nginx.quit())
+
+    signal.signal(signal.SIGTERM, end)
+    threading.Thread(target=controller.run, daemon=True).start()
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.util.Properties;
+import java.util.concurrent.CountDownLatch;
+import org.w3c.dom.Element;
+
+/** The order of Carbon's start: databases, gateway listeners, cluster, console listeners. */
+public final class Main {
+    private static final String LOGGER = "org.wso2.carbon.core.init.CarbonServerManager";
+
+    private Main() { }
+
+    public static void main(String[] arguments) throws Exception {
+        long started = System.currentTimeMillis();
+        Path home = Path.of(System.getProperty("carbon.home"));
+        Files.writeString(home.resolve("wso2carbon.pid"), Long.toString(ProcessHandle.current().pid()));
+        Log.info(LOGGER, "STAND-IN for WSO2 Enterprise Integrator " + System.getProperty("ei.version"));
+        try {
+            start(home, started);
+        } catch (IllegalStateException | SQLException | IOException error) {
+            Log.error(LOGGER, "Error while starting the server. Shutting down.", error);
+            System.exit(1);
+        }
+        new CountDownLatch(1).await();
+    }
+
+    private static void start(Path home, long started) throws SQLException, IOException {
+        Conf carbon = new Conf(home, "conf/carbon.xml", Conf.Placeholders.PROPERTIES_AND_ENVIRONMENT);
+        Conf axis2 = new Conf(home, "conf/axis2/axis2.xml", Conf.Placeholders.NONE);
+        Conf datasources = new Conf(home, "conf/datasources/master-datasources.xml", Conf.Placeholders.PROPERTIES);
+        Conf registry = new Conf(home, "conf/registry.xml", Conf.Placeholders.PROPERTIES);
+        Conf users = new Conf(home, "conf/user-mgt.xml", Conf.Placeholders.PROPERTIES);
+        Conf catalina = new Conf(home, "conf/tomcat/catalina-server.xml", Conf.Placeholders.PROPERTIES);
+        trustStore(carbon);
+        Database userDatabase = users(datasources, users);
+        registry(datasources, registry);
+
+        Properties nhttp = Conf.properties(home, "conf/nhttp.properties");
+        Cars cars = new Cars(home);
+        cars.scan();
+        scanForEver(cars, Integer.parseInt(carbon.required("Axis2Config/DeploymentUpdateInterval")));
+        Path keystore = Path.of(carbon.required("Security/KeyStore/Location"));
+        var tls = Web.tls(keystore, carbon.required("Security/KeyStore/Password"));
+        String host = System.getenv().getOrDefault("HOSTNAME", "localhost");
+        Web web = new Web(host, consoleUrl(carbon, catalina), cars,
+            "true".equals(nhttp.getProperty("http.block_service_list")), userDatabase);
+        web.openGateway(tls);
+        Log.info("org.apache.synapse.transport.passthru.PassThroughHttpSSLListener", "Pass-through HTTPS Listener started on 0.0.0.0:8243");
+
+        Cluster cluster;
+        try {
+            cluster = cluster(axis2);
+        } catch (IOException | IllegalStateException error) {
+            // The kernel's StartupFinalizer stops here: the gateway listens, the console never will.
+            Log.error("org.wso2.carbon.core.internal.StartupFinalizerServiceComponent", "Cannot initialize cluster", error);
+            return;
+        }
+        web.openConsole(tls);
+        Log.info("org.wso2.carbon.ui.internal.CarbonUIServiceComponent", "Mgt Console URL  : " + consoleUrl(carbon, catalina));
+        double seconds = (System.currentTimeMillis() - started) / 1000.0;
+        Log.info("org.wso2.carbon.core.internal.StartupFinalizerServiceComponent",
+            "WSO2 Carbon started in " + Math.max(1, Math.round(seconds)) + " sec");
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(web, cluster)));
+    }
+
+    /** As Carbon: the system property is overwritten from carbon.xml, whatever JAVA_OPTS said. */
+    private static void trustStore(Conf carbon) {
+        String location = carbon.required("Security/TrustStore/Location");
+        if (!Files.isReadable(Path.of(location))) throw new IllegalStateException("Truststore " + location + " cannot be read");
+        System.setProperty("javax.net.ssl.trustStore", location);
+        System.setProperty("javax.net.ssl.trustStorePassword", carbon.required("Security/TrustStore/Password"));
+        System.setProperty("javax.net.ssl.trustStoreType", carbon.required("Security/TrustStore/Type"));
+    }
+
+    private static Database users(Conf datasources, Conf users) throws SQLException {
+        Element configuration = Conf.element(users.root(), "Realm/Configuration");
+        if (configuration == null) throw new IllegalStateException("user-mgt.xml has no Realm/Configuration");
+        String jndi = null;
+        for (Element property : Conf.children(configuration, "Property")) {
+            if (property.getAttribute("name").equals("dataSource")) jndi = property.getTextContent().trim();
+        }
+        if (jndi == null) throw new IllegalStateException("user-mgt.xml has no Property dataSource");
+        Database database = Database.named(datasources, jndi);
+        database.needTables("UM_USER", "UM_ROLE", "UM_HYBRID_ROLE", "UM_PERMISSION", "UM_TENANT");
+        if ("true".equals(users.text("Realm/Configuration/AddAdmin"))) {
+            database.addAdmin(users.required("Realm/Configuration/AdminUser/UserName"),
+                users.required("Realm/Configuration/AdminUser/Password"));
+        }
+        return database;
+    }
+
+    /** The registry behind the mounts; without a mount the registry would be the node's own. */
+    private static void registry(Conf datasources, Conf registry) throws SQLException {
+        for (Element mount : Conf.children(registry.root(), "mount")) {
+            String instance = Conf.element(mount, "instanceId").getTextContent().trim();
+            Element remote = byText(registry, "remoteInstance", "id", instance);
+            String config = Conf.element(remote, "dbConfig").getTextContent().trim();
+            for (Element database : Conf.children(registry.root(), "dbConfig")) {
+                if (!database.getAttribute("name").equals(config)) continue;
+                Database found = Database.named(datasources, Conf.element(database, "dataSource").getTextContent().trim());
+                found.needTables("REG_PATH", "REG_RESOURCE", "REG_LOG", "REG_CONTENT");
+                found.addRegistryRoot();
+            }
+        }
+    }
+
+    private static Element byText(Conf conf, String name, String child, String text) {
+        for (Element element : Conf.children(conf.root(), name)) {
+            if (Conf.element(element, child).getTextContent().trim().equals(text)) return element;
+        }
+        throw new IllegalStateException("No " + name + " with " + child + " " + text);
+    }
+
+    private static String consoleUrl(Conf carbon, Conf catalina) {
+        String host = carbon.text("MgtHostName");
+        String port = "9443";
+        for (Element connector : Conf.children(Conf.element(catalina.root(), "Service"), "Connector")) {
+            if (connector.getAttribute("port").equals("9443") && connector.hasAttribute("proxyPort")) port = connector.getAttribute("proxyPort");
+        }
+        return "https://" + (host == null ? "localhost" : host) + (port.equals("443") ? "" : ":" + port) + "/carbon/";
+    }
+
+    private static Cluster cluster(Conf axis2) throws IOException {
+        Element clustering = Conf.element(axis2.root(), "clustering");
+        if (clustering == null || !"true".equals(clustering.getAttribute("enable"))) {
+            Log.info(LOGGER, "Clustering is disabled");
+            return null;
+        }
+        if (!clustering.getAttribute("class").equals("org.wso2.carbon.core.clustering.hazelcast.HazelcastClusteringAgent")) {
+            throw new IOException("Cannot load clustering agent " + clustering.getAttribute("class"));
+        }
+        String scheme = need(clustering, "membershipScheme");
+        if (!scheme.equals("kubernetes")) throw new IOException("STAND-IN: membership scheme " + scheme + " is not imitated");
+        String loaded = need(clustering, "membershipSchemeClassName");
+        if (!loaded.equals("org.wso2.carbon.membership.scheme.kubernetes.KubernetesMembershipScheme")) {
+            throw new IOException("java.lang.ClassNotFoundException: " + loaded);
+        }
+        Cluster cluster = new Cluster(need(clustering, "domain"), Conf.parameter(clustering, "localMemberHost"),
+            Integer.parseInt(need(clustering, "localMemberPort")));
+        cluster.join(new Membership(clustering).addresses());
+        return cluster;
+    }
+
+    private static String need(Element clustering, String name) throws IOException {
+        String value = Conf.parameter(clustering, name);
+        if (value == null || value.isEmpty()) throw new IOException("Parameter " + name + " is missing in the clustering section");
+        return value;
+    }
+
+    private static void scanForEver(Cars cars, int seconds) {
+        Thread thread = new Thread(() -> {
+            while (true) {
+                try {
+                    Thread.sleep(seconds * 1000L);
+                } catch (InterruptedException error) {
+                    return;
+                }
+                cars.scan();
+            }
+        }, "deployer");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /** The kernel's hook: listeners first, then at most a minute for running requests, then the rest. */
+    private static void stop(Web web, Cluster cluster) {
+        Log.info(LOGGER, "Shutdown hook triggered....");
+        Log.info("org.wso2.carbon.core.ServerManagement", "Stopping listeners, waiting for running requests");
+        web.close(60);
+        if (cluster != null) cluster.leave();
+        Log.info(LOGGER, "Shutdown complete");
+    }
+}

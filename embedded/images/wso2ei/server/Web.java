@@ -1,0 +1,193 @@
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpHandler;
+import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetSocketAddress;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.sql.SQLException;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+
+/** The listeners: 8280 and 8243 of the gateway, 9763 and 9443 of the console. */
+final class Web {
+    private final Map<String, String> sessions = new ConcurrentHashMap<>();
+    private final Map<Integer, HttpServer> servers = new ConcurrentHashMap<>();
+
+    private final String node;
+    private final String consoleUrl;
+    private final Cars cars;
+    private final boolean servicesBlocked;
+    private final Database users;
+
+    Web(String node, String consoleUrl, Cars cars, boolean servicesBlocked, Database users) {
+        this.node = node;
+        this.consoleUrl = consoleUrl;
+        this.cars = cars;
+        this.servicesBlocked = servicesBlocked;
+        this.users = users;
+    }
+
+    void openGateway(SSLContext tls) throws IOException {
+        open(8280, null, this::gateway);
+        open(8243, tls, this::gateway);
+    }
+
+    void openConsole(SSLContext tls) throws IOException {
+        open(9763, null, exchange -> redirect(exchange, consoleUrl));
+        open(9443, tls, this::console);
+    }
+
+    /** Stop taking connections, and wait for running requests, at most this long. */
+    void close(int seconds) {
+        Thread[] closing = servers.values().stream().map(server -> new Thread(() -> server.stop(seconds)))
+            .peek(Thread::start).toArray(Thread[]::new);
+        for (Thread thread : closing) {
+            try {
+                thread.join();
+            } catch (InterruptedException error) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    static SSLContext tls(Path keystore, String password) {
+        try (InputStream in = Files.newInputStream(keystore)) {
+            KeyStore store = KeyStore.getInstance("JKS");
+            store.load(in, password.toCharArray());
+            KeyManagerFactory keys = KeyManagerFactory.getInstance("SunX509");
+            keys.init(store, password.toCharArray());
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(keys.getKeyManagers(), null, null);
+            return context;
+        } catch (IOException | java.security.GeneralSecurityException error) {
+            throw new IllegalStateException("Error loading the keystore " + keystore, error);
+        }
+    }
+
+    private void open(int port, SSLContext tls, HttpHandler handler) throws IOException {
+        HttpServer server;
+        if (tls == null) {
+            server = HttpServer.create(new InetSocketAddress(port), 200);
+        } else {
+            HttpsServer secure = HttpsServer.create(new InetSocketAddress(port), 200);
+            secure.setHttpsConfigurator(new HttpsConfigurator(tls));
+            server = secure;
+        }
+        server.setExecutor(Executors.newFixedThreadPool(64));
+        server.createContext("/", exchange -> {
+            try (exchange) {
+                handler.handle(exchange);
+            } catch (RuntimeException error) {
+                Log.error("org.wso2.carbon.Web", "Error answering " + exchange.getRequestURI(), error);
+            }
+        });
+        server.start();
+        servers.put(port, server);
+    }
+
+    private void gateway(HttpExchange exchange) throws IOException {
+        String path = exchange.getRequestURI().getPath();
+        if (path.equals("/services") || path.equals("/services/")) {
+            if (servicesBlocked) {
+                answer(exchange, 403, "text/html", "<html><body><h1>Forbidden</h1></body></html>");
+                return;
+            }
+            StringBuilder list = new StringBuilder();
+            cars.services().keySet().forEach(name -> list.append("<li><a href=\"/services/" + name + "?wsdl\">" + name + "</a></li>"));
+            answer(exchange, 200, "text/html", "<html><head><title>Axis2: Services</title></head><body><h2>Deployed services</h2><ul>"
+                + list + "</ul><!-- " + node + " --></body></html>");
+            return;
+        }
+        Integer delay = path.startsWith("/services/") ? cars.services().get(path.substring(10)) : null;
+        if (delay == null) {
+            answer(exchange, 404, "text/html", "");
+            return;
+        }
+        exchange.getRequestBody().readAllBytes();
+        try {
+            Thread.sleep(delay);
+        } catch (InterruptedException error) {
+            Thread.currentThread().interrupt();
+        }
+        answer(exchange, 200, "application/json", "{\"node\": \"" + node + "\"}");
+    }
+
+    private void console(HttpExchange exchange) throws IOException {
+        String path = exchange.getRequestURI().getPath();
+        String host = exchange.getRequestHeaders().getFirst("Host");
+        switch (path) {
+            case "/" -> redirect(exchange, "https://" + host + "/carbon");
+            case "/carbon", "/carbon/" -> redirect(exchange, "https://" + host + "/carbon/admin/index.jsp");
+            case "/carbon/admin/index.jsp" -> index(exchange);
+            case "/carbon/admin/login.jsp" -> answer(exchange, 200, "text/html;charset=UTF-8",
+                "<html><head><title>WSO2 Enterprise Integrator (STAND-IN)</title></head><body><h1>Sign-in</h1>"
+                + "<form action=\"../admin/login_action.jsp\" method=\"POST\"><input name=\"username\"><input name=\"password\" "
+                + "type=\"password\"><input type=\"submit\" value=\"Sign-in\"></form></body></html>");
+            case "/carbon/admin/login_action.jsp" -> login(exchange, host);
+            default -> answer(exchange, 404, "text/html", "<html><body>HTTP Status 404 - Not Found</body></html>");
+        }
+    }
+
+    private void index(HttpExchange exchange) throws IOException {
+        String cookie = exchange.getRequestHeaders().getFirst("Cookie");
+        String user = null;
+        for (String part : (cookie == null ? "" : cookie).split(";\\s*")) {
+            if (part.startsWith("JSESSIONID=")) user = sessions.get(part.substring(11));
+        }
+        if (user == null) {
+            redirect(exchange, "../admin/login.jsp");
+            return;
+        }
+        answer(exchange, 200, "text/html;charset=UTF-8", "<html><body>Signed-in as: " + user + "@" + node + "</body></html>");
+    }
+
+    private void login(HttpExchange exchange, String host) throws IOException {
+        String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
+        String name = field(body, "username");
+        boolean good;
+        try {
+            good = users.authenticates(name, field(body, "password"));
+        } catch (SQLException error) {
+            Log.error("org.wso2.carbon.core.services.authentication.AuthenticationAdmin", "System error while authenticating", error);
+            good = false;
+        }
+        if (good) {
+            String session = UUID.randomUUID().toString();
+            sessions.put(session, name);
+            exchange.getResponseHeaders().add("Set-Cookie", "JSESSIONID=" + session + "; Path=/carbon; Secure; HttpOnly");
+        } else {
+            Log.warn("org.wso2.carbon.core.services.util.CarbonAuthenticationUtil", "Failed Administrator login attempt '" + name + "'");
+        }
+        redirect(exchange, "https://" + host + (good ? "/carbon/admin/index.jsp?loginStatus=true" : "/carbon/admin/login.jsp?loginStatus=false"));
+    }
+
+    private static String field(String body, String name) {
+        for (String pair : body.split("&")) {
+            if (pair.startsWith(name + "=")) return URLDecoder.decode(pair.substring(name.length() + 1), StandardCharsets.UTF_8);
+        }
+        return "";
+    }
+
+    private static void redirect(HttpExchange exchange, String location) throws IOException {
+        exchange.getResponseHeaders().set("Location", location);
+        exchange.sendResponseHeaders(302, -1);
+    }
+
+    private static void answer(HttpExchange exchange, int status, String type, String body) throws IOException {
+        byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+        exchange.getResponseHeaders().set("Content-Type", type);
+        exchange.sendResponseHeaders(status, bytes.length == 0 ? -1 : bytes.length);
+        if (bytes.length > 0) exchange.getResponseBody().write(bytes);
+    }
+}
