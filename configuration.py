@@ -67,7 +67,8 @@ def load(project: str, stack: str, values: Mapping[str, str], secret_keys: froze
     raw: dict[str, Any] = {}
     for full_key, text in values.items():
         namespace, _, key = full_key.partition(":")
-        if namespace != project:
+        # The CLI fills declared keys: an empty text says that nothing is set.
+        if namespace != project or text == "":
             continue
         if key not in known:
             mistakes.append(_unknown(full_key, key, sorted(known)))
@@ -104,7 +105,7 @@ def from_pulumi() -> tuple[Settings, Secrets]:
     values = json.loads(os.environ.get("PULUMI_CONFIG", "{}"))
     secret_keys = frozenset(json.loads(os.environ.get("PULUMI_CONFIG_SECRET_KEYS", "[]")))
     settings = load(pulumi.get_project(), pulumi.get_stack(), values, secret_keys)
-    secrets = Secrets(config.get_secret("registryPassword"), config.get_secret("adminPassword"))
+    secrets = Secrets(*(config.get_secret(key) if config.get(key) else None for key in SECRET_KEYS))
     if settings.registry_username and secrets.registry_password is None:
         mistake = Mistake(
             "wso2ei:registryPassword",
@@ -233,7 +234,7 @@ def _field_of(model: type[Section], part: str) -> str:
 
 def _credentials(project: str, settings: Settings, values: Mapping[str, str]) -> list[Mistake]:
     user = settings.registry_username
-    password = f"{project}:registryPassword" in values
+    password = bool(values.get(f"{project}:registryPassword"))
     mistakes = []
     if password and not user:
         mistakes.append(

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,9 @@ class PulumiEnv:
 
     def arguments(self, command: list[str]) -> list[str]:
         """``pulumi`` with the command's words and what every command of a stack needs."""
-        config = ["--config-file", str(self.config_file)] if self.config_file else []
+        takes_file = command[0] in {"up", "preview", "refresh", "destroy"}
+        config = ["--config-file", str(self.config_file)] if self.config_file and takes_file else []
+        # The resource plugins are chosen by the program's packages, so every command runs in the checkout.
         return ["pulumi", "--non-interactive", "-C", str(self.checkout), *command, "--stack", self.stack, *config]
 
     def run(self, command: list[str]) -> int:
@@ -108,9 +112,31 @@ def copy_stack_file(source: Path, folder: Path) -> Path | None:
 
 
 def ensure_stack(env: PulumiEnv) -> None:
-    """Select the stack, or make it. Raises ``KitError`` with the CLI's words."""
-    if env.read(["stack", "select"]).returncode == 0:
+    """Make the stack unless it exists. Raises ``KitError`` with the CLI's words.
+
+    ``stack init`` writes its salt beside ``Pulumi.yaml`` and takes no ``--config-file``, so it runs in a folder of its
+    own that holds a copy of the project file; the salt then moves into the copy of the stack file.
+    """
+    if env.read(["stack", "export"]).returncode == 0:
         return
-    answer = env.read(["stack", "init"])
+    if env.config_file is None:
+        _init(env, env.checkout)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        shutil.copy(env.checkout / "Pulumi.yaml", folder)
+        _init(env, folder)
+        written = folder / f"Pulumi.{env.stack}.yaml"
+        salted = yaml.safe_load(written.read_text()) or {} if written.exists() else {}
+    content = yaml.safe_load(env.config_file.read_text()) or {}
+    content |= {key: salted[key] for key in _SALT_KEYS if key in salted}
+    env.config_file.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _init(env: PulumiEnv, folder: Path) -> None:
+    answer = subprocess.run(
+        ["pulumi", "--non-interactive", "-C", str(folder), "stack", "init", env.stack, "--no-select"],
+        env=env.environment(), check=False, capture_output=True, text=True,
+    )  # fmt: skip
     if answer.returncode != 0:
         raise KitError(f"pulumi stack init failed: {answer.stderr.strip()}")
