@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -59,12 +60,25 @@ def host_unit(names: n.Names) -> Spec:
     repository = Path(__file__).resolve().parents[2]
     part = _component(
         names, HOST_UNIT, "load-balancer",
-        [sys.executable, "-m", "embedded.cluster.loadbalancer", str(kubeconfig)],
+        [_python(names), "-m", "embedded.cluster.loadbalancer", str(kubeconfig)],
         requires=[f"tcp:{n.node_address(1)}:{n.API_PORT}"],
         reads=[*Path(__file__).parent.glob("loadbalancer*.py"), *Path(__file__).parent.glob("forwarder.py")],
     )  # fmt: skip
     part["env"] = {"PYTHONPATH": str(repository), "PYTHONDONTWRITEBYTECODE": "1"}
     return _unit(names, HOST_UNIT, {"load-balancer": part})
+
+
+def _python(names: n.Names) -> str:
+    """The interpreter of the running load balancer as long as it exists, else this one.
+
+    Callers from several virtual environments would otherwise restart it every time.
+    """
+    try:
+        spec = json.loads((names.unit(HOST_UNIT) / "spec.json").read_text())
+        running = str(spec["components"]["load-balancer"]["argv"][0])
+    except (OSError, ValueError, LookupError):
+        return sys.executable
+    return running if Path(running).exists() else sys.executable
 
 
 def _unit(names: n.Names, name: str, components: dict[str, Spec]) -> Spec:

@@ -14,8 +14,8 @@ from embedded.errors import KitError
 def leftovers(names: n.Names | None = None) -> list[str]:
     """Every process, namespace, mount, cgroup, interface, route, firewall rule and folder of the cluster, in words.
 
-    Empty after `stop`. A process counts if it is in a cgroup of the cluster, works on files of the cluster, or lives
-    in the network namespace of one that does; nothing is recognised by its program's name.
+    Empty after `stop`. A process counts if it is in a cgroup of the cluster (pods are), or is a program of the kit that
+    was started with files of the cluster; nothing is recognised by its name alone.
     """
     names = names or n.current()
     members = cgroups.processes(names.cgroup)
@@ -30,7 +30,7 @@ def leftovers(names: n.Names | None = None) -> list[str]:
         if name.endswith(f"-{names.key}") or alias == names.alias:
             found.append(f"interface {name}")
     for route in network.routes():
-        if route.interface == names.bridge or route.destination in (n.POD_RANGE, n.SERVICE_RANGE):
+        if route.interface == names.bridge:
             found.append(f"route {route.destination} over {route.interface}")
     found += [f"network namespace {name}" for name in _named_namespaces() if names.key in name]
     found += [f"firewall rule {rule}" for rule in _firewall_rules() if names.bridge in rule]
@@ -49,7 +49,8 @@ def assert_nothing_left(names: n.Names | None = None) -> None:
 def mounts_below(folder: Path) -> list[str]:
     """Mount points of this mount namespace at or below a folder."""
     points = []
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+    table = Path("/proc/self/mountinfo")
+    for line in table.read_text().splitlines() if table.exists() else []:
         point = line.split()[4].encode().decode("unicode_escape")
         if point == str(folder) or point.startswith(f"{folder}/"):
             points.append(point)
@@ -59,7 +60,7 @@ def mounts_below(folder: Path) -> list[str]:
 def _processes_with(text: str) -> set[int]:
     """Processes with a path of the cluster among their arguments, as far as they are not tools looking at it."""
     found = set()
-    for entry in Path("/proc").iterdir():
+    for entry in Path("/proc").iterdir() if Path("/proc").is_dir() else []:
         if entry.name.isdigit():
             with suppress(OSError):
                 arguments = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")

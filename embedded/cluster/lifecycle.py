@@ -18,7 +18,7 @@ from typing import Any
 from embedded import toolchain
 from embedded.cluster import api, cgroups, components, files, network, preconditions, units, waiting
 from embedded.cluster import names as n
-from embedded.cluster.leftovers import mounts_below
+from embedded.cluster.leftovers import leftovers, mounts_below
 from embedded.errors import KitError
 from embedded.progress import Reporter
 
@@ -55,16 +55,29 @@ def _start(names: n.Names, nodes: int | None, roots: tuple[Path, Path], reporter
     )
     began = time.monotonic()
     specs = files.prepare(names, count, programs)
-    changed = _converge(names, specs, reporter)
-    connection = api.Api(names.pki)
-    if changed or waiting.problems(names, connection, count):
-        changed = True
-        waiting.bring_up(names, connection, count, programs, reporter)
+    changed = _mended(names, specs, count, programs, reporter)
     elapsed = time.monotonic() - began
     if changed:
         reporter.note(f"embedded cluster: {count} node(s) Ready after {elapsed:.0f} s; kubeconfig {names.kubeconfig}")
     else:
         reporter.note(f"embedded cluster: already running with {count} node(s), nothing to do ({elapsed:.1f} s)")
+
+
+def _mended(names: n.Names, specs: list[Spec], count: int, programs: components.Programs, reporter: Reporter) -> bool:
+    """Bring everything up; returns whether anything was to be done. A unit that just died is given a second life."""
+    for last in (False, True):
+        changed = _converge(names, specs, reporter)
+        connection = api.Api(names.pki)
+        if not changed and not waiting.problems(names, connection, count):
+            return last
+        try:
+            waiting.bring_up(names, connection, count, programs, reporter)
+            break
+        except waiting.UnitDiedError as error:
+            if last:
+                raise
+            reporter.note(f"embedded cluster: {error.message.splitlines()[0]}, starts it again")
+    return True
 
 
 def stop(reporter: Reporter | None = None) -> None:
@@ -74,6 +87,9 @@ def stop(reporter: Reporter | None = None) -> None:
     """
     reporter = reporter or Reporter()
     names = n.current()
+    if not leftovers(names):
+        reporter.note("embedded cluster: there is none, nothing to stop")
+        return
     with _alone(names), reporter.step("stop the embedded cluster", "2 s") as step:
         step.detail("ending its processes")
         units.end_processes(names.cgroup)
@@ -137,10 +153,23 @@ def _converge(names: n.Names, specs: list[Spec], reporter: Reporter) -> bool:
                 network.connect(names, int(spec["name"].rpartition("-")[2]), pid)
         for spec in stale:
             step.detail(f"new specification of {spec['name']}")
+            if _other_images(names, spec):
+                for node in range(1, nodes + 1):
+                    units.forget_images(names, n.node_name(node))
             units.reload(names, spec)
         network.ensure_routes(names, nodes)
         step.detail(", ".join(spec["name"] for spec in missing + stale))
     return True
+
+
+def _other_images(names: n.Names, spec: Spec) -> bool:
+    """Whether the registries of this unit serve other content than before."""
+    before = units.specification(names, spec["name"]).get("components", {})
+    registries = ("registry-public", "registry-private")
+    return any(
+        part in before and part in spec["components"] and before[part]["digest"] != spec["components"][part]["digest"]
+        for part in registries
+    )
 
 
 def _differs(names: n.Names, spec: Spec) -> bool:

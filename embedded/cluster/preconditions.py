@@ -111,6 +111,8 @@ def _has_cgroups() -> bool:
 
 def _can_make_bridge() -> bool:
     """A bridge is made in a namespace of its own, which takes it away again."""
+    if shutil.which("ip") is None:
+        return True  # `ip` is installed later; what is really missing shows then
     command = ["unshare", "--net", "ip", "link", "add", "probe0", "type", "bridge"]
     with suppress(OSError):
         return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -97,6 +97,19 @@ def reload(names: n.Names, spec: Spec) -> None:
     os.kill(alive(names, spec["name"]), signal.SIGHUP)
 
 
+def forget_images(names: n.Names, name: str) -> None:
+    """Let a node pull every image again: what the registries serve has changed under the same tags.
+
+    Running containers keep what they have. Failing is no harm but an old image, and said in the log of containerd.
+    """
+    pid = alive(names, name)
+    inside = ["nsenter", "--target", str(pid), "--mount", "--pid", "ctr", "--namespace", "k8s.io", "images"]
+    listed = subprocess.run([*inside, "ls", "--quiet"], capture_output=True, text=True, check=False)
+    images = [line for line in listed.stdout.splitlines() if line != n.PAUSE_IMAGE]
+    if images:
+        subprocess.run([*inside, "rm", *images], capture_output=True, check=False)
+
+
 def end_processes(cgroup: str) -> None:
     """Kill every process in a cgroup of ours and wait until the kernel has let go of them.
 

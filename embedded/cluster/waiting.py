@@ -20,6 +20,10 @@ DNS_PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.2
 
 
+class UnitDiedError(KitError):
+    """A whole unit ended while it was waited for, or was ending when it was looked at."""
+
+
 def problems(names: n.Names, connection: api.Api, nodes: int) -> list[str]:
     """What is not as it should be, in words; empty for a healthy cluster."""
     found = not_running(names, nodes)
@@ -126,7 +130,7 @@ def _wait(
         if dead or time.monotonic() > end:
             what = f"{dead} died" if dead else f"waited {patience:.0f} s in vain: {text}"
             tails = [(dead, "unit")] if dead else culprits
-            raise KitError(
+            raise (UnitDiedError if dead else KitError)(
                 "\n".join([what, *(_tail_text(names, unit, part) for unit, part in tails)]),
                 f"all logs are in {names.logs}; the same command again goes on from here",
             )
