@@ -92,6 +92,9 @@ def check(urn: str, news: dict[str, Any]) -> list[Failure]:
         for name, value in sorted(values.items())
         if name not in IMITATED and value not in (None, "", "false", False)
     ]
+    if values.get("enableServerSideApply") in ("false", False):
+        name = "enableServerSideApply"
+        failures.append(Failure(name, f"not imitated: provider option {name}=false"))
     if values.get("strictMode") == "true":
         if "::default_" in urn:
             failures.append(Failure("", "strict mode prohibits default provider"))

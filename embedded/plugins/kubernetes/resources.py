@@ -72,9 +72,8 @@ class Resources:
             )
             return olds
         gvk = kind_of(urn)
-        new, old = normalize(plain(news)), plain(olds)
-        new.setdefault("apiVersion", gvk.api_version)
-        new.setdefault("kind", gvk.kind)
+        new = normalize({"apiVersion": gvk.api_version, "kind": gvk.kind, **plain(news)})
+        old = plain(olds)
         if old:
             metadata.adopt_old_name(new, old)
             if metadata.has_managed_by(old):
