@@ -119,7 +119,7 @@ class MysqlDatabase(pulumi.ComponentResource):
 def schemas(user_password: str, registry_password: str) -> tuple[Schema, Schema]:
     """The two schemas: users first, registry second."""
     return (
-        Schema(USER_DATABASE, "wso2ei_user", user_password),
+        Schema(USER_DATABASE, mysql_objects.PING_USER, user_password),
         Schema(REGISTRY_DATABASE, "wso2ei_registry", registry_password),
     )
 

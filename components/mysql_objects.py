@@ -13,6 +13,8 @@ from components import common
 UID = 999
 """User and group of the official image (docker-library/mysql, Dockerfile.oracle)."""
 PORT = 3306
+PING_USER = "wso2ei_user"
+"""A user that always exists; the probe gives no password."""
 CLIENT_LABEL = {"wso2ei/mysql-client": "true"}
 """Pods with this label may reach the server."""
 
@@ -82,11 +84,13 @@ def stateful_set_spec(
     container = k8s.core.v1.ContainerArgs(
         name="mysql",
         image=image,
-        command=["sh", f"{common.IN_POD_MOUNT}/mysql_server.sh", *options],
+        # The server may not reach DNS, so looking up a client's name would only hold its login up.
+        command=["sh", f"{common.IN_POD_MOUNT}/mysql_server.sh", "--skip-name-resolve", *options],
         ports=[k8s.core.v1.ContainerPortArgs(name="mysql", container_port=PORT)],
         security_context=common.container_security(),
         resources=common.resources(cpu, memory, memory_limit=memory_limit),
-        # A ping is answered (exit 0) even when the user is refused, so the probe needs no password.
+        # A ping is answered (exit 0) even when the user is refused, so the probe needs no password; for a user that
+        # does not exist the server would pick an authentication plugin at random and log that it is deprecated.
         readiness_probe=_ping(period_seconds=3, failure_threshold=3),
         startup_probe=_ping(period_seconds=2, failure_threshold=300),
         liveness_probe=_ping(period_seconds=20, failure_threshold=6),
@@ -128,7 +132,7 @@ def stateful_set_spec(
 def _ping(*, period_seconds: int, failure_threshold: int) -> k8s.core.v1.ProbeArgs:
     return k8s.core.v1.ProbeArgs(
         exec_=k8s.core.v1.ExecActionArgs(
-            command=["mysqladmin", "ping", "--host=127.0.0.1", "--connect-timeout=3", "--silent"]
+            command=["mysqladmin", "ping", "--host=127.0.0.1", f"--user={PING_USER}", "--connect-timeout=3", "--silent"]
         ),
         period_seconds=period_seconds,
         timeout_seconds=5,

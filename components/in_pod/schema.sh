@@ -25,7 +25,8 @@ done
 for database in user registry; do
     until sql "$database" --execute='SELECT 1' >/dev/null; do sleep 2; done
     sql "$database" --execute='CREATE TABLE IF NOT EXISTS WSO2EI_SCHEMA (SCRIPT VARCHAR(255) PRIMARY KEY, LOADED TIMESTAMP DEFAULT CURRENT_TIMESTAMP)'
-    if [ "$(sql "$database" --execute='SELECT COUNT(*) FROM WSO2EI_SCHEMA')" != 0 ]; then
+    loaded=$(sql "$database" --execute='SELECT COUNT(*) FROM WSO2EI_SCHEMA')
+    if [ "$loaded" -gt 0 ]; then
         echo "schema: the $database database has its tables"
         continue
     fi

@@ -113,7 +113,9 @@ def _make_leaf(folder: Path, name: str, identity: Identity) -> None:
         builder = builder.add_extension(
             x509.SubjectAlternativeName([_general_name(host) for host in identity.hosts]), critical=False
         )
-    certificate = builder.sign(authority_key, hashes.SHA256())
+    # Python's own TLS (3.13 and newer) refuses a certificate that does not say which key signed it.
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
+    certificate = builder.add_extension(issuer, critical=False).sign(authority_key, hashes.SHA256())
     _write(folder / f"{name}.key", _pem(key))
     _write(folder / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM))
 
