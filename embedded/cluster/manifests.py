@@ -149,6 +149,8 @@ def _coredns_pod() -> Manifest:
             {"name": "dns-tcp", "containerPort": 53, "protocol": "TCP"},
         ],
         "securityContext": {
+            # Root without any other right: not every build of CoreDNS carries the file capability for port 53.
+            "runAsUser": 0,
             "allowPrivilegeEscalation": False,
             "capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
