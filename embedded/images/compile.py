@@ -1,0 +1,25 @@
+"""Small C programs for images, linked statically."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from embedded.errors import KitError
+from embedded.progress import Reporter
+from embedded.toolchain import ensure_debian
+
+
+def static_binary(source: Path, reporter: Reporter) -> bytes:
+    """Compile one C file. Raises ``KitError`` with the compiler's words."""
+    if not shutil.which("gcc"):
+        ensure_debian(["gcc", "libc6-dev"], reporter)
+    with tempfile.TemporaryDirectory() as folder:
+        binary = Path(folder) / "binary"
+        command = ["gcc", "-static", "-Os", "-s", "-Wall", "-Wextra", "-o", str(binary), str(source)]
+        answer = subprocess.run(command, check=False, capture_output=True, text=True)
+        if answer.returncode != 0:
+            raise KitError(f"gcc could not build {source.name}: {answer.stderr.strip()}", "install gcc and libc6-dev")
+        return binary.read_bytes()
