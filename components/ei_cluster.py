@@ -86,7 +86,8 @@ class EiCluster(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         slow = pulumi.ResourceOptions(custom_timeouts=common.timeouts(args.get("pull_minutes", 30)))
         self.console_service, self.gateway_service = f"{name}-console", f"{name}-gateway"
-        self._services(name, args, child)
+        # The provider waits until no selected pod is unready, and a pod is unready while its image is pulled.
+        self._services(name, args, pulumi.ResourceOptions.merge(child, slow))
         parts = self._parts(name, args, version, child)
         job = k8s.batch.v1.Job(
             f"{name}-schema",
