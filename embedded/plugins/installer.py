@@ -116,7 +116,9 @@ def _write(made: Path, name: str, key: str) -> None:
         "import sys\n"
         "from pathlib import Path\n\n"
         'sys.path.insert(0, str(Path(__file__).resolve().parent / "sources"))\n'
+        "from embedded.plugins.lifeline import end_with_parent\n"
         f"from embedded.plugins.{name}.server import main\n\n"
+        "end_with_parent()\n"
         f"main(sys.argv[1:], {version(name)!r})\n"
     )
     script = made / f"pulumi-resource-{name}"

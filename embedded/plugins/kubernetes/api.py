@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -324,10 +325,15 @@ def connect(config: Obj, context: str | None, base_path: str | None = None) -> A
     :param base_path: folder that relative certificate paths in the kubeconfig mean.
     :raises kubernetes.config.ConfigException: the kubeconfig or the context is not usable.
     """
+    import urllib3  # noqa: PLC0415
     from kubernetes.client.api_client import ApiClient  # noqa: PLC0415 - 0.2 s, off the start of the process
     from kubernetes.client.configuration import Configuration  # noqa: PLC0415
     from kubernetes.config.kube_config import KubeConfigLoader  # noqa: PLC0415
 
+    # What a plugin writes to stderr lands among the program's messages; these say nothing that an ApiError does not.
+    urllib3.disable_warnings()
+    for name in ("urllib3", "kubernetes"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     configuration = Configuration()
     loader: Any = cast(Any, KubeConfigLoader)(config, active_context=context, config_base_path=base_path or "")
     loader.load_and_set(configuration)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from dataclasses import dataclass
 
 from embedded.plugins.kubernetes import kubeconfig
@@ -39,7 +38,6 @@ class Cluster:
         namespace = kubeconfig.namespace(loaded.config, context, options.namespace)
         try:
             used = kubeconfig.chosen(loaded.config, context)
-            logging.getLogger("kubernetes").setLevel(logging.ERROR)
             api = await asyncio.to_thread(connect, loaded.config, str(used["name"]), loaded.folder)
         except kubeconfig.KubeconfigError as error:
             return cls(None, _BAD_CONFIG.format(error=error), namespace)

@@ -40,14 +40,6 @@ class Host:
 
         return show
 
-    async def alive(self) -> bool:
-        """Whether the engine still listens."""
-        try:
-            await self._stub.GetRootResource(engine_pb2.GetRootResourceRequest(), timeout=10)
-        except grpc.aio.AioRpcError as error:
-            return bool(error.code() != grpc.StatusCode.UNAVAILABLE)
-        return True
-
     async def _send(self, urn: str, message: str, severity: Any, ephemeral: bool) -> None:
         request = engine_pb2.LogRequest(severity=severity, message=message, urn=urn, ephemeral=ephemeral)
         with contextlib.suppress(grpc.aio.AioRpcError):

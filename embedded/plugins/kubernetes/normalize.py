@@ -130,6 +130,20 @@ def prune(live: Any, shape: Any) -> Any:
     return copy.deepcopy(live)
 
 
+def still_given(live: Any, given: Any) -> Any:
+    """`prune`, but with the empty values that were given and that the server never keeps: they did not drift."""
+    if isinstance(live, dict) and isinstance(given, dict):
+        kept = {key: still_given(value, given[key]) for key, value in live.items() if key in given}
+        return kept | {key: copy.deepcopy(value) for key, value in given.items() if key not in live and _empty(value)}
+    if isinstance(live, list) and isinstance(given, list) and live and given and type(live[0]) is type(given[0]):
+        return [still_given(one, other) for one, other in zip(live, given, strict=False)]
+    return prune(live, given)
+
+
+def _empty(value: Any) -> bool:
+    return value in ({}, [], "", 0, False)
+
+
 def settle(new: Any, old: Any, live: Any) -> Any:
     """``new`` without the empty values that were there before and that the server did not keep.
 
@@ -143,7 +157,7 @@ def settle(new: Any, old: Any, live: Any) -> Any:
         return new
     kept = {}
     for key, value in new.items():
-        dropped = key not in live and value in ({}, [], "", 0, False) and key in old and old[key] == value
+        dropped = key not in live and _empty(value) and key in old and old[key] == value
         if not dropped:
             kept[key] = settle(value, old.get(key), live.get(key))
     return kept

@@ -16,7 +16,7 @@ from embedded.plugins.kubernetes.diff import Difference, difference, must_delete
 from embedded.plugins.kubernetes.failures import Failed, NotReady, PartlyFailed
 from embedded.plugins.kubernetes.host import Host
 from embedded.plugins.kubernetes.kinds import KINDS, TOKENS, Gvk
-from embedded.plugins.kubernetes.normalize import normalize, prune
+from embedded.plugins.kubernetes.normalize import normalize, still_given
 from embedded.plugins.kubernetes.operations import Operations, Waiting
 from embedded.plugins.kubernetes.options import Options
 from embedded.plugins.kubernetes.state import checkpoint, field_manager
@@ -208,7 +208,7 @@ class Resources:
             raise Failed(error.message) from error
         if live is None:
             return ReadResult("", {}, {})
-        found = _importable(live) if imported else prune(live, old)
+        found = _importable(live) if imported else still_given(live, old)
         manager = field_manager(state, found, self._new_manager())
         new_state = checkpoint(found, live, inputs, manager)
         annotate_secrets(found, inputs)

@@ -33,7 +33,6 @@ from embedded.plugins.kubernetes.options import Options
 from embedded.plugins.kubernetes.resources import Naming, Resources
 from embedded.plugins.kubernetes.values import decode, encode
 
-_ENGINE_CHECK_SECONDS = 15.0
 _NAMING = {0: "propose", 1: "enforce", 2: "disable"}
 _Handler = Callable[[Any, Any, Any], Awaitable[Any]]
 
@@ -200,15 +199,6 @@ def _waiting() -> Any:
     return awaiting
 
 
-async def _end_with_engine(host: Host, server: Any) -> None:
-    """Stop when nobody is left to talk to, e.g. after a kill -9 of the engine."""
-    while True:
-        await asyncio.sleep(_ENGINE_CHECK_SECONDS)
-        if not await host.alive():
-            await server.stop(None)
-            return
-
-
 async def serve(engine: str, version: str) -> None:
     """Listen on a free port of the loopback, say which one, and serve until the engine is done."""
     host = Host(engine)
@@ -218,9 +208,7 @@ async def serve(engine: str, version: str) -> None:
     await server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    watchdog = asyncio.create_task(_end_with_engine(host, server))
     await server.wait_for_termination()
-    watchdog.cancel()
 
 
 def main(arguments: list[str], version: str) -> None:
