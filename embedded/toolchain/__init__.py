@@ -1,9 +1,10 @@
-"""Builds the Pulumi CLI, Kubernetes, CoreDNS and kube-router from their Go modules, and installs Debian packages.
+"""Builds the Pulumi CLI, Kubernetes, CoreDNS and kube-router from Go modules, and installs Debian packages.
 
 Versions are stated in the ``go.mod`` files below ``modules/`` and nowhere else.
 """
 
-from embedded.toolchain.build import GROUPS, built, ensure, module_version
+from embedded.toolchain.build import built, ensure
 from embedded.toolchain.debian import ensure_debian
+from embedded.toolchain.groups import GROUPS, key, kubernetes_version, module_version
 
-__all__ = ["GROUPS", "built", "ensure", "ensure_debian", "module_version"]
+__all__ = ["GROUPS", "built", "ensure", "ensure_debian", "key", "kubernetes_version", "module_version"]

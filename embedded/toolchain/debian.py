@@ -3,53 +3,143 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from embedded.errors import KitError
-from embedded.progress import Reporter
+from embedded.paths import cache_dir
+from embedded.progress import Reporter, Step
+from embedded.toolchain.locks import locked
+
+# Services that come with packages. The cluster runs programs of its own; these would listen on the machine itself.
+_SERVICES = {
+    "containerd": "containerd.service",
+    "docker-registry": "docker-registry.service",
+    "etcd-server": "etcd.service",
+}
+# There when systemd runs the machine.
+_SYSTEMD = Path("/run/systemd/system")
 
 
 def ensure_debian(packages: Iterable[str], reporter: Reporter) -> None:
-    """Install what is missing of ``packages``, without starting any service of theirs.
+    """Install what is missing of ``packages`` (their own services are neither started now nor at boot).
 
-    :raises KitError: when this is no Debian or Ubuntu, not root, or apt refuses.
+    Nothing is asked of the network when all is there. The package lists are fetched only when apt cannot do without,
+    and no installed package is ever removed for a new one.
+
+    :raises KitError: when something is missing and this is no Debian or Ubuntu, not root, or apt refuses.
     """
-    missing = [package for package in packages if not _installed(package)]
+    missing = _missing(packages)
     if not missing:
         return
-    if not shutil.which("apt-get"):
+    _check_allowed(missing)
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with locked(cache_dir() / "apt", reporter, "installing Debian packages", "30s"):
+        missing = _missing(missing)
+        if missing:
+            with reporter.step(f"installing {len(missing)} Debian packages", "30s") as step:
+                _install(missing, step)
+                step.detail(", ".join(missing))
+
+
+def _missing(packages: Iterable[str]) -> list[str]:
+    """What neither is installed nor is provided by another package, as Docker's ``containerd.io`` provides runc."""
+    if not shutil.which("dpkg-query"):
+        return list(packages)
+    answer = subprocess.run(
+        ["dpkg-query", "-W", "-f=${Status}|${Package}, ${Provides}\n"], check=True, capture_output=True, text=True
+    )
+    there = set()
+    for line in answer.stdout.splitlines():
+        status, _, names = line.partition("|")
+        if status.endswith(" ok installed"):
+            there |= {re.sub(r"[ :(].*", "", name.strip()) for name in names.split(",")}
+    return [package for package in packages if package not in there]
+
+
+def _check_allowed(missing: list[str]) -> None:
+    names = ", ".join(missing)
+    release = _os_release()
+    family = f"{release.get('ID', '')} {release.get('ID_LIKE', '')}".split()
+    if not {"debian", "ubuntu"} & set(family) or not shutil.which("apt-get"):
         raise KitError(
-            f"these Debian packages are needed: {', '.join(missing)}", "use Debian or Ubuntu, or a cluster of your own"
+            f"the embedded cluster needs the Debian packages {names}, and this is "
+            f"{release.get('PRETTY_NAME', 'no Debian or Ubuntu')}",
+            "use Debian 12 or newer, or Ubuntu; or make a cluster of your own the current context",
         )
     if os.geteuid() != 0:
         raise KitError(
-            f"these packages must be installed by root: {', '.join(missing)}",
-            f"sudo apt-get install {' '.join(missing)}",
+            f"these packages are missing, and only root can install them: {names}", "run it as root (sudo -E)"
         )
-    with reporter.step(f"installing {len(missing)} Debian packages", "30s") as step:
-        step.detail(", ".join(missing))
-        _apt(["update", "-qq"])
-        _apt(["install", "-y", "-qq", "--no-install-recommends", *missing])
-        step.detail("")
 
 
-def _installed(package: str) -> bool:
-    answer = subprocess.run(
-        ["dpkg-query", "-W", "-f=${Status}", package], check=False, capture_output=True, text=True
-    ) if shutil.which("dpkg-query") else None  # fmt: skip
-    return bool(answer and answer.stdout.endswith("install ok installed"))
+def _os_release() -> dict[str, str]:
+    try:
+        lines = Path("/etc/os-release").read_text().splitlines()
+    except OSError:
+        return {}
+    return {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
 
 
-def _apt(arguments: list[str]) -> None:
-    # RUNLEVEL=1 makes invoke-rc.d refuse to start the packages' services: the cluster runs its own.
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    answer = subprocess.run(
-        ["apt-get", "-o", "DPkg::Lock::Timeout=300", *arguments],
-        env=environment, check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    if answer.returncode != 0:
+def _install(missing: list[str], step: Step) -> None:
+    install = ["install", "--yes", "--no-install-recommends", "--no-remove", *missing]
+    with _services_held([_SERVICES[package] for package in missing if package in _SERVICES]):
+        if _apt(install, step)[0]:
+            return
+        # No list of packages yet, or one so old that what it names is gone. An update that fetched nothing ends well
+        # and only warns, so its words are kept for the message.
+        updated, said = _apt(["update"], step)
+        installed, reason = _apt(install, step) if updated else (False, [])
+    if not installed:
         raise KitError(
-            f"apt-get {arguments[0]} failed: {answer.stderr.strip()[-600:]}", "mend apt, then run this again"
+            f"apt-get could not install {', '.join(missing)}:\n    " + "\n    ".join([*said, *reason]),
+            "mend what apt says (its sources, the network, the disk), and run this again",
         )
+
+
+@contextmanager
+def _services_held(services: list[str]) -> Iterator[None]:
+    """Keep systemd from starting services while their packages are installed, and at boot.
+
+    ``deb-systemd-invoke`` starts no unit that is masked. A policy-rc.d file would do the same but may be there already.
+    """
+    running = bool(services) and _SYSTEMD.is_dir()
+    if running:
+        _systemctl("mask", "--runtime", *services)
+    try:
+        yield
+    finally:
+        if running:
+            _systemctl("unmask", "--runtime", *services)
+        if services and shutil.which("systemctl"):
+            _systemctl("disable", *services)
+
+
+def _systemctl(*arguments: str) -> None:
+    subprocess.run(["systemctl", "--quiet", *arguments], check=False, capture_output=True)
+
+
+def _apt(arguments: list[str], step: Step) -> tuple[bool, list[str]]:
+    """Run apt-get; whether it did as asked, and its last lines."""
+    # The two levels are what init scripts, where there is no systemd, take for "single user": start nothing.
+    quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1", "PREVLEVEL": "N", "LC_ALL": "C.UTF-8"}
+    process = subprocess.Popen(
+        ["apt-get", "-o", "DPkg::Lock::Timeout=300", *arguments],
+        env={**os.environ, **quiet},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    tail: deque[str] = deque(maxlen=8)
+    for line in process.stdout or ():
+        if line.strip():
+            tail.append(line.strip())
+            step.detail(line)
+    return process.wait() == 0, list(tail)

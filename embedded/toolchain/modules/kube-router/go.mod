@@ -2,6 +2,11 @@ module wso2ei.embedded/toolchain/kube-router
 
 go 1.26.0
 
+tool github.com/cloudnativelabs/kube-router/v2/cmd/kube-router
+
+// kube-router asks for a commit behind the last tagged version, which a module proxy may refuse; it works with the tagged one.
+replace github.com/vishvananda/netlink => github.com/vishvananda/netlink v1.3.1
+
 require github.com/cloudnativelabs/kube-router/v2 v2.10.0
 
 require (
@@ -126,5 +131,3 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.2 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
-
-replace github.com/vishvananda/netlink => github.com/vishvananda/netlink v1.3.1

