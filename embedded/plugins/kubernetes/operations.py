@@ -127,28 +127,48 @@ class Operations:
             raise
         if metadata.is_true(inputs, metadata.SKIP_AWAIT) and gvk.kind in _SKIP_AWAIT_ON_DELETE:
             return
-        result = await self._until_cancelled(self._waiting.wait_deleted(self.api, live, timeout=timeout, log=log), live)
-        errors = list(getattr(result, "errors", None) or [])
-        if errors:
-            raise NotReady(errors[0], errors[1:], getattr(result, "obj", None) or live)
+
+        async def gone(left: float) -> Any:
+            return await self._waiting.wait_deleted(self.api, live, timeout=left, log=log)
+
+        result = await self._until_cancelled(self._through_outages(gone, timeout), live)
+        if result.errors:
+            raise NotReady(result.errors[0], result.errors[1:], result.obj or live)
         log("")
 
     async def _wait(self, inputs: Obj, outputs: Obj, timeout: float, log: Log, action: str) -> Obj:
         if metadata.is_true(inputs, metadata.SKIP_AWAIT):
             return outputs
-        result = await self._until_cancelled(
-            self._waiting.wait_ready(self.api, outputs["kind"], outputs, timeout=timeout, log=log, action=action),
-            outputs,
-        )
-        if result.errors:
-            message = f"Resource '{metadata.name(outputs)}' was created but failed to initialize"
-            first = result.errors[0]
-            if "timed out" in first or "cancelled" in first:
-                raise NotReady(first, list(result.errors[1:]), result.obj or outputs)
-            raise NotReady(message, list(result.errors), result.obj or outputs)
-        log("")
+
+        async def ready(left: float) -> Any:
+            return await self._waiting.wait_ready(
+                self.api, outputs["kind"], outputs, timeout=left, log=log, action=action
+            )
+
+        result = await self._until_cancelled(self._through_outages(ready, timeout), outputs)
         live: Obj = result.obj or outputs
-        return live
+        if not result.errors:
+            log("")
+            return live
+        first, *rest = result.errors
+        if "timed out waiting" in first:
+            raise NotReady(first, rest, live)
+        message = f"Resource '{metadata.name(outputs)}' was created but failed to initialize"
+        raise NotReady(message, list(result.errors), live)
+
+    @staticmethod
+    async def _through_outages(wait: Callable[[float], Awaitable[Any]], timeout: float) -> Any:
+        """Go on waiting when the API server fails for a while: the object is there, and its state must be kept."""
+        end = asyncio.get_running_loop().time() + timeout
+        while True:
+            left = end - asyncio.get_running_loop().time()
+            try:
+                return await wait(left)
+            except ApiError as error:
+                passing = error.status in (0, 429) or error.status >= 500
+                if not passing or left <= 0:
+                    raise NotReady(error.message, [], None) from error
+                await asyncio.sleep(1.0)
 
     async def _until_cancelled(self, work: Awaitable[T], obj: Obj) -> T:
         task = asyncio.ensure_future(work)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import importlib
 import json
 import sys
 from collections.abc import Awaitable, Callable
@@ -23,6 +22,7 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
+from embedded.plugins.kubernetes import awaiting
 from embedded.plugins.kubernetes import options as provider_options
 from embedded.plugins.kubernetes.cluster import Cluster
 from embedded.plugins.kubernetes.failures import Failed, PartlyFailed
@@ -100,7 +100,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     async def Configure(self, request: Any, context: Any) -> pb.ConfigureResponse:  # noqa: N802
         self.keep_secrets = request.acceptSecrets
         options = Options.of(dict(request.variables))
-        self._resources = Resources(options, await Cluster.of(options), self._host, _waiting())
+        self._resources = Resources(options, await Cluster.of(options), self._host, awaiting)
         await self._host.info(
             "", f"STAND-IN: this is not pulumi-resource-kubernetes {self._version}, but the kit's imitation of it"
         )
@@ -187,16 +187,6 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if self._resources is None:
             raise Failed("the provider was not configured")
         return self._resources
-
-
-def _waiting() -> Any:
-    try:
-        awaiting = importlib.import_module("embedded.plugins.kubernetes.awaiting")
-    except ImportError:
-        from embedded.plugins.kubernetes import no_waiting  # noqa: PLC0415
-
-        return no_waiting
-    return awaiting
 
 
 async def serve(engine: str, version: str) -> None:

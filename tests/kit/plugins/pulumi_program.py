@@ -57,8 +57,9 @@ class Program:
         (self.folder / "__main__.py").write_text(text)
         return self
 
-    def run(self, *words: str) -> Result:
-        env = {
+    def environ(self) -> dict[str, str]:
+        """The environment of the CLI."""
+        return {
             **os.environ,
             "PULUMI_HOME": str(self.home),
             "PULUMI_BACKEND_URL": f"file://{self.folder}",
@@ -67,9 +68,18 @@ class Program:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             **self.environment,
         }
-        command = ["pulumi", "--non-interactive", "--color", "never", "-C", str(self.folder), *words]
+
+    def command(self, *words: str) -> list[str]:
+        return ["pulumi", "--non-interactive", "--color", "never", "-C", str(self.folder), *words]
+
+    def run(self, *words: str) -> Result:
         answer = subprocess.run(
-            command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            self.command(*words),
+            env=self.environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
         return Result(answer.returncode, answer.stdout)
 
