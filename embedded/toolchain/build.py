@@ -94,7 +94,7 @@ def _make(group: Group, final: Path, lock: int, reporter: Reporter) -> None:
                 _Build(go, group, module, making, lock, step).run()
             shutil.rmtree(making / "tmp")
             total = _seal(making, group)
-            step.detail(f"{len(group.binaries)} files, {total / 2**20:.0f} MiB")
+            step.detail(f"{total / 2**20:.0f} MiB")
         making.rename(final)
     finally:
         shutil.rmtree(making, ignore_errors=True)
@@ -157,7 +157,7 @@ class _Build:
             self.total += 1
         elif line.startswith("go: downloading "):
             self.downloads += 1
-            self.step.detail(f"{self.label}{self.downloads} modules downloaded, now {line[16:]}")
+            self.step.detail(f"{self.label}downloading module {self.downloads}, {line[16:]}")
         elif line:
             self.said.append(line)
 

@@ -33,6 +33,11 @@ _CAUSES = (
         "restore go.mod and go.sum from version control; if they are as committed, do not trust the module proxy",
     ),
     _Cause(
+        r"GOPROXY=off",
+        "GOPROXY is off and a module is not there yet",
+        "unset GOPROXY",
+    ),
+    _Cause(
         r"\b40[1347] [A-Z]|410 Gone|unknown revision",
         "the module proxy ({proxy}) refuses a module",
         "set GOPROXY to a proxy that serves it",
@@ -54,7 +59,9 @@ _CAUSES = (
 def explain(what: str, output: list[str], proxy: str, instead: str) -> KitError:
     """The error for a failed build of ``what``: the cause where it is known, Go's last lines, and the way out."""
     text = "\n".join(output)
-    quoted = "\n    ".join(output) or "(it printed nothing)"
+    # Go repeats one reason for each import that it breaks.
+    reasons = dict.fromkeys(re.sub(r"^\S+\.go:\d+:\d+: ", "", line)[:300] for line in output)
+    quoted = "\n    ".join(list(reasons)[-6:]) or "(it printed nothing)"
     for cause in _CAUSES:
         if re.search(cause.pattern, text):
             meaning = cause.meaning.format(proxy=proxy)

@@ -90,7 +90,7 @@ GROUPS = {
     "coredns": Group("CoreDNS", "1 min", (Module("coredns", "github.com/coredns/coredns"),), ("coredns",)),
     "kube-router": Group(
         "kube-router (enforces NetworkPolicies)",
-        "1 min",
+        "2 min",
         (
             Module(
                 "kube-router",

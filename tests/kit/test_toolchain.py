@@ -258,7 +258,7 @@ def test_progress_tells_how_much_is_left(fake: Fake) -> None:
             job.run()
             job._download_silent(31)
             job._compile_silent(31)
-    assert "1 modules downloaded, now example.org/a v1.0.0" in details
+    assert "downloading module 1, example.org/a v1.0.0" in details
     assert "1 of 2 packages compiled" in details
     assert any("https://proxy.invalid,direct) has sent nothing for 31s" in text for text in details)
     assert details[-1] == "1 of 2 packages, a large one: example.org/a"
@@ -330,6 +330,7 @@ def test_a_failed_build_leaves_nothing_and_quotes_go(fake: Fake) -> None:
         ("a@v1: reading https://p.invalid/a: 410 Gone", "refuses a module", "GOPROXY"),
         ("Get https://p.invalid/a: dial tcp: lookup p.invalid: no such host", "cannot be reached", "network"),
         ("reading https://p.invalid/a: 502 Bad Gateway", "cannot be reached", "network"),
+        ("module lookup disabled by GOPROXY=off", "GOPROXY is off", "unset GOPROXY"),
         ("verifying a@v1: checksum mismatch", "not what go.sum says", "version control"),
         ("mkdir /x: permission denied", "cannot be written", "XDG_CACHE_HOME"),
         ("main.go:3:1: syntax error", "could not be built:", "mend what Go says"),
@@ -341,6 +342,11 @@ def test_what_go_says_is_explained(said: str, meaning: str, way_out: str) -> Non
     assert said in error.message
     assert way_out in error.way_out
     assert "do without" in error.way_out
+
+
+def test_one_reason_for_many_imports_is_quoted_once() -> None:
+    said = [f"main.go:{line}:2: a@v1: dial tcp: connection refused" for line in range(9)]
+    assert explain("CoreDNS", said, "", "do without").message.count("dial tcp") == 1
 
 
 def test_a_disk_that_is_too_small_is_refused_before_anything_is_built(
