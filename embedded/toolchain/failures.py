@@ -60,8 +60,8 @@ def explain(what: str, output: list[str], proxy: str, instead: str) -> KitError:
     """The error for a failed build of ``what``: the cause where it is known, Go's last lines, and the way out."""
     text = "\n".join(output)
     # Go repeats one reason for each import that it breaks.
-    reasons = dict.fromkeys(re.sub(r"^\S+\.go:\d+:\d+: ", "", line)[:300] for line in output)
-    quoted = "\n    ".join(list(reasons)[-6:]) or "(it printed nothing)"
+    first = {re.sub(r"^\S+\.go:\d+:\d+: ", "", line): line[:300] for line in reversed(output)}
+    quoted = "\n    ".join(list(reversed(first.values()))[-6:]) or "(it printed nothing)"
     for cause in _CAUSES:
         if re.search(cause.pattern, text):
             meaning = cause.meaning.format(proxy=proxy)
