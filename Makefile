@@ -53,8 +53,12 @@ unit: $(VENV)/.complete
 	@$(PY) -m embedded toolchain pulumi
 	@$(PY) -m pytest -q -m 'not cluster and not e2e' tests
 
+# A state folder of the tests' own; the tests of the kit's parts run on the same cluster, between the stack's tests.
+e2e: export WSO2EI_EMBEDDED_STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/wso2ei-embedded-e2e
+e2e: export KUBECONFIG = $(WSO2EI_EMBEDDED_STATE)/cluster/kubeconfig
 e2e: $(VENV)/.complete ## the whole stack on a real cluster, then everything is removed
-	@$(PY) -m pytest -q -m 'cluster or e2e' tests
+	@$(PY) -m embedded clean
+	@$(PY) -m pytest -v -p no:randomly -m 'cluster or e2e' tests/e2e/test_stack.py tests/kit tests/e2e/test_clean.py
 
 bench: $(VENV)/.complete ## times, side by side in one run, as ratios
 	@$(PY) -m tests.bench

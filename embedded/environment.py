@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,8 +47,11 @@ def ensure(plan: Plan, reporter: Reporter) -> Environment:
         bins.append(toolchain.ensure("pulumi", reporter))
     kubeconfig = user_kubeconfig()
     if plan.embedded_cluster:
-        bins.append(toolchain.ensure("kubernetes", reporter))
-        store = images.ensure(reporter)
+        # The images are mostly downloads and the toolchain mostly compiling, so they go side by side.
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            making = beside.submit(images.ensure, reporter)
+            bins.append(toolchain.ensure("kubernetes", reporter))
+            store = making.result()
         cluster.start(store.public_root, store.private_root, reporter=reporter)
         kubeconfig = state_dir() / "cluster" / "kubeconfig"
         stand_ins.append(

@@ -21,7 +21,7 @@ from embedded.errors import KitError
 from embedded.paths import cache_dir, state_dir
 
 EMBEDDED_CONTEXT = "embedded"
-_BUILD_DISK_GIB = 12
+_BUILD_DISK_GIB = 16
 _RUN_MEMORY_GIB = 5
 
 

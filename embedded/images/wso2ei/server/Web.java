@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 
@@ -23,6 +24,7 @@ import javax.net.ssl.SSLContext;
 final class Web {
     private final Map<String, String> sessions = new ConcurrentHashMap<>();
     private final Map<Integer, HttpServer> servers = new ConcurrentHashMap<>();
+    private final AtomicInteger running = new AtomicInteger();
 
     private final String node;
     private final String consoleUrl;
@@ -50,13 +52,20 @@ final class Web {
 
     /** Stop taking connections, and wait for running requests, at most this long. */
     void close(int seconds) {
-        Thread[] closing = servers.values().stream().map(server -> new Thread(() -> server.stop(seconds)))
-            .peek(Thread::start).toArray(Thread[]::new);
-        for (Thread thread : closing) {
+        for (HttpServer server : servers.values()) {
+            // With nothing under way, stop() of this JDK sits out its whole delay; so it runs beside the count.
+            Thread thread = new Thread(() -> server.stop(seconds));
+            thread.setDaemon(true);
+            thread.start();
+        }
+        long end = System.currentTimeMillis() + seconds * 1000L;
+        int quiet = 0;
+        while (quiet < 5 && System.currentTimeMillis() < end) {
+            quiet = running.get() == 0 ? quiet + 1 : 0;
             try {
-                thread.join();
+                Thread.sleep(100);
             } catch (InterruptedException error) {
-                Thread.currentThread().interrupt();
+                return;
             }
         }
     }
@@ -86,10 +95,13 @@ final class Web {
         }
         server.setExecutor(Executors.newFixedThreadPool(64));
         server.createContext("/", exchange -> {
+            running.incrementAndGet();
             try (exchange) {
                 handler.handle(exchange);
             } catch (RuntimeException error) {
                 Log.error("org.wso2.carbon.Web", "Error answering " + exchange.getRequestURI(), error);
+            } finally {
+                running.decrementAndGet();
             }
         });
         server.start();

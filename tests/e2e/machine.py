@@ -1,0 +1,129 @@
+"""The machine as a user meets it: make, pulumi, kubectl, curl, in a checkout and a state folder of the tests' own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+ROOT = Path(__file__).parents[2]
+NAMESPACE = "wso2"
+CONSOLE, GATEWAY = "wso2ei-scalable-integrator", "wso2ei-scalable-integrator-gateway"
+T = TypeVar("T")
+
+
+@dataclass
+class Done:
+    """A finished command."""
+
+    code: int
+    text: str
+
+    def ok(self) -> str:
+        """What it printed; the test fails when the command did."""
+        assert self.code == 0, self.text[-6000:]
+        return self.text
+
+
+@dataclass
+class Machine:
+    """Runs commands; ``environment`` is what ``make env`` printed, for plain pulumi and kubectl."""
+
+    log: list[str] = field(default_factory=list)
+
+    def run(
+        self, command: list[str], *, env: dict[str, str] | None = None, stdin: str = "", seconds: int = 1800
+    ) -> Done:
+        """One command in the checkout; output and errors in one text."""
+        answer = subprocess.run(
+            command, cwd=ROOT, env=env, input=stdin, text=True, check=False, timeout=seconds,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return Done(answer.returncode, answer.stdout)
+
+    def make(self, *words: str) -> Done:
+        """``make`` as a user types it."""
+        return self.run(["make", "-s", *words])
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The shell after ``eval "$(make -s env)"``."""
+        lines = self.run(["bash", "-c", 'eval "$(make -s env)" && env -0']).ok()
+        return dict(pair.split("=", 1) for pair in lines.split("\0") if "=" in pair)
+
+    def pulumi(self, *words: str) -> Done:
+        """The CLI, without the Makefile."""
+        return self.run(["pulumi", "--non-interactive", *words], env=self.environment)
+
+    def kubectl(self, *words: str, stdin: str = "") -> Done:
+        """kubectl in the stack's namespace."""
+        return self.run(["kubectl", "-n", NAMESPACE, *words], env=self.environment, stdin=stdin)
+
+    def objects(self, kind: str, *words: str) -> list[dict[str, Any]]:
+        """Live objects of a kind."""
+        return list(json.loads(self.kubectl("get", kind, "-o", "json", *words).ok())["items"])
+
+    def pods(self, name: str) -> list[dict[str, Any]]:
+        """Live pods of one application that are not on their way out."""
+        found = self.objects("pods", "-l", f"app.kubernetes.io/name={name}")
+        return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The EI nodes; the schema Job's pod bears the same name label."""
+        return [p for p in self.pods("wso2ei") if p["metadata"]["labels"]["app.kubernetes.io/component"] == "wso2ei"]
+
+    def curl(self, path: str, host: str, *words: str) -> Done:
+        """As the author of the blog typed it."""
+        return self.run(["curl", "-sk", "-i", f"https://localhost{path}", "-H", f"Host: {host}", *words], seconds=60)
+
+    def sql(self, database: str, statement: str) -> str:
+        """One statement as the stack's own user, from a pod that may reach the server."""
+        pod = self.pods("mysql")[0]["metadata"]["name"]
+        script = (
+            f"mysql --user=root --password=\"$(sed -n \"s/^ALTER USER 'root'.*BY '\\(.*\\)';/\\1/p\" "
+            f'/run/secrets/mysql/init.sql)" --batch --skip-column-names {database} 2>/dev/null'
+        )
+        return self.kubectl("exec", "-i", pod, "-c", "mysql", "--", "sh", "-c", script, stdin=statement).ok().strip()
+
+    def diagnosis(self) -> str:
+        """Pods, events and logs, for a failed test."""
+        parts = [
+            self.kubectl("get", "pods,svc,ingress,jobs,pvc", "-o", "wide").text,
+            self.kubectl("get", "events", "--sort-by=.lastTimestamp").text[-6000:],
+        ]
+        names = re.findall(r"^pod/(\S+)", parts[0], re.MULTILINE)
+        parts += [self.kubectl("logs", name, "--all-containers", "--tail=15", "--prefix").text for name in names]
+        return "\n".join(parts)
+
+
+def eventually(what: str, question: Callable[[], T], seconds: float = 120) -> T:
+    """Ask until the answer is true."""
+    end = time.monotonic() + seconds
+    answer = question()
+    while not answer:
+        assert time.monotonic() < end, f"in vain for {seconds:.0f}s: {what}; last answer {answer!r}"
+        time.sleep(1)
+        answer = question()
+    return answer
+
+
+def running_processes(marker: str) -> list[str]:
+    """Command lines of live processes that name ``marker``, but for this one's own."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) in {os.getpid(), os.getppid()}:
+            continue
+        try:
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if marker in line:
+            found.append(line[:160])
+    return found

@@ -1,0 +1,216 @@
+"""The main job, for real: one command, two nodes behind NGINX, and everything that must hold around it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from embedded.cluster import names, units
+from tests.e2e.machine import CONSOLE, GATEWAY, NAMESPACE, ROOT, Machine, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
+
+
+def answers(machine: Machine) -> bool:
+    console, gateway = machine.curl("/carbon", CONSOLE).text, machine.curl("/services", GATEWAY).text
+    return console.startswith("HTTP/2 302") and gateway.startswith("HTTP/2 200")
+
+
+def unchanged(text: str) -> bool:
+    return bool(re.search(r"\d+ unchanged", text)) and not re.search(r"\d+ (to )?(create|update|replace|delete)", text)
+
+
+def ready(pod: dict[str, Any]) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+
+
+def test_the_blog_s_two_requests_are_answered_as_its_author_typed_them(machine: Machine) -> None:
+    console = machine.curl("/carbon", CONSOLE).ok()
+    assert console.startswith("HTTP/2 302")
+    assert "\nlocation: https://wso2ei-scalable-integrator/carbon/admin/index.jsp\r\n" in console.replace(
+        "\r\n", "\r\n"
+    )
+    gateway = machine.curl("/services", GATEWAY).ok()
+    assert gateway.startswith("HTTP/2 200")
+    assert re.search(r"\ncontent-type: text/html", gateway)
+    assert "Deployed services" in gateway
+
+
+def test_the_last_lines_tell_a_person_what_comes_next(first_up: str) -> None:
+    for text in (
+        "hosts file",
+        "127.0.0.1 wso2ei-scalable-integrator",
+        "curl -k -i https://localhost/carbon",
+        "STAND-IN",
+    ):
+        assert text in first_up
+
+
+def test_every_pod_is_ready_and_both_ingresses_show_an_address(machine: Machine) -> None:
+    for name, count in (("mysql", 1), ("nginx-ingress", 1)):
+        pods = machine.pods(name)
+        assert len(pods) == count
+        assert all(map(ready, pods)), name
+    assert len(machine.nodes()) == 2
+    assert all(map(ready, machine.nodes()))
+    for ingress in machine.objects("ingress"):
+        assert ingress["status"]["loadBalancer"]["ingress"] == [{"hostname": "localhost"}]
+
+
+def test_each_node_s_log_lists_two_members(machine: Machine) -> None:
+    addresses = {pod["status"]["podIP"] for pod in machine.nodes()}
+    for pod in machine.nodes():
+        log = machine.kubectl("logs", pod["metadata"]["name"], "-c", "ei").ok()
+        last = re.findall(r"Members \[2\] \[([^\]]+)\]", log)[-1]
+        assert set(last.split(", ")) == addresses
+
+
+def test_both_databases_have_wso2_s_tables(machine: Machine) -> None:
+    for database, prefix in (("WSO2EI_USER_DB", "UM\\_%"), ("WSO2EI_INTEGRATOR_CONFIG_GOV_DB", "REG\\_%")):
+        statement = f"SELECT COUNT(*) FROM information_schema.tables WHERE table_name LIKE '{prefix}'"  # noqa: S608
+        count = machine.sql(database, statement)
+        assert int(count) >= 17
+    assert machine.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM UM_USER") == "1"
+
+
+def test_preview_and_refresh_right_after_report_no_change(machine: Machine) -> None:
+    assert unchanged(machine.pulumi("preview", "-s", "local").ok())
+    assert unchanged(machine.pulumi("refresh", "-s", "local", "--yes", "--skip-preview").ok())
+    assert unchanged(machine.pulumi("preview", "-s", "local").ok())
+
+
+def test_the_same_command_again_changes_nothing_and_the_checkout_stays_clean(machine: Machine) -> None:
+    before = machine.run(["git", "status", "--porcelain"]).ok()
+    assert unchanged(machine.make("up").ok())
+    assert machine.run(["git", "status", "--porcelain"]).ok() == before
+    assert "encryptionsalt" not in (ROOT / "Pulumi.local.yaml").read_text()
+
+
+def test_plain_pulumi_and_kubectl_work_in_the_shell_of_make_env(machine: Machine) -> None:
+    outputs = json.loads(machine.pulumi("stack", "output", "-s", "local", "--json").ok())
+    assert outputs["ingress_hosts"] == {"console": CONSOLE, "gateway": GATEWAY}
+    assert outputs["hosts_file_line"] == f"127.0.0.1 {CONSOLE} {GATEWAY}"
+    assert outputs["admin_password"] == "[secret]"
+    assert NAMESPACE in machine.kubectl("get", "pods", "-A").ok()
+
+
+def password(machine: Machine) -> str:
+    return machine.pulumi("stack", "output", "-s", "local", "--show-secrets", "admin_password").ok().strip()
+
+
+def login(machine: Machine, secret: str) -> str:
+    form = ["-d", "username=admin", "--data-urlencode", f"password={secret}"]
+    return machine.curl("/carbon/admin/login_action.jsp", CONSOLE, *form).text
+
+
+def test_the_administrator_of_the_outputs_can_sign_in_and_nobody_else(machine: Machine) -> None:
+    assert "loginStatus=true" in login(machine, password(machine))
+    assert "loginStatus=false" in login(machine, "admin")
+
+
+def test_no_secret_stands_in_plain_state_or_in_anything_but_a_secret(machine: Machine) -> None:
+    secrets = [password(machine)]
+    for name in ("root", "user", "registry"):
+        secrets.append(secret_of(machine, f"wso2ei-mysql-{name}-password"))
+    exported = machine.pulumi("stack", "export", "-s", "local").ok()
+    everything = machine.run(
+        ["kubectl", "get", "-A", "-o", "yaml",
+         "configmaps,pods,deployments,statefulsets,jobs,services,ingresses,events,serviceaccounts"],
+        env=machine.environment,
+    ).ok()  # fmt: skip
+    logs = "".join(
+        machine.kubectl("logs", pod["metadata"]["name"], "--all-containers").text for pod in machine.objects("pods")
+    )
+    for secret in secrets:
+        assert len(secret) >= 24
+        for place, text in (("state", exported), ("objects", everything), ("logs", logs)):
+            assert secret not in text, place
+
+
+def secret_of(machine: Machine, name: str) -> str:
+    state = json.loads(machine.pulumi("stack", "export", "-s", "local", "--show-secrets").ok())
+    found = next(r for r in state["deployment"]["resources"] if r["urn"].endswith(f"::{name}"))
+    return str(json.loads(found["outputs"]["result"]["plaintext"]))
+
+
+def test_a_pod_without_the_label_cannot_reach_mysql(machine: Machine) -> None:
+    overrides = {"spec": {"securityContext": {"runAsNonRoot": True, "runAsUser": 65534}}}
+    done = machine.kubectl(
+        "run", "stranger", "--rm", "-i", "--restart=Never", "--image=docker.io/library/python:3.13-slim",
+        f"--overrides={json.dumps(overrides)}", "--requests=cpu=10m", "--", "python", "-c",
+        "import socket; socket.create_connection(('wso2ei-mysql', 3306), timeout=5); print('reached')",
+    )  # fmt: skip
+    assert "reached" not in done.text
+    assert "timed out" in done.text or "refused" in done.text, done.text
+
+
+def test_a_rolling_update_fits_the_small_machine_and_the_gateway_keeps_answering(machine: Machine) -> None:
+    """1.0 CPU and 4 GiB: the scheduler would refuse a surging node that does not fit."""
+    before = {pod["metadata"]["name"] for pod in machine.nodes()}
+    path = ["config", "set", "--config-file", machine.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local"]
+    machine.run(["pulumi", *path, "--path", "wso2ei:ei.heap", "500Mi"], env=machine.environment).ok()
+    update = subprocess.Popen(
+        ["pulumi", "--non-interactive", "up", "-s", "local", "--yes", "--skip-preview"], cwd=ROOT,
+        env=machine.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    asked, failed = 0, []
+    while update.poll() is None:
+        first = machine.curl("/services", GATEWAY).text.partition("\r\n")[0]
+        asked += 1
+        if not first.startswith("HTTP/2 200"):
+            failed.append(first)
+        time.sleep(0.2)
+    said = update.communicate()[0]
+    assert update.returncode == 0, said[-4000:]
+    assert asked > 10
+    assert failed == []
+    after = {pod["metadata"]["name"] for pod in machine.nodes()}
+    assert not before & after
+    assert "Job wso2ei-acceptance-job" in said or "wso2ei-acceptance-job replaced" in said
+
+
+def test_a_killed_update_is_mended_by_the_next_one(machine: Machine) -> None:
+    machine.pulumi("destroy", "-s", "local", "--yes", "--skip-preview").ok()
+    update = subprocess.Popen(
+        ["pulumi", "--non-interactive", "up", "-s", "local", "--yes", "--skip-preview"], cwd=ROOT,
+        env=machine.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    eventually("objects are being made", machine.kubectl("get", "statefulset", "-o", "name").text.strip)
+    os.killpg(update.pid, signal.SIGKILL)
+    update.wait()
+    machine.make("up").ok()
+    assert answers(machine)
+
+
+def test_kept_data_is_found_again_and_both_databases_and_the_console_take_the_new_passwords(machine: Machine) -> None:
+    machine.sql("WSO2EI_USER_DB", "CREATE TABLE IF NOT EXISTS MARK (ID INT)")
+    old = password(machine)
+    said = machine.make("destroy").ok()
+    assert "kept: /var/lib/wso2ei/local/mysql" in said
+    assert machine.run(["kubectl", "get", "ns", NAMESPACE], env=machine.environment).code != 0
+    left = machine.run(["kubectl", "get", "pv,ingressclass,clusterrole", "-o", "name"], env=machine.environment).ok()
+    assert "wso2ei" not in left
+    machine.make("up").ok()
+    assert (
+        machine.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'MARK'") == "1"
+    )
+    new = password(machine)
+    assert new != old
+    assert "loginStatus=true" in login(machine, new)
+    assert "loginStatus=false" in login(machine, old)
+
+
+def test_after_the_whole_node_was_killed_the_next_make_up_brings_the_same_stack_back(machine: Machine) -> None:
+    claims = {item["metadata"]["uid"] for item in machine.objects("pvc")}
+    os.kill(units.alive(names.current(), "node-1"), signal.SIGKILL)
+    assert not answers(machine)
+    machine.make("up").ok()
+    eventually("console and gateway answer again", lambda: answers(machine), 240)
+    assert {item["metadata"]["uid"] for item in machine.objects("pvc")} == claims
