@@ -212,7 +212,19 @@ class Resources:
         manager = field_manager(state, found, self._new_manager())
         new_state = checkpoint(found, live, inputs, manager)
         annotate_secrets(found, inputs)
+        if not imported and (errors := await self._unready(old, live)):
+            message = f"Resource '{metadata.name(live)}' was created but failed to initialize"
+            raise PartlyFailed(resource_id, [message, *errors], new_state, found)
         return ReadResult(resource_id, new_state, found)
+
+    async def _unready(self, inputs: Obj, live: Obj) -> list[str]:
+        from embedded.plugins.kubernetes import reading  # noqa: PLC0415 - only a refresh needs it
+
+        assert self.cluster.api is not None  # noqa: S101 - for mypy; the caller asked
+        try:
+            return await reading.unready(self.cluster.api, inputs, live)
+        except ApiError as error:
+            return [error.message]
 
     async def _read_unreachable(self, urn: str, resource_id: str, state: Obj, inputs: Obj) -> ReadResult:
         await self._host.warning(urn, _UNREACHABLE.format(reason=self.cluster.reason))

@@ -61,6 +61,18 @@ def test_what_did_not_get_ready_is_kept_with_the_reasons_and_tried_again(program
     assert not program.resources()["d"].get("initErrors")
 
 
+def test_a_refresh_notes_what_is_not_ready_any_more(program: Program, cluster: Any) -> None:
+    program.up(deployment(replicas=0)).ok()
+    program.refresh("--expect-no-changes").ok()
+    assert program.steps() == {}
+    cluster.AppsV1Api().patch_namespaced_deployment(
+        program.resources()["d"]["id"].split("/")[1], program.namespace, {"spec": {"replicas": 1}}
+    )
+    until(lambda: cluster.CoreV1Api().list_namespaced_pod(program.namespace).items)
+    program.refresh()
+    assert program.resources()["d"]["initErrors"]
+
+
 def test_the_timeout_annotation_limits_waiting(program: Program) -> None:
     result = program.up(deployment({"pulumi.com/timeoutSeconds": "4"})).failed()
     assert "timed out waiting to be Ready" in result.output
@@ -87,14 +99,13 @@ def test_an_unready_job_is_replaced_where_the_annotation_asks_for_it(program: Pr
 
 def started(program: Program) -> subprocess.Popen[bytes]:
     """An update that waits for its Deployment."""
-    process = subprocess.Popen(
+    return subprocess.Popen(
         program.command("up", "--yes", "--skip-preview", "--stack", "test"),
         env=program.environ(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    return process
 
 
 def plugin_processes(program: Program) -> list[int]:
