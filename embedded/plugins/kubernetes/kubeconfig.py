@@ -116,10 +116,14 @@ def active_cluster(kubeconfig: Any, context: Any) -> Config | None:
     """What identifies the cluster for `DiffConfig`: the active context's cluster entry, None if there is none.
 
     :param kubeconfig: the option's value: path, contents, or the contents as a map.
+    :raises KubeconfigError: it cannot be parsed; a path to nowhere is taken for contents.
     """
     if isinstance(kubeconfig, dict):
         kubeconfig = json.dumps(kubeconfig)
-    config = parse(kubeconfig).config if kubeconfig else {}
+    try:
+        config = parse(kubeconfig).config if kubeconfig else {}
+    except KubeconfigError as error:
+        raise KubeconfigError(f"failed to parse kubeconfig: {error}") from error
     entry = _named(config, "contexts", context or config.get("current-context") or "")
     cluster = _named(config, "clusters", str(((entry or {}).get("context") or {}).get("cluster")))
     return cluster.get("cluster") if cluster else None

@@ -79,7 +79,8 @@ class Operations:
                 if error.status != 404 or preview or attempt == _RETRIES:
                     raise
                 log(f"Retry #{attempt}; creation failed: {error.message}")
-                await asyncio.sleep(wait)
+                if await self._cancelled_within(wait):
+                    raise
                 wait *= 2
         if preview:
             return outputs
@@ -169,6 +170,13 @@ class Operations:
                 if not passing or left <= 0:
                     raise NotReady(error.message, [], None) from error
                 await asyncio.sleep(1.0)
+
+    async def _cancelled_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._cancelled.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     async def _until_cancelled(self, work: Awaitable[T], obj: Obj) -> T:
         task = asyncio.ensure_future(work)

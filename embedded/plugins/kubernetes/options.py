@@ -124,10 +124,12 @@ def diff(old: dict[str, Any], new: dict[str, Any]) -> tuple[list[str], list[str]
     for key in ("kubeconfig", "context", "cluster"):
         if new.get(key) is UNKNOWN:
             return [key], [] if pinned else [*replaces, key]
-    if pinned:
-        return changed, []
+    # Both are parsed even if the identifier decides, as in the real plugin: a path in the state that does not exist on
+    # this machine fails the diff.
     one = kubeconfig.active_cluster(old.get("kubeconfig"), old.get("context"))
     other = kubeconfig.active_cluster(new.get("kubeconfig"), new.get("context"))
+    if pinned:
+        return changed, []
     if one is not None and other is not None and one != other:
         replaces += [key for key in ("kubeconfig", "context", "cluster") if key in changed]
     return changed, replaces

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,15 @@ from tests.kit.plugins.pulumi_program import Program
 
 pytestmark = pytest.mark.cluster
 
-CONFIG_MAP = """
-k8s.core.v1.ConfigMap("cm", metadata={{"namespace": NS{name}}}, data={data!r}{opts})
-"""
 
-
-def config_map(data: dict[str, str], name: str = "", opts: str = "") -> str:
-    """A program with one ConfigMap ``cm``."""
-    given = f', "name": "{name}"' if name else ""
-    return CONFIG_MAP.format(name=given, data=data, opts=f", opts=ResourceOptions({opts})" if opts else "")
+def config_map(data: dict[str, str], name: str = "", opts: str = "", annotations: dict[str, str] | None = None) -> str:
+    """A program with one ConfigMap ``cm``; ``opts`` are arguments of its ``ResourceOptions``."""
+    meta = {"name": name, "annotations": annotations}
+    given = {key: value for key, value in meta.items() if value}
+    return (
+        f'k8s.core.v1.ConfigMap("cm", metadata={{"namespace": NS, **{given!r}}}, data={data!r}, '
+        f"opts=ResourceOptions({opts}))"
+    )
 
 
 def is_stand_in(program: Program) -> bool:
@@ -186,6 +188,31 @@ def test_the_field_manager_is_the_same_at_every_update(program: Program, cluster
         assert program.resources()["cm"]["outputs"]["__fieldManager"] == manager
 
 
+def test_another_field_manager_takes_over_and_the_old_one_lets_go(program: Program, cluster: Any) -> None:
+    program.up(config_map({"a": "1"}, name="x", opts=MUTABLE)).ok()
+    note = {"pulumi.com/patchFieldManager": "first"}
+    program.up(config_map({"a": "1"}, name="x", opts=MUTABLE, annotations=note)).ok()
+    live = cluster.CoreV1Api().read_namespaced_config_map("x", program.namespace)
+    assert [one.manager for one in live.metadata.managed_fields] == ["first"]
+
+
+def test_a_namespace_made_outside_is_waited_for_and_its_absence_reported(program: Program) -> None:
+    process = subprocess.Popen(
+        program.write('k8s.core.v1.ConfigMap("cm", metadata={"namespace": NS + "-x"})').command(
+            "up", "--yes", "--skip-preview", "--stack", "test"
+        ),
+        env=program.environ(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Retry #" in line:
+            process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    assert f'namespaces "{program.namespace}-x" not found' in "".join(lines)
+
+
 def test_somebody_elses_field_is_a_conflict_unless_forced(program: Program, cluster: Any) -> None:
     program.up(config_map({"a": "1", "b": "1"}, name="x", opts=MUTABLE)).ok()
     program.up(config_map({"a": "1", "b": "2"}, name="x", opts=MUTABLE)).ok()
@@ -195,10 +222,8 @@ def test_somebody_elses_field_is_a_conflict_unless_forced(program: Program, clus
     result = program.up(config_map({"a": "2", "b": "2"}, name="x", opts=MUTABLE)).failed()
     assert "server-side apply field conflict detected" in result.output
     assert 'conflict with "somebody"' in result.output
-    forced = config_map(
-        {"a": "2", "b": "2"}, name='x", "annotations": {"pulumi.com/patchForce": "true"}, "x": "', opts=MUTABLE
-    )
-    program.up(forced.replace(', "x": ""', "")).ok()
+    note = {"pulumi.com/patchForce": "true"}
+    program.up(config_map({"a": "2", "b": "2"}, name="x", opts=MUTABLE, annotations=note)).ok()
     assert cluster.CoreV1Api().read_namespaced_config_map("x", program.namespace).data["a"] == "2"
 
 

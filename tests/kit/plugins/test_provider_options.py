@@ -11,6 +11,7 @@ import yaml
 
 from embedded.plugins.kubernetes import options
 from embedded.plugins.kubernetes.cluster import Cluster
+from embedded.plugins.kubernetes.kubeconfig import KubeconfigError
 from embedded.plugins.kubernetes.options import Options
 from embedded.plugins.kubernetes.values import UNKNOWN
 
@@ -91,6 +92,12 @@ def test_a_kubeconfig_that_moved_replaces_nothing(tmp_path: Path) -> None:
     one.write_text(text())
     other.write_text(text())
     assert options.diff({"kubeconfig": str(one)}, {"kubeconfig": str(other)}) == (["kubeconfig"], [])
+
+
+def test_a_kubeconfig_path_from_another_machine_fails_the_diff_even_with_an_identifier() -> None:
+    old = {"kubeconfig": "/no/such/path", "clusterIdentifier": "a"}
+    with pytest.raises(KubeconfigError, match="failed to parse kubeconfig: "):
+        options.diff(old, {"kubeconfig": text(), "clusterIdentifier": "a"})
 
 
 def test_the_same_cluster_identifier_stops_replacement_and_another_one_replaces() -> None:
