@@ -222,7 +222,7 @@ def _new_element(document: Document, parent: Element, step: Step, patch: Patch) 
 
 def _insert(document: Document, parent: Element, step: Step, fragment: bytes) -> bytes:
     """Behind the commented-out default, else behind the last sibling of the same name, else as the last child."""
-    commented = [c for c in parent.comments if re.search(rf"<{re.escape(step.name)}[\s>/]", c[2])]
+    commented = [c for c in parent.comments if re.search(rf"(?:^\s*|<){re.escape(step.name)}[\s>/]", c[2])]
     same = [child for child in parent.children if child.local == step.name]
     named = [c for c in commented if all(t.value in c[2] for t in step.tests)]
     if named and (step.tests or not same):

@@ -68,7 +68,9 @@ class Machine:
 
     def objects(self, kind: str, *words: str) -> list[dict[str, Any]]:
         """Live objects of a kind."""
-        return list(json.loads(self.kubectl("get", kind, "-o", "json", *words).ok())["items"])
+        command = ["kubectl", "-n", NAMESPACE, "get", kind, "-o", "json", *words]
+        answer = subprocess.run(command, env=self.environment, text=True, check=True, capture_output=True, timeout=60)
+        return list(json.loads(answer.stdout)["items"])
 
     def pods(self, name: str) -> list[dict[str, Any]]:
         """Live pods of one application that are not on their way out."""

@@ -140,15 +140,38 @@ def secret_of(machine: Machine, name: str) -> str:
     return str(json.loads(found["outputs"]["result"]["plaintext"]))
 
 
-def test_a_pod_without_the_label_cannot_reach_mysql(machine: Machine) -> None:
-    overrides = {"spec": {"securityContext": {"runAsNonRoot": True, "runAsUser": 65534}}}
-    done = machine.kubectl(
-        "run", "stranger", "--rm", "-i", "--restart=Never", "--image=docker.io/library/python:3.13-slim",
-        f"--overrides={json.dumps(overrides)}", "--requests=cpu=10m", "--", "python", "-c",
-        "import socket; socket.create_connection(('wso2ei-mysql', 3306), timeout=5); print('reached')",
-    )  # fmt: skip
-    assert "reached" not in done.text
-    assert "timed out" in done.text or "refused" in done.text, done.text
+def says_of_mysql(machine: Machine, name: str, labels: dict[str, str]) -> str:
+    """What a pod with these labels prints when it connects to MySQL."""
+    program = (
+        "import socket\n"
+        "try:\n    print('greeted by', socket.create_connection(('wso2ei-mysql', 3306), timeout=5).recv(100)[5:8])\n"
+        "except OSError as error:\n    print('refused:', error)"
+    )
+    container = {"name": "main", "image": "docker.io/library/python:3.13-slim", "command": ["python", "-c", program]}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "restartPolicy": "Never",
+            "securityContext": {"runAsNonRoot": True, "runAsUser": 65534},
+            "containers": [container | {"resources": {"requests": {"cpu": "10m", "memory": "16Mi"}}}],
+        },
+    }
+    machine.kubectl("apply", "-f", "-", stdin=json.dumps(pod)).ok()
+    try:
+        eventually(
+            f"{name} has ended",
+            lambda: machine.objects("pods", f"--field-selector=metadata.name={name},status.phase=Succeeded"),
+        )
+        return machine.kubectl("logs", name).ok()
+    finally:
+        machine.kubectl("delete", "pod", name, "--wait=false")
+
+
+def test_only_pods_with_the_client_label_reach_mysql(machine: Machine) -> None:
+    assert "greeted by" in says_of_mysql(machine, "friend", {"wso2ei/mysql-client": "true"})
+    assert "refused: " in says_of_mysql(machine, "stranger", {})
 
 
 def test_a_rolling_update_fits_the_small_machine_and_the_gateway_keeps_answering(machine: Machine) -> None:

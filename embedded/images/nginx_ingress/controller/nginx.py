@@ -51,6 +51,10 @@ class Nginx:
         tried.replace(CONF)
         self._current = text
         if self.process is None:
+            # A container that is started again finds the sockets of its killed predecessor; the real controller
+            # removes them too (cmd/nginx-ingress, cleanupSocketFiles).
+            for stale in Path("/var/lib/nginx").glob("*.sock"):
+                stale.unlink()
             self.process = subprocess.Popen([BINARY, "-c", str(CONF)])
             log("I", f"nginx started with pid {self.process.pid}")
         else:
