@@ -52,6 +52,7 @@ mysql = MysqlDatabase(
         "storage": mysql_volume(settings, namespace),
         "cpu": settings.mysql.cpu,
         "memory": settings.mysql.memory,
+        "memory_limit": settings.mysql.memory_limit,
         "max_connections": settings.mysql.max_connections,
         "options": settings.mysql.options,
     },

@@ -158,11 +158,16 @@ class MysqlSettings(Section):
 
     cpu: Cpu = "150m"
     memory: Bytes = "512Mi"
-    """Request; the limit is half as much again."""
+    """Request. The limit is half as much again: the server alone fills 512Mi, and clients run beside it."""
     max_connections: Annotated[int, Field(ge=50, le=10000)] = 400
     """At least EI nodes x 130: each node may open 80 + 50 (WSO2's own pool sizes)."""
     options: list[Annotated[str, StringConstraints(pattern=r"^--[a-z][a-z0-9_-]*(=.*)?$")]] = []
     """More mysqld options, e.g. ``--innodb-buffer-pool-size=2G``."""
+
+    @property
+    def memory_limit(self) -> str:
+        """The limit, in Mi."""
+        return f"{int(quantity(self.memory) * 1.5 / 1024**2)}Mi"
 
 
 class IngressSettings(Section):

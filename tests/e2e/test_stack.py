@@ -185,7 +185,7 @@ def test_a_rolling_update_fits_the_small_machine_and_the_gateway_keeps_answering
     )  # fmt: skip
     asked, failed = 0, []
     while update.poll() is None:
-        first = machine.curl("/services", GATEWAY).text.partition("\r\n")[0]
+        first = machine.curl("/services", GATEWAY).text.partition("\n")[0]
         asked += 1
         if not first.startswith("HTTP/2 200"):
             failed.append(first)
