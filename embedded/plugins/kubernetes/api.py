@@ -7,15 +7,12 @@ Every method may be called by many tasks at once; nothing blocks the event loop.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-import threading
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from embedded.plugins.kubernetes.kinds import Gvk, path_of
@@ -24,8 +21,7 @@ Obj = dict[str, Any]
 Objs = list[Obj]
 
 _THREADS = 48  # the engine runs 16 operations at once by default, each with a few requests under way
-_REQUEST_SECONDS = (10.0, 60.0)  # connect, read
-_WATCH_CHUNK_SECONDS = 120.0  # one watch request lasts no longer; the iterator goes on with the next
+_CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
 
 
 class ApiError(Exception):
@@ -43,13 +39,6 @@ class ApiError(Exception):
         self.reason = reason
         self.message = message
         self.details: dict[str, Any] = dict(details or {})
-
-
-class WatchEvent(NamedTuple):
-    """``type`` is ADDED, MODIFIED or DELETED. What exists when a watch starts comes as ADDED."""
-
-    type: str
-    object: Obj
 
 
 class Api:
@@ -123,13 +112,6 @@ class Api:
             body["preconditions"] = {"uid": uid}
         await self._json("DELETE", path_of(gvk, namespace, name), {}, body)
 
-    async def events_for(self, obj: Obj) -> Objs:
-        """Events about exactly this object (by uid), oldest first."""
-        meta = obj["metadata"]
-        selector = f"involvedObject.uid={meta['uid']}" if meta.get("uid") else f"involvedObject.name={meta['name']}"
-        events = await self.list(Gvk("v1", "Event"), meta.get("namespace"), field_selector=selector)
-        return sorted(events, key=_event_time)
-
     async def pod_log(self, namespace: str, name: str, container: str = "", tail: int = 20) -> str:
         """The last ``tail`` lines that a container wrote."""
         path = path_of(Gvk("v1", "Pod"), namespace, name) + "/log"
@@ -139,34 +121,6 @@ class Api:
     async def version(self) -> Obj:
         """What ``/version`` says: the cheapest question that proves that the cluster answers."""
         return await self._json("GET", "/version")
-
-    async def watch(
-        self, gvk: Gvk, namespace: str | None, name: str | None = None, *, timeout: float, label_selector: str = ""
-    ) -> AsyncIterator[WatchEvent]:
-        """Events until ``timeout`` seconds have passed; close the iterator (``aclosing``) to stop before.
-
-        Starts with what exists as ADDED. A broken or expired watch is taken up again without the caller noticing:
-        what changed meanwhile comes as MODIFIED, what vanished as DELETED. An ApiError ends it.
-        """
-        queue: asyncio.Queue[WatchEvent | ApiError | None] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-        stop = threading.Event()
-
-        def put(item: WatchEvent | ApiError | None) -> None:
-            if not stop.is_set():
-                with contextlib.suppress(RuntimeError):  # the loop is gone: the process ends
-                    loop.call_soon_threadsafe(queue.put_nowait, item)
-
-        watch = _Watch(self, gvk, namespace, _selectors(label_selector, f"metadata.name={name}" if name else ""))
-        threading.Thread(target=watch.run, args=(put, stop, timeout), daemon=True, name="watch").start()
-        try:
-            while (item := await queue.get()) is not None:
-                if isinstance(item, ApiError):
-                    raise item
-                yield item
-        finally:
-            stop.set()
-            await self._run(watch.close)
 
     async def _run(self, function: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(function, *args))
@@ -186,22 +140,6 @@ class Api:
     def _request(
         self, method: str, path: str, query: Mapping[str, str], body: Obj | Objs | None, content: str
     ) -> bytes:
-        response = self.open(method, path, query, body, content, _REQUEST_SECONDS)
-        data = response.data
-        if response.status >= 400:
-            raise error_of(response.status, data)
-        return bytes(data)
-
-    def open(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Obj | Objs | None,
-        content: str,
-        timeout: tuple[float, float],
-    ) -> Any:
-        """Send a request (blocking) and give the unread ``urllib3`` response. ApiError if nothing answers."""
         import urllib3  # noqa: PLC0415 - only a process that reaches a cluster pays for it
 
         given = {key: value for key, value in query.items() if value}
@@ -213,110 +151,18 @@ class Api:
                 query_params=[],
                 auth_settings=["BearerToken"],
             )
-            return self._client.rest_client.pool_manager.request(
+            response = self._client.rest_client.pool_manager.request(
                 method,
                 call[1],
                 headers=call[2],
                 body=None if body is None else json.dumps(body),
-                timeout=urllib3.Timeout(connect=timeout[0], read=timeout[1]),
-                preload_content=False,
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ApiError(0, "Unreachable", str(getattr(error, "reason", error))) from error
-
-
-class _Watch:
-    """One watch in one thread: list, watch from there, and again when the stream ends."""
-
-    def __init__(self, api: Api, gvk: Gvk, namespace: str | None, query: dict[str, str]) -> None:
-        self._api, self._gvk, self._path, self._query = api, gvk, path_of(gvk, namespace), query
-        self._known: dict[str, Obj] = {}
-        self._version = ""
-        self._response: Any = None
-
-    def run(self, put: Callable[[WatchEvent | ApiError | None], None], stop: threading.Event, timeout: float) -> None:
-        end = time.monotonic() + timeout
-        failures = 0
-        while not stop.is_set() and (left := end - time.monotonic()) > 0:
-            try:
-                for event in self._listed():
-                    put(event)
-                self._stream(put, stop, min(left, _WATCH_CHUNK_SECONDS))
-                failures = 0
-            except ApiError as error:
-                failures += 1
-                if error.status in (401, 403, 404) or failures > 5:
-                    put(error)
-                    return
-                stop.wait(min(failures, 5))
-        put(None)
-
-    def close(self) -> None:
-        """Make the thread's blocking read end."""
-        response = self._response
-        if response is not None:
-            with contextlib.suppress(Exception):
-                response.shutdown()
-
-    def _listed(self) -> list[WatchEvent]:
-        response = self._api.open("GET", self._path, self._query, None, "", _REQUEST_SECONDS)
-        data = response.data
-        if response.status >= 400:
-            raise error_of(response.status, data)
-        answer = json.loads(data)
-        self._version = str(answer["metadata"]["resourceVersion"])
-        now = {obj["metadata"]["uid"]: obj for obj in _items(self._gvk, answer)}
-        events = [WatchEvent("DELETED", obj) for uid, obj in self._known.items() if uid not in now]
-        for uid, obj in now.items():
-            before = self._known.get(uid)
-            if before is None:
-                events.append(WatchEvent("ADDED", obj))
-            elif before["metadata"].get("resourceVersion") != obj["metadata"].get("resourceVersion"):
-                events.append(WatchEvent("MODIFIED", obj))
-        self._known = now
-        return events
-
-    def _stream(self, put: Callable[[WatchEvent], None], stop: threading.Event, seconds: float) -> None:
-        import urllib3  # noqa: PLC0415
-
-        query = {
-            **self._query,
-            "watch": "true",
-            "resourceVersion": self._version,
-            "timeoutSeconds": str(int(seconds) + 1),
-        }
-        response = self._api.open("GET", self._path, query, None, "", (10.0, seconds + 10.0))
         if response.status >= 400:
             raise error_of(response.status, response.data)
-        self._response = response
-        deadline = time.monotonic() + seconds
-        try:
-            rest = b""
-            for chunk in response.stream(65536, decode_content=True):
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    if line.strip() and not self._take(json.loads(line), put):
-                        return
-                if stop.is_set() or time.monotonic() > deadline:
-                    return
-        except (urllib3.exceptions.HTTPError, OSError, ValueError):
-            return  # broken off: the next list says what was missed
-        finally:
-            self._response = None
-            response.close()
-
-    def _take(self, event: Obj, put: Callable[[WatchEvent], None]) -> bool:
-        kind, obj = event["type"], event["object"]
-        if kind == "ERROR":  # 410 Gone: too old
-            return False
-        if kind in ("ADDED", "MODIFIED", "DELETED"):
-            uid = obj["metadata"]["uid"]
-            if kind == "DELETED":
-                self._known.pop(uid, None)
-            else:
-                self._known[uid] = obj
-            put(WatchEvent(kind, obj))
-        return True
+        return bytes(response.data)
 
 
 def connect(config: Obj, context: str | None, base_path: str | None = None) -> Api:
@@ -358,9 +204,3 @@ def _items(gvk: Gvk, answer: Obj) -> list[Obj]:
 
 def _selectors(label: str, field: str) -> dict[str, str]:
     return {"labelSelector": label, "fieldSelector": field}
-
-
-def _event_time(event: Obj) -> str:
-    return str(
-        event.get("lastTimestamp") or event.get("eventTime") or event.get("metadata", {}).get("creationTimestamp") or ""
-    )

@@ -11,7 +11,9 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,15 @@ from pulumi import ResourceOptions
 
 NS = {namespace!r}
 """
+
+
+def until(condition: Callable[[], Any], seconds: float = 40.0) -> Any:
+    """Poll for something that another process does; what it gave."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.2)
+    return found
 
 
 @dataclass

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.kit.plugins.pulumi_program import Program
+from tests.kit.plugins.pulumi_program import Program, until
 
 pytestmark = pytest.mark.cluster
 
@@ -299,20 +300,10 @@ def test_the_orphan_policy_leaves_dependents_alone(program: Program, cluster: An
         k8s.core.v1.ConfigMap("cm", metadata={"namespace": NS})
     """).ok()
     sets = cluster.AppsV1Api()
-    wait_for(lambda: sets.list_namespaced_replica_set(program.namespace).items)
+    until(lambda: sets.list_namespaced_replica_set(program.namespace).items)
     program.run("destroy", "--yes", "--skip-preview", "--stack", "test").ok()
     assert sets.list_namespaced_deployment(program.namespace).items == []
     assert len(sets.list_namespaced_replica_set(program.namespace).items) == 1
-
-
-def wait_for(condition: Any, seconds: float = 30.0) -> None:
-    """Poll until true; what is waited for belongs to the cluster, not to the plugin."""
-    import time
-
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the cluster did not get there"
-        time.sleep(0.2)
 
 
 def test_a_provider_namespace_is_used_where_none_is_given(program: Program) -> None:
@@ -333,9 +324,11 @@ def test_a_context_that_does_not_exist_previews_from_inputs_and_fails_the_update
 
 def broken(program: Program) -> str:
     """A kubeconfig with the right names and an address where nothing listens."""
-    source = Path(os.environ["KUBECONFIG"].split(os.pathsep)[0]).read_text()
+    config = yaml.safe_load(Path(os.environ["KUBECONFIG"].split(os.pathsep)[0]).read_text())
+    for entry in config["clusters"]:
+        entry["cluster"]["server"] = "https://127.0.0.1:9"
     path = program.folder / "broken-kubeconfig"
-    path.write_text(re.sub(r"server: .*", "server: https://127.0.0.1:9", source))
+    path.write_text(yaml.safe_dump(config))
     return str(path)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.plugins.pulumi_program import Program
+from tests.kit.plugins.pulumi_program import Program, until
 
 pytestmark = pytest.mark.cluster
 
@@ -32,15 +32,6 @@ QUICK = 'pulumi.CustomTimeouts(create="4s", update="4s")'
 def deployment(annotations: dict[str, str] | None = None, timeouts: str = "None", replicas: int = 1) -> str:
     """A Deployment whose pod can never be scheduled."""
     return DEPLOYMENT.format(annotations=annotations or {}, timeouts=timeouts, replicas=replicas)
-
-
-def until(condition: Callable[[], Any], seconds: float = 40.0) -> Any:
-    """Poll for something that another process does."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.2)
-    return found
 
 
 def test_what_did_not_get_ready_is_kept_with_the_reasons_and_tried_again(program: Program) -> None:
