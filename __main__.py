@@ -19,6 +19,8 @@ settings, secrets = configuration.from_pulumi()
 context = configuration.choose_context(settings, configuration.kubeconfig_path(), pulumi.runtime.is_dry_run())
 cluster = k8s.Provider(
     "cluster",
+    # Empty: the usual rules find the kubeconfig. Left out, the SDK would put this machine's path into the state.
+    kubeconfig="",
     context=context,
     cluster_identifier=settings.kubernetes.cluster_identifier or context,
     # A changed ConfigMap or Secret gets a new name, so pods roll when, and only when, what they read changes.

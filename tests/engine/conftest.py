@@ -1,0 +1,79 @@
+"""A real Pulumi engine with a backend, a passphrase and a stack file of the test's own, and no cluster."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from embedded import plugins, toolchain
+from embedded.progress import Reporter
+from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables, ensure_stack
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Preview:
+    """What a preview said."""
+
+    code: int
+    text: str
+
+    def steps(self) -> list[dict[str, Any]]:
+        """The steps of ``preview --json``."""
+        return list(json.loads(self.text)["steps"])
+
+
+@pytest.fixture(scope="session")
+def pulumi_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("pulumi-home")
+    bins = [toolchain.ensure("pulumi", Reporter())]
+    plugins.install(home, embedded_variables(bins, None, home / "base"), Reporter())
+    return home
+
+
+@pytest.fixture
+def preview(pulumi_home: Path, tmp_path: Path) -> Callable[..., Preview]:
+    """Preview a stack, with changes to its stack file; ``as_json`` gives the plan."""
+
+    def run(
+        stack: str, change: dict[str, Any] | None = None, *, as_json: bool = False, command: str = "preview"
+    ) -> Preview:
+        content = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
+        for key, value in (change or {}).items():
+            if value is None:
+                content["config"].pop(f"wso2ei:{key}", None)
+            else:
+                content["config"][f"wso2ei:{key}"] = value
+        source = tmp_path / f"Pulumi.{stack}.yaml"
+        source.write_text(yaml.safe_dump(content))
+        bins = [toolchain.ensure("pulumi", Reporter())]
+        variables = embedded_variables(bins, tmp_path / "no-kubeconfig", tmp_path / "base")
+        variables["PULUMI_HOME"] = str(pulumi_home)
+        env = PulumiEnv(ROOT, stack, variables, copy_stack_file(source, tmp_path / "copy"))
+        ensure_stack(env)
+        words = [
+            command,
+            "--color",
+            "never",
+            *(["--json"] if as_json else ["--diff"] if command == "preview" else ["--yes"]),
+        ]
+        answer = subprocess.run(
+            env.arguments(words), env=env.environment(), check=False, capture_output=True, text=True, timeout=120
+        )
+        return Preview(answer.returncode, answer.stdout + ("" if as_json else answer.stderr))
+
+    return run
+
+
+def plain(text: str) -> str:
+    """Without the engine's colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
