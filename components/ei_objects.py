@@ -87,7 +87,9 @@ def copy_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
 
     Without that CA the membership scheme needs a trust-all socket factory for the whole JVM.
     """
+    # The oldest images have their JDK beside the server and not on PATH.
     script = f"""set -eu
+PATH="$PATH:${{JAVA_HOME:-/home/wso2carbon/java}}/bin"
 cp -R {parts.home}/conf/. /work/conf/
 cp {parts.home}/repository/resources/security/client-truststore.jks /work/truststore/
 chmod u+w /work/truststore/client-truststore.jks

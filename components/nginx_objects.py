@@ -34,7 +34,7 @@ def namespace_rules() -> list[k8s.rbac.v1.PolicyRuleArgs]:
         rule("discovery.k8s.io", ["endpointslices"], "get", "list", "watch"),
         rule("networking.k8s.io", ["ingresses"], "get", "list", "watch"),
         rule("networking.k8s.io", ["ingresses/status"], "update"),
-        rule("coordination.k8s.io", ["leases"], "get", "list", "watch", "create", "update"),
+        rule("coordination.k8s.io", ["leases"], "get", "create", "update"),
     ]
 
 
