@@ -102,8 +102,8 @@ def load(project: str, stack: str, values: Mapping[str, str], secret_keys: froze
 def from_pulumi() -> tuple[Settings, Secrets]:
     """The running program's settings and secrets. Raises ``ConfigurationError``."""
     config = pulumi.Config()
-    values = json.loads(os.environ.get("PULUMI_CONFIG", "{}"))
-    secret_keys = frozenset(json.loads(os.environ.get("PULUMI_CONFIG_SECRET_KEYS", "[]")))
+    values = pulumi.runtime.get_config_env()
+    secret_keys = frozenset(key for key in values if pulumi.runtime.is_config_secret(key))
     settings = load(pulumi.get_project(), pulumi.get_stack(), values, secret_keys)
     secrets = Secrets(*(config.get_secret(key) if config.get(key) else None for key in SECRET_KEYS))
     if settings.registry_username and secrets.registry_password is None:

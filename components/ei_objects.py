@@ -85,11 +85,17 @@ def membership_rules(service: str) -> list[k8s.rbac.v1.PolicyRuleArgs]:
 def copy_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     """Copies the image's own ``conf`` and truststore, and adds the cluster's CA to the copy.
 
-    Without that CA the membership scheme needs a trust-all socket factory for the whole JVM.
+    Without that CA the membership scheme needs a trust-all socket factory for the whole JVM. An image without a MySQL
+    driver is told here: the server itself would only log a ClassNotFoundException.
     """
     # The oldest images have their JDK beside the server and not on PATH.
     script = f"""set -eu
 PATH="$PATH:${{JAVA_HOME:-/home/wso2carbon/java}}/bin"
+if [ -z "$(ls {parts.home}/lib {parts.home}/dropins | grep '^mysql[-_]connector')" ]; then
+    echo "copy-conf: this image holds no MySQL driver (WSO2 removed it from the 6.6.0 images in 2024)." \\
+        "Build one from it that has Connector/J 5.1.49 in {parts.home}/lib, and name it in ei.image." >&2
+    exit 1
+fi
 cp -R {parts.home}/conf/. /work/conf/
 cp {parts.home}/repository/resources/security/client-truststore.jks /work/truststore/
 chmod u+w /work/truststore/client-truststore.jks

@@ -45,7 +45,12 @@ def preview(pulumi_home: Path, tmp_path: Path) -> Callable[..., Preview]:
     """Preview a stack, with changes to its stack file; ``as_json`` gives the plan."""
 
     def run(
-        stack: str, change: dict[str, Any] | None = None, *, as_json: bool = False, command: str = "preview"
+        stack: str,
+        change: dict[str, Any] | None = None,
+        *,
+        as_json: bool = False,
+        command: str = "preview",
+        secrets: dict[str, str] | None = None,
     ) -> Preview:
         content = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
         for key, value in (change or {}).items():
@@ -60,6 +65,9 @@ def preview(pulumi_home: Path, tmp_path: Path) -> Callable[..., Preview]:
         variables["PULUMI_HOME"] = str(pulumi_home)
         env = PulumiEnv(ROOT, stack, variables, copy_stack_file(source, tmp_path / "copy"))
         ensure_stack(env)
+        for key, value in (secrets or {}).items():
+            set_secret = [*env.arguments(["config", "set", "--secret", key]), "--config-file", str(env.config_file)]
+            subprocess.run(set_secret, env=env.environment(), input=value, check=True, capture_output=True, text=True)
         words = [
             command,
             "--color",

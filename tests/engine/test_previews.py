@@ -37,6 +37,17 @@ def test_a_preview_of_prod_says_which_secret_an_update_will_need(preview: Run) -
     assert "pulumi config set --secret registryPassword" in done.text
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_encrypted_credentials_are_used_and_never_shown(preview: Run, as_json: bool) -> None:
+    secrets = {"registryPassword": "token-of-the-test", "adminPassword": "admin-of-the-test"}
+    done = preview("prod", as_json=as_json, secrets=secrets)
+    assert done.code == 0, done.text
+    assert "an update will need" not in done.text
+    assert "wso2ei-pull" in done.text
+    for secret in secrets.values():
+        assert secret not in done.text
+
+
 def test_the_checkout_holds_no_trace_of_a_preview(preview: Run) -> None:
     before = {path.name: path.read_bytes() for path in ROOT.glob("Pulumi*")}
     preview("local")
