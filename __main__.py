@@ -83,7 +83,9 @@ ei = EiCluster(
         "cpu_limit": settings.ei.cpu_limit,
         "memory": settings.ei.memory,
         "existing_controller": settings.ingress.controller == "existing",
-        "controller_labels": settings.ingress.controller_labels or common.labels("nginx-ingress", "wso2ei-nginx"),
+        "controller_labels": common.labels("nginx-ingress", "wso2ei-nginx")
+        if settings.ingress.controller == "install"
+        else settings.ingress.controller_labels,
         "pull_minutes": settings.ei.pull_minutes,
     },
     on_cluster,

@@ -186,7 +186,7 @@ class IngressSettings(Section):
     controller_address: str | None = None
     """host:port of an existing controller inside the cluster, for the acceptance check; default: its address."""
     controller_labels: dict[str, str] = {}
-    """Labels of an existing controller's pods, which alone may reach EI."""
+    """Labels of an existing controller's pods, which alone may then reach EI; without them every pod may."""
     tls_secret: Name | None = None
     """kubernetes.io/tls Secret in the namespace; without it a self-signed certificate is made and kept in the state."""
     read_timeout: Annotated[int, Field(ge=1, le=3600)] = 180

@@ -62,7 +62,7 @@ class EiClusterArgs(TypedDict):
     existing_controller: NotRequired[bool]
     """The NGINX controller runs in another namespace."""
     controller_labels: dict[str, str]
-    """Labels of the NGINX pods, which alone may reach console and gateway."""
+    """Labels of the NGINX pods, which alone may reach console and gateway; empty: not known, so anybody may."""
     pull_minutes: NotRequired[int]
     """Minutes that anything may take that pulls the EI image; default 30."""
 
@@ -262,7 +262,8 @@ class EiCluster(pulumi.ComponentResource):
             f"{name}-clients",
             metadata=meta,
             spec=ei_objects.network_policy_spec(
-                selector, args.get("existing_controller", False), args["controller_labels"]
+                selector,
+                ei_objects.ControllerPods(args["controller_labels"], args.get("existing_controller", False)),
             ),
             opts=child,
         )

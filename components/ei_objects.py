@@ -26,6 +26,16 @@ _ENDPOINT_LAG_SECONDS = 8
 
 
 @dataclass(frozen=True)
+class ControllerPods:
+    """The NGINX pods that may reach console and gateway."""
+
+    labels: dict[str, str]
+    """Empty: not known."""
+    elsewhere: bool
+    """In another namespace."""
+
+
+@dataclass(frozen=True)
 class PodParts:
     """Everything that goes into the pod template of one EI node."""
 
@@ -304,36 +314,30 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
 
 
 def network_policy_spec(
-    selector: dict[str, str], controller_namespaces: bool, controller_labels: dict[str, str]
+    selector: dict[str, str], controller: ControllerPods
 ) -> k8s.networking.v1.NetworkPolicySpecArgs:
     """Members reach members on 4100; NGINX reaches console and gateway; nobody else reaches a node.
 
-    :param controller_namespaces: the controller is in another namespace, so its pods are named by label anywhere.
+    Where the controller's pods are not known (an existing controller without labels given, or one on the hosts'
+    network, which no pod selector matches), console and gateway are open to whoever can reach the pod.
     """
-    everywhere = k8s.meta.v1.LabelSelectorArgs() if controller_namespaces else None
+    peers = None
+    if controller.labels:
+        anywhere = k8s.meta.v1.LabelSelectorArgs() if controller.elsewhere else None
+        labels = k8s.meta.v1.LabelSelectorArgs(match_labels=controller.labels)
+        peers = [k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=anywhere, pod_selector=labels)]
+    members = k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector))
     return k8s.networking.v1.NetworkPolicySpecArgs(
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         policy_types=["Ingress"],
-        ingress=[
-            k8s.networking.v1.NetworkPolicyIngressRuleArgs(
-                from_=[
-                    k8s.networking.v1.NetworkPolicyPeerArgs(
-                        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector)
-                    )
-                ],
-                ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=MEMBER_PORT, protocol="TCP")],
-            ),
-            k8s.networking.v1.NetworkPolicyIngressRuleArgs(
-                from_=[
-                    k8s.networking.v1.NetworkPolicyPeerArgs(
-                        namespace_selector=everywhere,
-                        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=controller_labels),
-                    )
-                ],
-                ports=[
-                    k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol="TCP")
-                    for port in (CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT)
-                ],
-            ),
-        ],
+        ingress=[_allow([members], (MEMBER_PORT,)), _allow(peers, (CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT))],
+    )
+
+
+def _allow(
+    peers: list[k8s.networking.v1.NetworkPolicyPeerArgs] | None, ports: tuple[int, ...]
+) -> k8s.networking.v1.NetworkPolicyIngressRuleArgs:
+    return k8s.networking.v1.NetworkPolicyIngressRuleArgs(
+        from_=peers,
+        ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol="TCP") for port in ports],
     )

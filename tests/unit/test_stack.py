@@ -256,6 +256,18 @@ def test_ingresses_speak_one_dialect_and_the_console_keeps_a_browser_on_one_node
     assert sticky not in ingresses["wso2ei-nginx-gateway"]["metadata"]["annotations"]
 
 
+def test_only_the_controller_reaches_a_node_and_an_unknown_existing_one_is_not_locked_out() -> None:
+    rules = {}
+    for stack in STACKS:
+        policy = next(item for item in objects(stack, "NetworkPolicy") if item.name == "wso2ei-clients")
+        rules[stack] = policy.body()["spec"]["ingress"]
+        assert rules[stack][0]["ports"] == [{"port": 4100, "protocol": "TCP"}]
+    controller = next(template for name, template in pod_specs("local") if name == "wso2ei-nginx-controller")
+    chosen = rules["local"][1]["from"][0]["podSelector"]["matchLabels"]
+    assert chosen.items() <= controller["metadata"]["labels"].items()
+    assert "from" not in rules["prod"][1]
+
+
 def test_the_pull_secret_names_the_registry_of_the_image() -> None:
     secret = next(item for item in objects("prod", "Secret") if item.name == "wso2ei-pull")
     config = json.loads(secret.body()["stringData"][".dockerconfigjson"])
