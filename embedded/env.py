@@ -5,11 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 
-from embedded import toolchain
-from embedded.environment import CHECKOUT, pulumi_environment
-from embedded.errors import KitError
-from embedded.machine import make_plan, user_kubeconfig
-from embedded.paths import state_dir
+from embedded.environment import existing
 from embedded.progress import Reporter
 
 
@@ -20,13 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Print the lines. Makes nothing: raises ``KitError`` when there is nothing to use yet."""
-    plan = make_plan(CHECKOUT, args.stack)
-    kubeconfig = state_dir() / "cluster" / "kubeconfig" if plan.embedded_cluster else user_kubeconfig()
-    groups = (["pulumi"] if plan.pulumi is None else []) + (["kubernetes"] if plan.embedded_cluster else [])
-    bins = [found for group in groups if (found := toolchain.built(group))]
-    if len(bins) != len(groups) or kubeconfig is None or not kubeconfig.exists():
-        raise KitError("there is nothing to use yet", "run `make up` first")
-    pulumi = pulumi_environment(plan, bins, kubeconfig)
+    pulumi = existing(args.stack)
     variables = dict(pulumi.variables)
     if pulumi.config_file:
         # Every flag of the CLI can be a variable since Pulumi 3.208; this keeps the stack file of the checkout clean.

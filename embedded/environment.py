@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded import cluster, images, plugins, toolchain
-from embedded.machine import Plan, user_kubeconfig
+from embedded.errors import KitError
+from embedded.machine import Plan, make_plan, user_kubeconfig
 from embedded.paths import state_dir
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables
+from embedded.toolchain.official import official_folder, official_pulumi
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -28,7 +30,11 @@ class Environment:
 
 def describe(plan: Plan) -> list[str]:
     """What will be used and what will be made, a line each."""
-    lines = [f"Pulumi CLI: {plan.pulumi}" if plan.pulumi else "Pulumi CLI: built from its Go module"]
+    lines = [
+        f"Pulumi CLI: {plan.pulumi}"
+        if plan.pulumi
+        else "Pulumi CLI: the official one if it can be downloaded, else built from its Go module"
+    ]
     if plan.embedded_cluster:
         lines.append(
             "cluster: an embedded one-node Kubernetes in network namespaces of its own (removed by `make clean`)"
@@ -44,7 +50,7 @@ def ensure(plan: Plan, reporter: Reporter) -> Environment:
     stand_ins: list[str] = []
     bins: list[Path] = []
     if plan.pulumi is None:
-        bins.append(toolchain.ensure("pulumi", reporter))
+        bins.append(pulumi_cli(reporter))
     kubeconfig = user_kubeconfig()
     if plan.embedded_cluster:
         # The images are mostly downloads and the toolchain mostly compiling, so they go side by side.
@@ -63,6 +69,23 @@ def ensure(plan: Plan, reporter: Reporter) -> Environment:
         for name in plugins.install(Path(env.variables["PULUMI_HOME"]), env.environment(), reporter):
             stand_ins.append(f"plugin {name}: a stand-in, since the official one could not be downloaded")
     return Environment(plan, env, stand_ins)
+
+
+def existing(stack: str) -> PulumiEnv:
+    """How to run Pulumi on what ``make up`` has made. Makes nothing; raises ``KitError`` when there is nothing yet."""
+    plan = make_plan(CHECKOUT, stack)
+    kubeconfig = state_dir() / "cluster" / "kubeconfig" if plan.embedded_cluster else user_kubeconfig()
+    bins = [] if plan.pulumi else [toolchain.built("pulumi") or official_folder()]
+    bins += [toolchain.built("kubernetes")] if plan.embedded_cluster else []
+    found = [folder for folder in bins if folder is not None]
+    if kubeconfig is None or not kubeconfig.exists() or len(found) != len(bins):
+        raise KitError("there is nothing to use yet", "run `make up` first")
+    return pulumi_environment(plan, found, kubeconfig)
+
+
+def pulumi_cli(reporter: Reporter) -> Path:
+    """The folder of a Pulumi CLI for a machine that has none: one that was built, the official one, or a build."""
+    return toolchain.built("pulumi") or official_pulumi(reporter) or toolchain.ensure("pulumi", reporter)
 
 
 def pulumi_environment(plan: Plan, bins: list[Path], kubeconfig: Path | None) -> PulumiEnv:

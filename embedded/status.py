@@ -15,11 +15,8 @@ from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
-from embedded import toolchain
-from embedded.environment import CHECKOUT, pulumi_environment
+from embedded.environment import existing
 from embedded.errors import KitError
-from embedded.machine import make_plan, user_kubeconfig
-from embedded.paths import state_dir
 from embedded.progress import Reporter, elapsed_text
 from embedded.pulumi_env import PulumiEnv
 
@@ -32,13 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Show the stack once, or live; exit code 1 unless console and gateway answer."""
-    plan = make_plan(CHECKOUT, args.stack)
-    kubeconfig = state_dir() / "cluster" / "kubeconfig" if plan.embedded_cluster else user_kubeconfig()
-    groups = (["pulumi"] if plan.pulumi is None else []) + (["kubernetes"] if plan.embedded_cluster else [])
-    bins = [found for group in groups if (found := toolchain.built(group))]
-    if kubeconfig is None or not kubeconfig.exists() or len(bins) != len(groups):
-        raise KitError("there is nothing to show yet", "run `make up` first")
-    pulumi = pulumi_environment(plan, bins, kubeconfig)
+    pulumi = existing(args.stack)
     outputs = pulumi.outputs()
     namespace = str(outputs.get("namespace") or "wso2")
     screen, good = _screen(pulumi, namespace, outputs)
