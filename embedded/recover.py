@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from embedded.errors import KitError
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv
 
@@ -29,15 +30,26 @@ def recover(env: PulumiEnv, reporter: Reporter) -> bool:
     for urn, inputs in pending:
         identity = _existing(env, inputs)
         if identity:
-            imports += [urn, identity]
+            # The flag takes one word at a time: a URN, then its ID.
+            imports += [f"--import-pending-creates={word}" for word in (urn, identity)]
     reporter.note(
         f"the last update was killed while it made {len(pending)} objects; "
         f"{len(imports) // 2} of them exist and are kept"
     )
     if imports:
-        env.read(["refresh", "--yes", "--skip-preview", "--import-pending-creates", ",".join(imports)])
-    env.read(["refresh", "--yes", "--skip-preview", "--clear-pending-creates"])
+        _refresh(env, imports)
+    _refresh(env, ["--clear-pending-creates"])
     return True
+
+
+def _refresh(env: PulumiEnv, words: list[str]) -> None:
+    """Raises ``KitError``: an update that goes on without it would meet ``AlreadyExists`` without a hint why."""
+    answer = env.read(["refresh", "--yes", "--skip-preview", *words])
+    if answer.returncode != 0:
+        raise KitError(
+            "what the killed update left could not be read back:\n" + (answer.stdout + answer.stderr).strip()[-3000:],
+            "mend what it says and run `make up` again",
+        )
 
 
 def pending_creates(deployment: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
