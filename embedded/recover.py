@@ -1,14 +1,16 @@
 """Mends a stack after a killed update: a stale lock, and objects that were being made.
 
 A killed ``pulumi up`` leaves its lock, and its creations as pending operations: each may or may not have reached the
-cluster. Those that did are imported, so that the next update does not meet ``AlreadyExists``; the others are cleared.
+cluster. Those that did are adopted, so that the next update does not meet ``AlreadyExists``; the others are cleared.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,48 +20,72 @@ from embedded.pulumi_env import PulumiEnv
 
 
 def recover(env: PulumiEnv, reporter: Reporter) -> bool:
-    """Mend what a killed update left. True when there was something to mend."""
+    """Mend what a killed update left. True when there was something to mend.
+
+    :raises KitError: when the mended state cannot be stored or read back.
+    """
     stale = _stale_lock(env)
     if stale:
         reporter.note(f"the last update was killed (process {stale} is gone): removing its lock")
         env.read(["cancel", "--yes"])
-    pending = pending_creates(_export(env))
+    exported = _export(env)
+    pending = pending_creates(exported)
     if not pending:
         return stale is not None
-    imports: list[str] = []
-    for urn, inputs in pending:
-        identity = _existing(env, inputs)
-        if identity:
-            # The flag takes one word at a time: a URN, then its ID.
-            imports += [f"--import-pending-creates={word}" for word in (urn, identity)]
+    identities = {urn: identity for urn, inputs in pending if (identity := _existing(env, inputs))}
     reporter.note(
-        f"the last update was killed while it made {len(pending)} objects; "
-        f"{len(imports) // 2} of them exist and are kept"
+        f"the last update was killed while it made {len(pending)} objects; {len(identities)} of them exist and are kept"
     )
-    if imports:
-        _refresh(env, imports)
-    _refresh(env, ["--clear-pending-creates"])
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "state.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(adopted(exported, identities)))
+        _must(env, ["stack", "import", "--file", str(file)])
+    if identities:
+        # The adopted objects have no outputs yet, and the dependants of an Ingress need its status.
+        _must(env, ["refresh", "--yes", "--skip-preview"])
     return True
 
 
-def _refresh(env: PulumiEnv, words: list[str]) -> None:
-    """Raises ``KitError``: an update that goes on without it would meet ``AlreadyExists`` without a hint why."""
-    answer = env.read(["refresh", "--yes", "--skip-preview", *words])
-    if answer.returncode != 0:
-        raise KitError(
-            "what the killed update left could not be read back:\n" + (answer.stdout + answer.stderr).strip()[-3000:],
-            "mend what it says and run `make up` again",
-        )
-
-
-def pending_creates(deployment: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def pending_creates(exported: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """(URN, inputs) of every creation that was under way, from ``pulumi stack export``."""
-    operations = (deployment.get("deployment") or {}).get("pending_operations") or []
+    operations = (exported.get("deployment") or {}).get("pending_operations") or []
     return [
         (operation["resource"]["urn"], operation["resource"].get("inputs") or {})
         for operation in operations
         if operation.get("type") == "creating"
     ]
+
+
+def adopted(exported: dict[str, Any], identities: dict[str, str]) -> dict[str, Any]:
+    """The export without pending operations, and with the creations that reached the cluster as resources.
+
+    ``pulumi refresh --import-pending-creates`` promises this, but the engine of 3.259 drops what it is given
+    (``OperationTypeImporting`` is written by the command and read by nobody). A creation that was to replace an object
+    has the object's URN: the old one is then marked for the deletion that was to come.
+    """
+    deployment = copy.deepcopy(exported["deployment"])
+    resources = deployment.get("resources") or []
+    for operation in deployment.pop("pending_operations", None) or []:
+        made = operation["resource"]
+        identity = identities.get(made["urn"])
+        if operation.get("type") != "creating" or identity is None:
+            continue
+        for resource in resources:
+            if resource["urn"] == made["urn"]:
+                resource["delete"] = True
+        # Whatever it depends on was made before it, so it can stand behind everything.
+        resources.append(made | {"id": identity, "outputs": made.get("inputs") or {}})
+    return exported | {"deployment": deployment | {"resources": resources}}
+
+
+def _must(env: PulumiEnv, command: list[str]) -> None:
+    answer = env.read(command)
+    if answer.returncode != 0:
+        raise KitError(
+            "what the killed update left could not be read back:\n" + (answer.stdout + answer.stderr).strip()[-3000:],
+            "mend what it says and run `make up` again",
+        )
 
 
 def _export(env: PulumiEnv) -> dict[str, Any]:

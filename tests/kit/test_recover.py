@@ -1,0 +1,53 @@
+"""What a killed update leaves in the state, and what the next one is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from embedded.recover import adopted, pending_creates
+
+STACK = "urn:pulumi:local::wso2ei::pulumi:pulumi:Stack::wso2ei-local"
+
+
+def service(name: str) -> dict[str, Any]:
+    return {
+        "urn": f"urn:pulumi:local::wso2ei::kubernetes:core/v1:Service::{name}",
+        "custom": True,
+        "type": "kubernetes:core/v1:Service",
+        "inputs": {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "wso2"}},
+        "parent": STACK,
+    }
+
+
+def export(*operations: dict[str, Any], resources: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    stack = {"urn": STACK, "custom": False, "type": "pulumi:pulumi:Stack"}
+    return {"version": 3, "deployment": {"resources": [stack, *resources], "pending_operations": list(operations)}}
+
+
+def creating(resource: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "creating", "resource": resource}
+
+
+def test_only_creations_are_pending_creations() -> None:
+    found = pending_creates(export(creating(service("a")), {"type": "updating", "resource": service("b")}))
+    assert [urn for urn, _ in found] == [service("a")["urn"]]
+
+
+def test_a_creation_that_reached_the_cluster_becomes_a_resource_and_the_others_are_forgotten() -> None:
+    before = export(creating(service("there")), creating(service("not")), {"type": "deleting", "resource": STACK})
+    after = adopted(before, {service("there")["urn"]: "wso2/there"})["deployment"]
+    assert "pending_operations" not in after
+    assert [item["urn"] for item in after["resources"]] == [STACK, service("there")["urn"]]
+    made = after["resources"][-1]
+    assert made["id"] == "wso2/there"
+    assert made["outputs"] == made["inputs"] == service("there")["inputs"]
+    assert len(before["deployment"]["pending_operations"]) == 3, "the export itself stays as it was"
+
+
+def test_an_object_that_was_being_replaced_is_marked_for_the_deletion_that_was_to_come() -> None:
+    old = service("a") | {"id": "wso2/a-1"}
+    after = adopted(export(creating(service("a")), resources=(old,)), {old["urn"]: "wso2/a-2"})["deployment"]
+    assert [(item["id"], item.get("delete", False)) for item in after["resources"][1:]] == [
+        ("wso2/a-1", True),
+        ("wso2/a-2", False),
+    ]
