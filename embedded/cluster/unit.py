@@ -160,6 +160,7 @@ class Component:
     name: str
     spec: Spec
     pid: int = 0
+    identity: int = 0
     started: float = 0.0
     since: float = 0.0
     starts: int = 0
@@ -183,7 +184,7 @@ class Component:
             setsigmask=[],
             setsigdef=[signal.SIGPIPE, signal.SIGHUP, signal.SIGTERM],
         )
-        self.started, self.since = time.monotonic(), time.time()
+        self.started, self.since, self.identity = time.monotonic(), time.time(), start_time(self.pid)
         self.starts += 1
 
     def ended(self, status: int) -> None:
@@ -342,6 +343,7 @@ class Unit:
         state = {
             component.name: {
                 "running": bool(component.pid),
+                "start_time": component.identity,
                 "since": component.since,
                 "starts": component.starts,
                 "last_exit": component.last_exit,

@@ -52,8 +52,28 @@ def specification(names: n.Names, name: str) -> Spec:
 
 
 def component_states(names: n.Names, name: str) -> dict[str, dict[str, Any]]:
-    """What PID 1 last wrote of its components: ``running``, ``since`` (Unix time), ``starts``, ``last_exit``."""
-    return read_json(names.unit(name) / "state.json")
+    """What PID 1 last wrote of its components: ``running``, ``since`` (Unix time), ``starts``, ``last_exit``.
+
+    A component that was killed this very moment is no longer ``running``, whether PID 1 has noticed or not.
+    """
+    states = read_json(names.unit(name) / "state.json")
+    living = _start_times(f"{names.cgroup}/{name}/system")
+    for state in states.values():
+        # A unit that an older kit started tells no start times.
+        if state["running"] and state.get("start_time", 0) not in {0, *living}:
+            state |= {"running": False, "last_exit": "ended just now"}
+    return states
+
+
+def _start_times(cgroup: str) -> set[int]:
+    """When each living process of a cgroup was started, in clock ticks since boot."""
+    found = set()
+    for pid in cgroups.processes(cgroup):
+        with suppress(OSError, IndexError, ValueError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            if fields[0] not in {"Z", "X"}:
+                found.add(int(fields[19]))
+    return found
 
 
 def write_spec(names: n.Names, spec: Spec) -> None:
