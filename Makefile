@@ -15,12 +15,13 @@ export PYTHONDONTWRITEBYTECODE := 1
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-# The stamp is written last, so that an interrupted install is made again.
-$(VENV)/.complete: requirements.txt requirements-dev.txt
-	@echo "... Python packages (once, usually 40s)" >&2
+# The folder is named by what it is made of, so no file's date counts: a fresh clone finds it. The stamp is written last,
+# so that an interrupted install is made again, and two at a time wait for each other.
+$(VENV)/.complete:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
-	@rm -rf "$(VENV)" && $(PYTHON) -m venv "$(VENV)" && "$(VENV)/bin/pip" install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
+	@mkdir -p "$(CACHE)/venv" && exec 9>"$(VENV).lock" && { ! command -v flock >/dev/null || flock 9; } \
+		&& { [ -e "$@" ] || { echo "... Python packages (once, usually 40s)" >&2; rm -rf "$(VENV)" && $(PYTHON) -m venv "$(VENV)" \
+		&& "$(VENV)/bin/pip" install --quiet --disable-pip-version-check -r requirements-dev.txt && touch "$@"; }; }
 
 up: $(VENV)/.complete ## from whatever this machine has to a running stack (STACK=local)
 	@$(PY) -m embedded up --stack $(STACK)
