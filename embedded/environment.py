@@ -48,14 +48,12 @@ def describe(plan: Plan) -> list[str]:
 def ensure(plan: Plan, reporter: Reporter) -> Environment:
     """Make what is missing. Raises ``KitError``; whatever was finished is kept for the next try."""
     stand_ins: list[str] = []
-    bins: list[Path] = []
-    if plan.pulumi is None:
-        bins.append(pulumi_cli(reporter))
     kubeconfig = user_kubeconfig()
     if plan.embedded_cluster:
         # The images are mostly downloads and the toolchain mostly compiling, so they go side by side.
         with ThreadPoolExecutor(max_workers=1) as beside:
             making = beside.submit(images.ensure, reporter)
+            bins = [pulumi_cli(reporter)] if plan.pulumi is None else []
             bins.append(toolchain.ensure("kubernetes", reporter))
             store = making.result()
         cluster.start(store.public_root, store.private_root, reporter=reporter)
@@ -63,6 +61,8 @@ def ensure(plan: Plan, reporter: Reporter) -> Environment:
         stand_ins.append(
             "images: EI, MySQL, NGINX controller and Python are stand-ins that announce themselves in their logs"
         )
+    else:
+        bins = [pulumi_cli(reporter)] if plan.pulumi is None else []
     env = pulumi_environment(plan, bins, kubeconfig)
     Path(env.environment().get("PULUMI_HOME", state_dir() / "pulumi" / "home")).mkdir(parents=True, exist_ok=True)
     if "PULUMI_HOME" in env.variables:

@@ -61,7 +61,7 @@ def make_plan(checkout: Path, stack: str) -> Plan:
             f"stack {stack} may touch only the contexts {', '.join(allowed) or '(none)'}, and none of them is current",
             "run `kubectl config use-context NAME`, or use `make up STACK=local`",
         )
-    _check_can_embed()
+    _check_can_embed(settings)
     return plan
 
 
@@ -131,7 +131,7 @@ def _check_exposure(context: str, settings: dict[str, Any]) -> None:
         )
 
 
-def _check_can_embed() -> None:
+def _check_can_embed(settings: dict[str, Any]) -> None:
     if sys.platform != "linux":
         raise KitError(
             "no running cluster was found, and one can be embedded on Linux only",
@@ -143,13 +143,16 @@ def _check_can_embed() -> None:
             "run `sudo -E make up`, or start a cluster of your own and make its context the current one",
         )
     if not (state_dir() / "cluster").exists():
-        _check_ports()
+        _check_ports(settings)
         _check_memory()
     _check_disk()
 
 
-def _check_ports() -> None:
-    for port in (443, 80):
+def _check_ports(settings: dict[str, Any]) -> None:
+    ingress = settings.get("ingress") or {}
+    if ingress.get("controller", "install") != "install" or ingress.get("expose", "LoadBalancer") != "LoadBalancer":
+        return
+    for port in (int(ingress.get("httpsPort", 443)), int(ingress.get("httpPort", 80))):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -157,8 +160,8 @@ def _check_ports() -> None:
             except OSError as error:
                 raise KitError(
                     f"port {port} of this machine is taken ({error.strerror}), and the console is to answer there",
-                    f"stop what listens (`ss -ltnp 'sport = :{port}'` names it), or set other ports in "
-                    "Pulumi.local.yaml: ingress.httpsPort, ingress.httpPort",
+                    f"stop what listens (`ss -ltnp 'sport = :{port}'` names it), or set other ports in the stack file: "
+                    "ingress.httpsPort, ingress.httpPort",
                 ) from error
 
 

@@ -34,7 +34,9 @@ def test_only_creations_are_pending_creations() -> None:
 
 
 def test_a_creation_that_reached_the_cluster_becomes_a_resource_and_the_others_are_forgotten() -> None:
-    before = export(creating(service("there")), creating(service("not")), {"type": "deleting", "resource": STACK})
+    before = export(
+        creating(service("there")), creating(service("not")), {"type": "deleting", "resource": service("old")}
+    )
     after = adopted(before, {service("there")["urn"]: "wso2/there"})["deployment"]
     assert "pending_operations" not in after
     assert [item["urn"] for item in after["resources"]] == [STACK, service("there")["urn"]]
