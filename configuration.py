@@ -1,7 +1,6 @@
-"""From Pulumi's config to ``Settings``: reads every key, and reports all mistakes at once.
+"""From Pulumi's config to ``Settings``: reads every key, and reports all mistakes at once (``mistakes``).
 
-Each mistake is told as key, value, what is allowed, and the command that mends it. Nothing is registered before
-all of it is right, so a mistake never leaves half a stack.
+Nothing is registered before all of it is right, so a mistake never leaves half a stack.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from typing import Any
 
 import pulumi
 import yaml
-from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.wso2ei.versions import version_of
-from settings import Section, Settings
+from mistakes import SECRET_KEYS, ConfigurationError, Mistake, check, set_command, unknown
+from settings import Settings
+from settings_keys import TOP
 
-SECRET_KEYS = ("registryPassword", "adminPassword")
+__all__ = ["SECRET_KEYS", "ConfigurationError", "Mistake", "Secrets", "choose_context", "from_pulumi", "load"]
 
 
 @dataclass(frozen=True)
@@ -34,68 +33,33 @@ class Secrets:
     admin_password: pulumi.Output[str] | None
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """One wrong value and its remedy."""
-
-    key: str
-    value: str
-    expected: str
-    mend: str
-
-    def __str__(self) -> str:
-        shown = f" = {self.value}" if self.value else ""
-        return f"{self.key}{shown}: {self.expected}\n      mend it: {self.mend}"
-
-
-class ConfigurationError(pulumi.RunError):
-    """All mistakes of a stack's configuration; the CLI prints the text without a traceback."""
-
-    def __init__(self, stack: str, mistakes: list[Mistake]) -> None:
-        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        lines = "\n".join(f"  - {mistake}" for mistake in mistakes)
-        super().__init__(f"The configuration of stack '{stack}' has {count}; nothing was changed.\n{lines}")
-
-
 def load(project: str, stack: str, values: Mapping[str, str], secret_keys: frozenset[str]) -> Settings:
     """Check the raw config ``values`` (``project:key`` to text or JSON text, as Pulumi hands them over).
 
     :raises ConfigurationError: with every mistake that can be found in one go.
     """
-    mistakes: list[Mistake] = []
+    found: list[Mistake] = []
     known = {to_camel(name) for name in Settings.model_fields} | set(SECRET_KEYS)
     raw: dict[str, Any] = {}
     for full_key, text in values.items():
         namespace, _, key = full_key.partition(":")
+        if namespace != project:
+            found += _strange_namespace(project, namespace, key, known)
         # The CLI fills declared keys: an empty text says that nothing is set.
-        if namespace != project or text == "":
-            continue
-        if key not in known:
-            mistakes.append(_unknown(full_key, key, sorted(known)))
-        elif key in SECRET_KEYS:
-            if full_key not in secret_keys:
-                mistakes.append(
-                    Mistake(
-                        full_key,
-                        "(plain text)",
-                        "must be stored encrypted; change it, since it was readable",
-                        f"pulumi config set --secret {key}",
-                    )
-                )
-        else:
+        elif text != "" and key not in known:
+            found.append(unknown(key))
+        elif text != "" and key not in SECRET_KEYS:
             raw[key] = _decode(key, text)
-    settings: Settings | None = None
-    try:
-        settings = Settings.model_validate(raw)
-        version_of(settings.ei.version)
-    except ValidationError as error:
-        mistakes += [_from_pydantic(project, detail) for detail in error.errors()]
-    except ValueError as error:
-        mistakes.append(Mistake(f"{project}:ei.version", repr(raw["ei"]["version"]), str(error), _set("ei.version")))
+        elif text != "" and full_key not in secret_keys:
+            expected = "must be stored encrypted; change it, since it was readable"
+            found.append(Mistake(full_key, "(plain text)", expected, f"pulumi config set --secret {key}"))
+    concealed = frozenset(key.partition(":")[2] for key in secret_keys)
+    settings, others = check(raw, concealed)
+    found += others
     if settings:
-        mistakes += _credentials(project, settings, values)
-    if mistakes or settings is None:
-        raise ConfigurationError(stack, mistakes)
+        found += _credentials(project, settings, values)
+    if found or settings is None:
+        raise ConfigurationError(stack, found)
     return settings
 
 
@@ -174,8 +138,8 @@ def _current_context(kubeconfig: Path | None) -> str | None:
 
 def _decode(key: str, text: str) -> Any:
     """Objects, booleans and numbers reach the program as JSON text; plain strings as they are."""
-    annotation = Settings.model_fields[_field(key)].annotation
-    if annotation in (str, str | None):
+    setting = TOP.child(key)
+    if setting and setting.base is str:
         return text
     try:
         return json.loads(text)
@@ -183,53 +147,13 @@ def _decode(key: str, text: str) -> Any:
         return text
 
 
-def _field(key: str) -> str:
-    return next(name for name in Settings.model_fields if to_camel(name) == key)
-
-
-def _set(path: str, example: str = "VALUE") -> str:
-    return f"pulumi config set --path 'wso2ei:{path}' {example}"
-
-
-def _unknown(full_key: str, key: str, known: list[str]) -> Mistake:
-    close = difflib.get_close_matches(key, known, 1)
-    hint = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(known)}"
-    return Mistake(full_key, "", f"is not a setting; {hint}", f"pulumi config rm --path '{full_key}'")
-
-
-def _from_pydantic(project: str, detail: Mapping[str, Any]) -> Mistake:
-    # The discriminator of the storage union stands in the location behind "storage"; users do not write it.
-    location = [str(part) for part in detail["loc"]]
-    if len(location) > 1 and location[0] == "storage":
-        location.pop(1)
-    path = ".".join(location)
-    full = f"{project}:{path}" if path else project
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    if detail["type"] == "missing":
-        return Mistake(full, "", "is required", _set(path))
-    if detail["type"] == "extra_forbidden":
-        return _unknown(full, location[-1], _siblings(location))
-    value = detail["input"]
-    shown = "" if isinstance(value, Section | dict) else json.dumps(value, default=str)
-    return Mistake(full, shown, message[:1].lower() + message[1:], _set(path) if path else "edit the stack file")
-
-
-def _siblings(location: list[str]) -> list[str]:
-    model: Any = Settings
-    names: set[str] = set()
-    for part in location[:-1]:
-        annotation = model.model_fields[_field_of(model, part)].annotation
-        options = getattr(annotation, "__args__", (annotation,))
-        models = [option for option in options if isinstance(option, type) and issubclass(option, Section)]
-        if not models:
-            return []
-        names = {to_camel(name) for option in models for name in option.model_fields}
-        model = models[0]
-    return sorted(names)
-
-
-def _field_of(model: type[Section], part: str) -> str:
-    return next(name for name in model.model_fields if to_camel(name) == part)
+def _strange_namespace(project: str, namespace: str, key: str, known: set[str]) -> list[Mistake]:
+    """A key of ours in a namespace that is nearly ours; the CLI passes others' on without a word."""
+    if key not in known or not difflib.get_close_matches(namespace, [project], 1):
+        return []
+    expected = f"belongs to another project; did you mean '{project}:{key}'?"
+    mend = f"rename it in the stack file, or pulumi config rm '{namespace}:{key}'"
+    return [Mistake(f"{namespace}:{key}", "", expected, mend)]
 
 
 def _credentials(project: str, settings: Settings, values: Mapping[str, str]) -> list[Mistake]:
@@ -252,7 +176,7 @@ def _credentials(project: str, settings: Settings, values: Mapping[str, str]) ->
                 "",
                 "must name the subscription image in full when credentials are given: the public image on Docker "
                 "Hub has none of WSO2's updates, and the path of the private one is in WSO2's support portal",
-                _set("ei.image", "registry.wso2.com/PROJECT/IMAGE:TAG"),
+                set_command("ei.image", "registry.wso2.com/PROJECT/IMAGE:TAG"),
             )
         )
     return mistakes

@@ -6,75 +6,45 @@ as Outputs (a structured object would hand them out as plain text, pulumi#7127).
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-
-class Section(BaseModel):
-    """Base of every section: camelCase keys as in Kubernetes, unknown keys refused, values never changed."""
-
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, validate_default=True, strict=True)
-
-
-_QUANTITY = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(m|Ki|Mi|Gi|Ti|k|M|G|T)?$")
-_FACTORS = {"": 1.0, "m": 0.001, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12} | {
-    unit: 1024.0**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"), start=1)
-}
-
-
-def quantity(text: str) -> float:
-    """A Kubernetes quantity as a number (bytes, or CPUs). Raises ``ValueError`` for anything else."""
-    match = _QUANTITY.match(text)
-    if not match:
-        raise ValueError("expected a Kubernetes quantity such as 512Mi, 1Gi or 200m")
-    return float(match[1]) * _FACTORS[match[2] or ""]
-
-
-def _bytes(text: str) -> str:
-    if text.endswith("m") or quantity(text) < 1024**2:
-        raise ValueError("expected an amount of memory or disk of at least 1Mi, such as 512Mi or 8Gi")
-    return text
-
-
-def _cpu(text: str) -> str:
-    if text[-1:] not in "m0123456789" or not 0.001 <= quantity(text) <= 256:
-        raise ValueError('expected CPUs such as 200m or "1" (quoted: YAML would make it a number)')
-    return text
-
-
-def _absolute(text: str) -> str:
-    if not text.startswith("/") or "/../" in f"{text}/" or text.rstrip("/") == "":
-        raise ValueError("expected an absolute path below /, without '..'")
-    return text.rstrip("/")
-
-
-def _image(text: str) -> str:
-    if not re.match(r"^[a-z0-9][a-z0-9._:/-]*[a-z0-9](:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$", text):
-        raise ValueError("expected an image reference such as docker.io/wso2/wso2ei-integrator:6.5.0")
-    last = text.rsplit("/", 1)[-1]
-    if ":" not in last and "@" not in last:
-        raise ValueError("expected an image reference with a tag or a digest; 'latest' by omission is refused")
-    return text
-
-
-_DNS_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-Name = Annotated[str, StringConstraints(pattern=f"^{_DNS_LABEL}$")]
-Host = Annotated[str, StringConstraints(pattern=rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*$", max_length=253)]
-Bytes = Annotated[str, AfterValidator(_bytes)]
-Cpu = Annotated[str, AfterValidator(_cpu)]
-AbsolutePath = Annotated[str, AfterValidator(_absolute)]
-Image = Annotated[str, AfterValidator(_image)]
+from components.quantities import quantity
+from components.wso2ei.versions import VERSIONS, version_of
+from setting_types import (
+    AbsolutePath,
+    Allowed,
+    Bytes,
+    Contradiction,
+    ContradictionsError,
+    Cpu,
+    Host,
+    HostPort,
+    Image,
+    LabelKey,
+    LabelValue,
+    Minutes,
+    Name,
+    ObjectName,
+    Port,
+    Registry,
+    Seconds,
+    Section,
+    Text,
+)
 
 
 class KubernetesSettings(Section):
     """Which cluster the stack may touch."""
 
-    contexts: Annotated[list[str], Field(min_length=1)]
+    contexts: Annotated[list[Text], Field(min_length=1, examples=[["docker-desktop"]])]
     """Allowed kubeconfig contexts (``*`` matches any text); with several, the current one must be among them."""
-    cluster_identifier: str | None = None
+    cluster_scoped: bool = True
+    """May the stack make what belongs to the whole cluster: Namespace, PersistentVolume, IngressClass, ClusterRole?
+    False: it works with the rights of a namespace's admin, and refuses what needs more."""
+    cluster_identifier: Annotated[Text | None, Field(examples=["production"])] = None
     """Keeps the cluster's identity when the kubeconfig changes (pulumi-kubernetes#4019). Default: the context."""
 
 
@@ -82,35 +52,46 @@ class NamespaceSettings(Section):
     """The namespace of everything that is not cluster-scoped."""
 
     name: Name = "wso2"
+    """Name of the namespace."""
     create: bool = True
-    """False: the namespace exists and belongs to somebody else; nothing cluster-scoped is made."""
+    """False: the namespace exists and belongs to somebody else, who also sets its Pod Security level: it must admit
+    *restricted*, with hostPath storage *baseline*."""
 
 
 class HostsSettings(Section):
     """Host names that people use. The defaults are those of WSO2's own scalable-integrator chart."""
 
     console: Host = "wso2ei-scalable-integrator"
+    """Host name of the management console."""
     gateway: Host = "wso2ei-scalable-integrator-gateway"
+    """Host name of services, APIs and proxies."""
 
-    @model_validator(mode="after")
-    def _differ(self) -> HostsSettings:
+    def contradictions(self) -> Iterator[Contradiction]:
+        """One host name for both."""
         if self.console == self.gateway:
-            raise ValueError("console and gateway need different host names: one NGINX server has one backend")
-        return self
+            yield Contradiction(
+                "hosts.gateway",
+                ("hosts.console",),
+                "must differ from hosts.console: they need different host names (one NGINX server, one backend)",
+                {"hosts.gateway": _other_host(self.console)},
+            )
 
 
 class _Sizes(Section):
     mysql_size: Bytes = "8Gi"
+    """Size of MySQL's volume."""
     carbonapps_size: Bytes = "1Gi"
+    """Size of the volume of integration artifacts."""
 
 
 class HostPathStorage(_Sizes):
     """Folders on a node's own disk: for one-node clusters, or with ``node`` named."""
 
     kind: Literal["hostPath"]
+    """A folder on a node."""
     path: AbsolutePath
     """Folder on the node; ``mysql`` and ``carbonapps`` below it stay after ``pulumi destroy``."""
-    node: Name | None = None
+    node: Annotated[ObjectName | None, Field(examples=["node-1"])] = None
     """Name of the node that holds the folder; needed where the cluster has more than one."""
 
 
@@ -118,26 +99,37 @@ class NfsStorage(_Sizes):
     """Folders of an NFS export. They must exist and belong to uid 999 (mysql) and uid 802 (carbonapps)."""
 
     kind: Literal["nfs"]
-    server: Host
-    path: AbsolutePath
+    """Folders of an NFS export."""
+    server: Annotated[Host, Field(examples=["nfs.example.com"])]
+    """Host of the NFS server."""
+    path: Annotated[AbsolutePath, Field(examples=["/exports/wso2ei"])]
+    """The export, or a folder of it; ``mysql`` and ``carbonapps`` below it stay after ``pulumi destroy``."""
     version: Literal["3", "4", "4.0", "4.1", "4.2"] = "4.1"
-    mount_options: list[str] = ["hard", "noatime"]
+    """NFS version of the mount."""
+    mount_options: Annotated[list[Text], Field(examples=[["hard"]])] = ["hard", "noatime"]
+    """More mount options."""
 
 
 class ClaimStorage(Section):
     """PersistentVolumeClaims that exist already in the namespace."""
 
     kind: Literal["claim"]
-    mysql_claim: Name
-    carbonapps_claim: Name
+    """Claims that exist."""
+    mysql_claim: Annotated[ObjectName, Field(examples=["wso2ei-mysql"])]
+    """Claim for MySQL's data."""
+    carbonapps_claim: Annotated[ObjectName, Field(examples=["wso2ei-carbonapps"])]
+    """Claim for integration artifacts; it must offer ReadWriteMany, since all EI nodes share it."""
 
 
 class ClassStorage(_Sizes):
     """Volumes made by StorageClasses; all EI nodes share ``carbonapps``, so its class must offer ReadWriteMany."""
 
     kind: Literal["class"]
-    mysql_class: Name
-    carbonapps_class: Name
+    """Claims that StorageClasses fill."""
+    mysql_class: Annotated[ObjectName, Field(examples=["standard"])]
+    """StorageClass of MySQL's claim."""
+    carbonapps_class: Annotated[ObjectName, Field(examples=["nfs-client"])]
+    """StorageClass of the claim for integration artifacts."""
 
 
 Storage = Annotated[HostPathStorage | NfsStorage | ClaimStorage | ClassStorage, Field(discriminator="kind")]
@@ -146,22 +138,33 @@ Storage = Annotated[HostPathStorage | NfsStorage | ClaimStorage | ClassStorage, 
 class ImagesSettings(Section):
     """Images of everything but EI."""
 
-    mirror: Host | None = None
-    """Registry that stands in for every registry of the stack, e.g. ``harbor.example.com``."""
+    mirror: Registry | None = None
+    """Registry that stands in for every registry of the stack, e.g. ``harbor.example.com`` or
+    ``harbor.example.com/proxy``."""
     mysql: Image = "docker.io/library/mysql:8.4.10"
+    """MySQL 8.4."""
     python: Image = "docker.io/library/python:3.13-slim"
+    """Python 3.11 or newer: patches EI's configuration and checks the result."""
     nginx: Image = "docker.io/nginx/nginx-ingress:5.5.4"
+    """F5's NGINX Ingress Controller 5.5, where it is installed."""
 
 
 class MysqlSettings(Section):
     """The MySQL server that holds users and registry."""
 
     cpu: Cpu = "150m"
+    """CPU request."""
     memory: Bytes = "512Mi"
-    """Request. The limit is half as much again: the server alone fills 512Mi, and clients run beside it."""
+    """Memory request. The limit is half as much again: the server alone fills 512Mi, and clients run beside it."""
     max_connections: Annotated[int, Field(ge=50, le=10000)] = 400
     """At least EI nodes x 130: each node may open 80 + 50 (WSO2's own pool sizes)."""
-    options: list[Annotated[str, StringConstraints(pattern=r"^--[a-z][a-z0-9_-]*(=.*)?$")]] = []
+    options: list[
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^--[a-z][a-z0-9_-]*(=.*)?$"),
+            Allowed("a mysqld option such as --innodb-buffer-pool-size=2G", "--innodb-buffer-pool-size=256M"),
+        ]
+    ] = []
     """More mysqld options, e.g. ``--innodb-buffer-pool-size=2G``."""
 
     @property
@@ -174,87 +177,174 @@ class IngressSettings(Section):
     """NGINX in front of EI."""
 
     controller: Literal["install", "existing"] = "install"
-    class_name: Name = "wso2ei"
+    """``install`` makes F5's NGINX Ingress Controller; ``existing`` uses one that the cluster has."""
+    class_name: ObjectName = "wso2ei"
+    """IngressClass: made with an installed controller, named with an existing one."""
     dialect: Literal["f5", "community"] = "f5"
     """Annotations that the controller reads: nginx.org/ (f5) or nginx.ingress.kubernetes.io/ (community)."""
     expose: Literal["LoadBalancer", "NodePort", "hostPort"] = "LoadBalancer"
     """How an installed controller is reached from outside. kind and minikube give a LoadBalancer no address."""
-    http_port: Annotated[int, Field(ge=1, le=65535)] = 80
-    https_port: Annotated[int, Field(ge=1, le=65535)] = 443
-    address: Host | None = None
+    http_port: Port = 80
+    """Port of an installed controller for HTTP."""
+    https_port: Port = 443
+    """Port of an installed controller for HTTPS; it is part of the URLs where it is not 443."""
+    address: Annotated[Host | None, Field(examples=["localhost"])] = None
     """Address to publish where the cluster gives none (NodePort, hostPort)."""
-    controller_address: str | None = None
+    controller_address: HostPort | None = None
     """host:port of an existing controller inside the cluster, for the acceptance check; default: its address."""
-    controller_labels: dict[str, str] = {}
+    controller_labels: Annotated[
+        dict[LabelKey, LabelValue], Field(examples=[{"app.kubernetes.io/name": "nginx-ingress"}])
+    ] = {}
     """Labels of an existing controller's pods, which alone may then reach EI; without them every pod may."""
-    tls_secret: Name | None = None
+    tls_secret: Annotated[ObjectName | None, Field(examples=["ei-example-com-tls"])] = None
     """kubernetes.io/tls Secret in the namespace; without it a self-signed certificate is made and kept in the state."""
-    read_timeout: Annotated[int, Field(ge=1, le=3600)] = 180
-    """Seconds; above EI's own 120 s endpoint timeout, else NGINX answers 504 before EI's fault sequence runs."""
-    max_body: Annotated[str, StringConstraints(pattern=r"^[0-9]+[kmg]$")] = "256m"
+    read_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 180
+    """Seconds that NGINX waits for an answer; above EI's own 120 s endpoint timeout, else NGINX answers 504 before
+    EI's fault sequence runs."""
+    max_body: Annotated[
+        str,
+        StringConstraints(pattern=r"^[1-9][0-9]{0,9}[kmg]$"),
+        Allowed("a size as NGINX writes it, such as 512k, 256m or 1g", "256m", unit="body"),
+    ] = "256m"
+    """Largest request body; a CAR that is deployed through the console must fit."""
 
-    @model_validator(mode="after")
-    def _reachable(self) -> IngressSettings:
+    def contradictions(self) -> Iterator[Contradiction]:
+        """What an installed controller cannot do."""
         if self.controller == "install" and self.expose != "LoadBalancer" and self.address is None:
-            raise ValueError(f"expose: {self.expose} gives the Ingress no address; set address to a node's name or IP")
+            yield Contradiction(
+                "ingress.address",
+                ("ingress.expose",),
+                f"must be the name or IP of a node: ingress.expose {self.expose} gives the Ingress no address; "
+                "set address",
+                {"ingress.address": "localhost"},
+            )
         if self.controller == "install" and self.dialect != "f5":
-            raise ValueError("the controller that is installed reads nginx.org/ annotations; set dialect to f5")
-        return self
+            yield Contradiction(
+                "ingress.dialect",
+                ("ingress.controller",),
+                "must be f5 with ingress.controller install: that one reads nginx.org/ annotations",
+                {"ingress.dialect": "f5"},
+            )
 
 
 class EiSettings(Section):
     """The EI nodes."""
 
-    version: str = "6.5.0"
+    version: Annotated[str, AfterValidator(lambda text: version_of(text).version), Allowed(options=tuple(VERSIONS))] = (
+        "6.5.0"
+    )
+    """EI's version; decides paths and formats inside the image, so it must be that of ``image``."""
     image: Image | None = None
     """Any reference. Default: the public ``docker.io/wso2/wso2ei-integrator:<version>``, without WSO2's updates."""
     replicas: Annotated[int, Field(ge=1, le=20)] = 2
+    """Number of EI nodes."""
     heap: Bytes = "512Mi"
     """Java heap; at most 70 % of memory, the rest is metaspace and up to 500 threads' stacks."""
     cpu: Cpu = "200m"
+    """CPU request of one node."""
     cpu_limit: Cpu = "2"
+    """CPU limit of one node; a start needs more than steady work does."""
     memory: Bytes = "1Gi"
     """Request and limit of one node."""
-    admin_username: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._@-]{3,30}$")] = "admin"
-    pull_minutes: Annotated[int, Field(ge=1, le=240)] = 30
+    admin_username: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-zA-Z0-9._@-]{3,30}$"),
+        Allowed("3 to 30 letters, digits and '.', '_', '@', '-'", "admin"),
+    ] = "admin"
+    """Name of EI's administrator."""
+    pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 30
     """Minutes that anything may take that pulls the EI image (1.5 GB)."""
 
-    @model_validator(mode="after")
-    def _fits(self) -> EiSettings:
+    def contradictions(self) -> Iterator[Contradiction]:
+        """A heap that leaves the rest of the JVM no room, and a limit below the request."""
+        most = int(0.7 * quantity(self.memory) / 1024**2)
         if quantity(self.heap) > 0.7 * quantity(self.memory):
-            raise ValueError(f"heap {self.heap} leaves too little of memory {self.memory}; at most 70 %")
-        return self
+            yield Contradiction(
+                "ei.heap",
+                ("ei.memory",),
+                f"must be at most 70 % of ei.memory {self.memory}; more leaves too little for the rest of the JVM",
+                {"ei.heap": f"{most}Mi"},
+            )
+        if quantity(self.cpu_limit) < quantity(self.cpu):
+            yield Contradiction(
+                "ei.cpuLimit",
+                ("ei.cpu",),
+                f"must be at least ei.cpu {self.cpu}",
+                {"ei.cpuLimit": self.cpu},
+            )
 
 
 class Settings(Section):
     """One stack."""
 
     kubernetes: KubernetesSettings
+    """Which cluster the stack may touch, and how far."""
     storage: Storage
+    """Where data lives; what else is needed depends on ``kind``."""
     namespace: NamespaceSettings = NamespaceSettings()
+    """Namespace of everything that is not cluster-scoped."""
     hosts: HostsSettings = HostsSettings()
+    """Host names that people use."""
     images: ImagesSettings = ImagesSettings()
+    """Images of everything but EI."""
     mysql: MysqlSettings = MysqlSettings()
+    """The MySQL server."""
     ingress: IngressSettings = IngressSettings()
+    """NGINX in front of EI."""
     ei: EiSettings = EiSettings()
+    """The EI nodes."""
     protect: bool = False
-    registry_username: str | None = None
+    """Refuse to delete the namespace and the data claims."""
+    registry_username: Annotated[Text | None, Field(examples=["subscriber@example.com"])] = None
+    """User (e-mail or token user) of the WSO2 subscription registry; needs ``registryPassword`` and ``ei.image``."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """What needs the rights of a cluster admin in a stack that has them not, and a server too small."""
+        if not self.kubernetes.cluster_scoped:
+            yield from self._beyond_a_namespace()
+        needed = self.ei.replicas * 130
+        if self.mysql.max_connections < needed:
+            yield Contradiction(
+                "mysql.maxConnections",
+                ("ei.replicas",),
+                f"must be at least {needed}: ei.replicas {self.ei.replicas} x 130",
+                {"mysql.maxConnections": needed},
+            )
+
+    def _beyond_a_namespace(self) -> Iterator[Contradiction]:
+        without = "which needs cluster rights that kubernetes.clusterScoped false says the stack has not"
+        if self.namespace.create:
+            yield Contradiction(
+                "namespace.create",
+                ("kubernetes.clusterScoped",),
+                f"makes a Namespace, {without}; name one that exists",
+                {"namespace.create": False},
+            )
+        if self.storage.kind in {"hostPath", "nfs"}:
+            yield Contradiction(
+                "storage.kind",
+                ("kubernetes.clusterScoped",),
+                f"makes a PersistentVolume, {without}; let an admin make the claims and name them, or use kind class",
+                {
+                    "storage": None,
+                    "storage.kind": "claim",
+                    "storage.mysqlClaim": "wso2ei-mysql",
+                    "storage.carbonappsClaim": "wso2ei-carbonapps",
+                },
+            )
+        if self.ingress.controller == "install":
+            yield Contradiction(
+                "ingress.controller",
+                ("kubernetes.clusterScoped",),
+                f"makes an IngressClass and a ClusterRole, {without}; use the cluster's own controller",
+                {"ingress.controller": "existing"},
+            )
 
     @model_validator(mode="after")
     def _hang_together(self) -> Settings:
-        if not self.namespace.create and self.storage.kind in {"hostPath", "nfs"}:
-            raise ValueError(
-                f"storage.kind {self.storage.kind} makes a PersistentVolume, which needs cluster rights that "
-                "namespace.create: false says the stack has not; use kind claim or class"
-            )
-        if not self.namespace.create and self.ingress.controller == "install":
-            raise ValueError(
-                "ingress.controller: install makes an IngressClass, which needs cluster rights that "
-                "namespace.create: false says the stack has not; use controller: existing"
-            )
-        needed = self.ei.replicas * 130
-        if self.mysql.max_connections < needed:
-            raise ValueError(f"mysql.maxConnections must be at least {needed}: {self.ei.replicas} EI nodes x 130")
+        found = list(self.all_contradictions())
+        if found:
+            raise ContradictionsError(found)
         return self
 
     def image(self, reference: str) -> str:
@@ -269,3 +359,8 @@ class Settings(Section):
     def ei_image(self) -> str:
         """The EI image that the nodes run."""
         return self.image(self.ei.image or f"docker.io/wso2/wso2ei-integrator:{self.ei.version}")
+
+
+def _other_host(host: str) -> str:
+    first, dot, rest = host.partition(".")
+    return f"{first[:55]}-gateway{dot}{rest}"

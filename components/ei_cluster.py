@@ -15,6 +15,7 @@ import pulumi_kubernetes as k8s
 
 from components import common, ei_objects, mysql_objects
 from components.mysql_database import schemas
+from components.quantities import quantity
 from components.storage import DataVolume, DataVolumeArgs
 from components.wso2ei.patches import Datasource, EiConfig, EiSecrets, plain_patches, secret_patches
 from components.wso2ei.versions import EiVersion, version_of
@@ -277,15 +278,15 @@ class EiCluster(pulumi.ComponentResource):
         )
 
 
-def jvm_size(quantity: str) -> str:
-    """A Kubernetes quantity as the JVM writes it: ``512Mi`` is ``512m``, ``2Gi`` is ``2048m``.
+def jvm_size(memory: str) -> str:
+    """A Kubernetes quantity as the JVM writes it, in whole MiB: ``512Mi`` is ``512m``, ``2Gi`` is ``2048m``.
 
-    :raises ValueError: for anything but Mi and Gi.
+    :raises ValueError: for anything that is not a quantity of at least 1Mi.
     """
-    factor = {"Mi": 1, "Gi": 1024}.get(quantity[-2:])
-    if factor is None:
-        raise ValueError(f"heap {quantity!r} must be in Mi or Gi")
-    return f"{int(float(quantity[:-2]) * factor)}m"
+    size = int(quantity(memory) / 1024**2)
+    if size < 1:
+        raise ValueError(f"heap {memory!r} must be at least 1Mi")
+    return f"{size}m"
 
 
 def docker_config(image: str, username: str, password: str) -> str:

@@ -55,8 +55,8 @@ def test_the_checkout_holds_no_trace_of_a_preview(preview: Run) -> None:
 
 
 MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
-    ({"ei": {"replicas": 0}}, ["wso2ei:ei.replicas = 0", "greater than or equal to 1"]),
-    ({"ei": {"replicas": "two"}}, ['wso2ei:ei.replicas = "two"', "valid integer"]),
+    ({"ei": {"replicas": 0}}, ["wso2ei:ei.replicas = 0", "an integer from 1 to 20"]),
+    ({"ei": {"replicas": "two"}}, ['wso2ei:ei.replicas = "two"', "an integer from 1 to 20"]),
     ({"ei": {"version": "7.1.0"}}, ["wso2ei:ei.version", "6.2.0, 6.3.0, 6.4.0, 6.5.0, 6.6.0"]),
     ({"ei": {"heap": "2GB"}}, ['wso2ei:ei.heap = "2GB"', "such as 512Mi"]),
     ({"ei": {"replcas": 2}}, ["did you mean 'replicas'?"]),

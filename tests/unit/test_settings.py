@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 import configuration
-from settings import Settings, quantity
+from components.quantities import quantity
+from settings import Settings
 
 ROOT = Path(__file__).parents[2]
 LOCAL: dict[str, Any] = {
@@ -92,8 +93,16 @@ def test_an_unknown_ei_version_lists_the_known_ones() -> None:
     assert "6.6.0" in text
 
 
-def test_given_namespace_refuses_what_needs_cluster_rights() -> None:
-    assert "needs cluster rights" in mistakes(LOCAL | {"namespace": {"name": "team", "create": False}})
+def test_a_stack_without_cluster_rights_refuses_what_needs_them_and_names_the_way_out() -> None:
+    text = mistakes(LOCAL | {"kubernetes": {"contexts": ["team"], "clusterScoped": False}})
+    assert text.count("needs cluster rights") == 3
+    for key in ("namespace.create", "storage.kind", "ingress.controller"):
+        assert f"wso2ei:{key}" in text
+    given = {"namespace": {"name": "team", "create": False}}
+    assert load(LOCAL | given).storage.kind == "hostPath", "a given namespace alone says nothing about cluster rights"
+    claims = {"kind": "claim", "mysqlClaim": "mysql", "carbonappsClaim": "artifacts"}
+    team = {"kubernetes": {"contexts": ["team"], "clusterScoped": False}, "ingress": {"controller": "existing"}}
+    assert load(given | team | {"storage": claims}).kubernetes.cluster_scoped is False
 
 
 @pytest.mark.parametrize(("text", "number"), [("1Gi", 1024**3), ("512Mi", 512 * 1024**2), ("200m", 0.2), ("1", 1.0)])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from settings import quantity
+from components.quantities import quantity
 from tests.unit.recording import leaves, secret_paths
 from tests.unit.stacks import ADMIN, PASSWORD, STACKS, config_of, objects, pod_specs, recorded
 
