@@ -18,7 +18,7 @@ import pulumi
 import yaml
 from pydantic.alias_generators import to_camel
 
-from mistakes import SECRET_KEYS, ConfigurationError, Mistake, check, set_command, unknown
+from mistakes import SECRET_KEYS, ConfigurationError, Mistake, check, set_command
 from settings import Settings
 from settings_keys import TOP
 
@@ -46,8 +46,6 @@ def load(project: str, stack: str, values: Mapping[str, str], secret_keys: froze
         if namespace != project:
             found += _strange_namespace(project, namespace, key, known)
         # The CLI fills declared keys: an empty text says that nothing is set.
-        elif text != "" and key not in known:
-            found.append(unknown(key))
         elif text != "" and key not in SECRET_KEYS:
             raw[key] = _decode(key, text)
         elif text != "" and full_key not in secret_keys:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from setting_types import Contradiction, ContradictionsError
 from settings import Settings
-from settings_keys import TOP, Key, locate, path_of, walk
+from settings_keys import Key, locate, path_of, walk
 
 PROJECT = "wso2ei"
 SECRET_KEYS = ("registryPassword", "adminPassword")
@@ -138,13 +138,6 @@ def check(raw: Mapping[str, Any], concealed: frozenset[str] = frozenset()) -> tu
     return None, list(found.values())
 
 
-def unknown(key: str) -> Mistake:
-    """A top-level key that is no setting."""
-    look = _Look({key: {}}, frozenset({key}), set())
-    look.unknown((key,))
-    return look.mistakes[0]
-
-
 class _Look:
     """What one validation found: the mistakes, and the changes that mend them."""
 
@@ -165,7 +158,7 @@ class _Look:
             if isinstance(cause, ContradictionsError):
                 self._contradictions(cause)
             elif detail["type"] == "extra_forbidden":
-                self.unknown(place)
+                self._unknown(place)
             elif detail["type"] == "missing":
                 self._missing(key, place)
             elif detail["loc"][-1:] == ("[key]",):
@@ -186,13 +179,14 @@ class _Look:
         return bool(place) and place[0] in self._concealed
 
     def _wrong_value(self, key: Key, place: Place, value: Any) -> None:
-        better = None if self._hidden(place) else _better(key, value)
-        if better is None:
-            better = key.sample() if key.required or not key.field else key.example()
-        # A key with nothing in it was meant to say "not set".
-        if key.field and not key.required and (value in (None, "") or key.sections):
+        hidden = self._hidden(place)
+        if key.field and not key.required and (key.sections or value in (None, "")):
+            # Nothing was meant to be set, or nothing can be made of it: the default holds.
             better = None
-        shown = "[secret]" if self._hidden(place) else _shown(value)
+        else:
+            better = None if hidden else _better(key, value)
+            better = key.sample() if better is None else better
+        shown = "[secret]" if hidden else _shown(value)
         self._add(key, f"must be {key.words()}", [Change(place, better)], shown)
 
     def _missing(self, key: Key, place: Place) -> None:
@@ -210,8 +204,8 @@ class _Look:
                 for child in key.children()
                 if child.variant == kind and child.required and child.name not in {key.tag, *value}
             ]
-        required = "is required; it " if given is None else ""
-        shown = "" if given is None else "[secret]" if self._hidden(place) else _shown(given)
+        required = "" if key.tag in value else "is required; it "
+        shown = "" if required else "[secret]" if self._hidden(place) else _shown(given)
         self._add(
             Key(path_of((*place, key.tag)), str), f"{required}must be one of {', '.join(key.options)}", changes, shown
         )
@@ -233,36 +227,37 @@ class _Look:
         self.changes += changes
         self.mistakes.append(Mistake(full(found.key), shown, found.expected, commands(changes)))
 
-    def unknown(self, place: Place) -> None:
+    def _unknown(self, place: Place) -> None:
         """A key that is no setting, with the one that was probably meant."""
-        section = _value(self._config, place[:-1])
-        name, value = str(place[-1]), section.get(place[-1])
+        section, name = _value(self._config, place[:-1]), str(place[-1])
         parent = locate(place[:-1])[0]
         kind = section.get(parent.tag) if parent.tag else ""
         siblings = {child.name: child for child in parent.children() if child.variant == kind}
-        remove = [Change(place, None)]
-        key = Key(path_of(place), None)
-        self._wrong.add(key.path)
-        secret = _close(name, SECRET_KEYS)
-        meant = _close(name, siblings)
-        if secret:
-            self.changes += remove
-            mend = f"pulumi config set --secret {secret} && {commands(remove)}"
-            hint = f"a password is a top-level key of its own, stored encrypted: did you mean '{secret}'?"
-        elif meant and meant not in section:
-            self.changes += [Change((*place[:-1], meant), value), *remove]
-            simple = not self._hidden(place) and siblings[meant].accepts(value) and not isinstance(value, dict | list)
-            mend = f"rename it to '{meant}' in the stack file, or {commands(remove)}"
-            mend = commands([Change((*place[:-1], meant), value), *remove]) if simple else mend
+        remove = Change(place, None)
+        meant = _close(name, [*siblings, *SECRET_KEYS])
+        if meant in SECRET_KEYS:
+            hint = f"did you mean '{meant}'? That is a top-level key, and must be stored encrypted"
+            changes, mend = [remove], f"pulumi config set --secret {meant} && {commands([remove])}"
+        # What the CLI fills in for a declared key is not what a user has set.
+        elif meant and section.get(meant) not in (None, {}, siblings[meant].default):
+            hint = f"did you mean '{meant}'? It is set already"
+            changes, mend = [remove], commands([remove])
+        elif meant:
             hint = f"did you mean '{meant}'?"
+            changes = [Change((*place[:-1], meant), section[place[-1]]), remove]
+            # A map is not copied into a command, nor is what is no valid value of the key that was meant.
+            complete = not self._hidden(place) and siblings[meant].accepts(section[place[-1]])
+            complete = complete and not isinstance(section[place[-1]], dict)
+            rename = f"rename it to '{meant}' in the stack file, or {commands([remove])}"
+            mend = commands(changes) if complete else rename
         else:
-            self.changes += remove
-            mend = commands(remove)
             elsewhere = [repr(other.path) for other in walk() if other.name == name]
-            known = f"known keys: {', '.join(sorted([*siblings, *(SECRET_KEYS if parent is TOP else ())]))}"
-            hint = f"did you mean {' or '.join(elsewhere)}?" if elsewhere else known
-            hint = f"did you mean '{meant}'? It is set already" if meant else hint
-        self.mistakes.append(Mistake(full(key.path), "", f"is not a setting; {hint}", mend))
+            known = f"known keys: {', '.join(sorted([*siblings, *(() if parent.path else SECRET_KEYS)]))}"
+            hint = f"did you mean {' or '.join(dict.fromkeys(elsewhere))}?" if elsewhere else known
+            changes, mend = [remove], commands([remove])
+        self._wrong.add(path_of(place))
+        self.changes += changes
+        self.mistakes.append(Mistake(full(path_of(place)), "", f"is not a setting; {hint}", mend))
 
 
 def _better(key: Key, value: Any) -> Any:
