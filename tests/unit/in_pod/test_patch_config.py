@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.in_pod import patch_config
-from components.in_pod.patch_config import PatchError, patch_properties, patch_xml
+from components.in_pod.properties_patch import patch_properties
+from components.in_pod.xml_patch import PatchError, escape, patch_xml
 
 CARBON = b"""<?xml version="1.0" encoding="ISO-8859-1"?>
 <!-- keep & me -->
@@ -137,10 +138,10 @@ def trees(draw: st.DrawFn, depth: int = 3) -> str:
     name = draw(names)
     comment = draw(st.sampled_from(["", "<!-- <b>x</b> -->", "\n  "]))
     if depth == 0 or draw(st.booleans()):
-        inside = patch_config.escape(draw(texts))
+        inside = escape(draw(texts))
     else:
         inside = "".join(draw(st.lists(trees(depth - 1), max_size=3)))
-    attribute = f' n="{patch_config.escape(draw(texts))}"' if draw(st.booleans()) else ""
+    attribute = f' n="{escape(draw(texts))}"' if draw(st.booleans()) else ""
     return f"<{name}{attribute}>{comment}{inside}</{name}>"
 
 
