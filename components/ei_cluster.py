@@ -157,7 +157,9 @@ class EiCluster(pulumi.ComponentResource):
         programs = k8s.core.v1.ConfigMap(
             f"{name}-programs",
             metadata=meta,
-            data=common.programs("patch_config.py", "schema.sh", "gate.sh", "bootstrap.sql"),
+            data=common.programs(
+                "patch_config.py", "xml_patch.py", "properties_patch.py", "schema.sh", "gate.sh", "bootstrap.sql"
+            ),
             opts=child,
         )
         plain = k8s.core.v1.ConfigMap(
@@ -171,7 +173,7 @@ class EiCluster(pulumi.ComponentResource):
             metadata=meta,
             string_data={
                 "patches.json": pulumi.Output.all(config, passwords, admin).apply(
-                    lambda found: _json(secret_patches(version, found[0], _secrets(found[1], found[2])))
+                    lambda found: _json(secret_patches(found[0], _secrets(found[1], found[2])))
                 )
             },
             opts=child,

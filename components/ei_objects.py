@@ -135,6 +135,7 @@ def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         image=parts.python_image,
         command=["python", f"{common.IN_POD_MOUNT}/patch_config.py", "--home", "/work"],
         args=["--patches", "/patches/plain/patches.json", "--patches", "/patches/secret/patches.json"],
+        env=[_from_pod("POD_IP", "status.podIP")],
         security_context=common.container_security(),
         resources=common.resources("20m", "48Mi"),
         volume_mounts=[
@@ -147,14 +148,19 @@ def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     )
 
 
+def _from_pod(name: str, field: str) -> k8s.core.v1.EnvVarArgs:
+    """An environment variable from the pod's own fields."""
+    reference = k8s.core.v1.ObjectFieldSelectorArgs(field_path=field)
+    return k8s.core.v1.EnvVarArgs(name=name, value_from=k8s.core.v1.EnvVarSourceArgs(field_ref=reference))
+
+
 def gate_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     """Holds a node back while another one fills an empty database."""
-    pod_name = k8s.core.v1.EnvVarSourceArgs(field_ref=k8s.core.v1.ObjectFieldSelectorArgs(field_path="metadata.name"))
     return k8s.core.v1.ContainerArgs(
         name="gate",
         image=parts.mysql_image,
         command=["bash", f"{common.IN_POD_MOUNT}/gate.sh"],
-        env=[k8s.core.v1.EnvVarArgs(name="POD_NAME", value_from=pod_name)],
+        env=[_from_pod("POD_NAME", "metadata.name")],
         security_context=common.container_security(),
         resources=common.resources("20m", "64Mi"),
         volume_mounts=[

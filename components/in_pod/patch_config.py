@@ -43,6 +43,8 @@ def resolved(patch: Patch, secrets: Path | None) -> Patch:
     for name in ("path", "property", "xml"):
         if name in patch and not isinstance(patch[name], str):
             raise PatchError(f"{name} must be text")
+    if not isinstance(patch.get("attributes", {}), dict):
+        raise PatchError("attributes must be names with values")
     full = dict(patch)
     if "set" in patch:
         full["set"] = _value(patch["set"], secrets)

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-def patch_properties(data: bytes, patch: Patch) -> bytes:
+
+def patch_properties(data: bytes, patch: dict[str, Any]) -> bytes:
     """Set or remove one key of a Java properties file, by the rules of ``java.util.Properties.load``.
 
     Its line, else behind its commented-out line, else at the end. ISO-8859-1, everything else as ``\\uXXXX``.

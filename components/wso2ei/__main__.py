@@ -39,7 +39,7 @@ def main() -> None:
     patches = verbs.add_parser("patches", help="print the patch table")
     patches.add_argument("--version", required=True, choices=list(VERSIONS))
     version = version_of(parser.parse_args().version)
-    table = [*plain_patches(version, example()), *secret_patches(version, example(), EiSecrets(_MASK, _MASK, _MASK))]
+    table = [*plain_patches(version, example()), *secret_patches(example(), EiSecrets(_MASK, _MASK, _MASK))]
     print(json.dumps({"patches": table}, indent=1))
 
 

@@ -1,10 +1,10 @@
 """What is changed in the image's own configuration files, as data.
 
 One table for all versions, exceptions named. A patch says file, element path and value; ``in_pod/patch_config.py``
-applies it inside the pod, so no XML of WSO2's is kept here. What holds a password goes into a Secret.
+applies it inside the pod, so no XML of WSO2's is kept here. Passwords travel apart from everything else, in a Secret.
+The path language and the forms of a patch are those of ``in_pod/xml_patch.py`` and ``in_pod/patch_config.py``.
 
-Path language: element names without namespace, joined by ``/``; ``[@name='x']`` and ``[child='x']`` choose among
-siblings. Missing elements of a ``set`` are made at the end of their parent.
+Every path was tried on the files of every version's own sources: see docs/ei-versions.md.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 from components.wso2ei.versions import EiVersion
 
 Patch = dict[str, Any]
+Value = str | dict[str, str]
+"""What a patch sets: text, ``{"from": "NAME/KEY"}`` (a file of a mounted Secret) or ``{"env": NAME}``."""
 CARBON = "conf/carbon.xml"
 AXIS2 = "conf/axis2/axis2.xml"
 DATASOURCES = "conf/datasources/master-datasources.xml"
@@ -23,7 +25,9 @@ USERS = "conf/user-mgt.xml"
 CATALINA = "conf/tomcat/catalina-server.xml"
 HAZELCAST = "conf/hazelcast.properties"
 _AGENT = "org.wso2.carbon.core.clustering.hazelcast.HazelcastClusteringAgent"
-_SCHEME = "org.wso2.carbon.membership.scheme.kubernetes.KubernetesMembershipScheme"
+SCHEME = "org.wso2.carbon.membership.scheme.kubernetes.KubernetesMembershipScheme"
+DRIVER = "com.mysql.jdbc.Driver"
+"""Of Connector/J 5.1; newer ones keep it as another name of theirs."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +62,18 @@ class EiConfig:
     console_port: int = 443
     gateway_port: int = 443
     config_target: str = "/_system/config"
-    """Where the configuration registry is mounted; WSO2's 6.6 chart used /_system/config/integrator."""
+    """Path in the database that /_system/config is; WSO2's 6.6 chart used /_system/config/integrator."""
+    governance_target: str = "/_system/governance"
+    """Path in the database that /_system/governance is; WSO2's 6.6 chart used /_system/governance/integrator."""
 
 
 @dataclass(frozen=True)
 class EiSecrets:
-    """The secret values."""
+    """The secret values: text, or where the patcher finds it (``{"from": "NAME/KEY"}``)."""
 
-    user_password: str
-    registry_password: str
-    admin_password: str
+    user_password: Value
+    registry_password: Value
+    admin_password: Value
 
 
 def jdbc_url(host: str, database: str) -> str:
@@ -86,6 +92,8 @@ def plain_patches(version: EiVersion, config: EiConfig) -> list[Patch]:
         *_listeners(config),
         *_registry(config),
         *_catalina(version, config),
+        _datasource(config, config.registry_database),
+        _datasource(config, config.user_database),
         {"file": USERS, "path": _users("Configuration/AdminUser/UserName"), "set": config.admin_username},
         {"file": USERS, "path": _users("Configuration/Property[@name='dataSource']"), "set": "jdbc/WSO2UserDB"},
         # The hook of Hazelcast's own would stop it before Carbon has moved its tasks (product-ei#1206, #2353).
@@ -93,11 +101,15 @@ def plain_patches(version: EiVersion, config: EiConfig) -> list[Patch]:
     ]
 
 
-def secret_patches(version: EiVersion, config: EiConfig, secrets: EiSecrets) -> list[Patch]:
-    """Patches for a Secret: datasources as a whole, and the administrator's first password."""
+def secret_patches(config: EiConfig, secrets: EiSecrets) -> list[Patch]:
+    """Patches for a Secret, to be applied behind the plain ones: the passwords and nothing else."""
+
+    def password(source: Datasource, value: Value) -> Patch:
+        return {"file": DATASOURCES, "path": f"{_source(source)}/definition/configuration/password", "set": value}
+
     return [
-        _datasource(config, config.registry_database, secrets.registry_password),
-        _datasource(config, config.user_database, secrets.user_password),
+        password(config.registry_database, secrets.registry_password),
+        password(config.user_database, secrets.user_password),
         {"file": USERS, "path": _users("Configuration/AdminUser/Password"), "set": secrets.admin_password},
     ]
 
@@ -120,6 +132,7 @@ def _carbon(config: EiConfig) -> list[Patch]:
 
 def _clustering(config: EiConfig) -> list[Patch]:
     root = "axisconfig/clustering"
+    host = f"{root}/parameter[@name='localMemberHost']"
 
     def parameter(name: str, value: str) -> Patch:
         return {"file": AXIS2, "path": f"{root}/parameter[@name='{name}']", "set": value}
@@ -130,9 +143,11 @@ def _clustering(config: EiConfig) -> list[Patch]:
         parameter("membershipScheme", "kubernetes"),
         parameter("domain", config.domain),
         parameter("localMemberPort", str(config.member_port)),
-        # Without it the kernel takes the first address that is not loopback: the pod's own.
-        {"file": AXIS2, "path": f"{root}/parameter[@name='localMemberHost']", "remove": True},
-        parameter("membershipSchemeClassName", _SCHEME),
+        # The pod's address, whatever other networks it is on. The first attribute hides it from the entrypoints of
+        # images up to 6.5.0.1, whose sed puts the last line of /etc/hosts behind `<parameter name="localMemberHost"`.
+        {"file": AXIS2, "path": host, "xml": '<parameter locked="false" name="localMemberHost"/>'},
+        {"file": AXIS2, "path": host, "set": {"env": "POD_IP"}},
+        parameter("membershipSchemeClassName", SCHEME),
         parameter("USE_DNS", "false"),
         parameter("KUBERNETES_NAMESPACE", config.namespace),
         parameter("KUBERNETES_SERVICES", config.members_service),
@@ -173,23 +188,31 @@ def _registry(config: EiConfig) -> list[Patch]:
         {"file": REGISTRY, "path": "wso2registry/dbConfig[@name='wso2config']", "xml": database},
         {"file": REGISTRY, "path": "wso2registry/remoteInstance[id='wso2config']", "xml": remote},
         mount("/_system/config", config.config_target),
-        mount("/_system/governance", "/_system/governance"),
+        mount("/_system/governance", config.governance_target),
     ]
 
 
 def _catalina(version: EiVersion, config: EiConfig) -> list[Patch]:
-    """URLs that Carbon builds by itself name the port that clients see. Same attribute in both Tomcat formats."""
+    """URLs that Carbon builds by itself name the port that clients see; NGINX speaks TLS 1.2 to the backend."""
     connector = "Server/Service/Connector[@port='9443']"
-    return [{"file": CATALINA, "path": connector, "attributes": {"proxyPort": str(config.console_port)}}]
+    proxy = {"file": CATALINA, "path": connector, "attributes": {"proxyPort": str(config.console_port)}}
+    if version.catalina == "tomcat7":
+        protocols = {"file": CATALINA, "path": connector, "attributes": {"sslEnabledProtocols": "TLSv1.2"}}
+    else:
+        protocols = {"file": CATALINA, "path": f"{connector}/SSLHostConfig", "attributes": {"protocols": "TLSv1.2"}}
+    return [proxy, protocols]
 
 
-def _datasource(config: EiConfig, source: Datasource, password: str) -> Patch:
-    """A whole datasource; ``&`` in the URL is escaped."""
+def _source(source: Datasource) -> str:
+    return f"datasources-configuration/datasources/datasource[name='{source.name}']"
+
+
+def _datasource(config: EiConfig, source: Datasource) -> Patch:
+    """A whole datasource but for its password; ``&`` in the URL is escaped."""
     settings = {
         "url": jdbc_url(config.mysql_host, source.database),
         "username": source.user,
-        "password": password,
-        "driverClassName": "com.mysql.jdbc.Driver",
+        "driverClassName": DRIVER,
         "maxActive": str(source.max_active),
         "maxWait": "60000",
         "testOnBorrow": "true",
@@ -202,8 +225,7 @@ def _datasource(config: EiConfig, source: Datasource, password: str) -> Patch:
         f"<jndiConfig><name>{source.jndi}</name></jndiConfig>"
         f'<definition type="RDBMS"><configuration>{inner}</configuration></definition></datasource>'
     )
-    path = f"datasources-configuration/datasources/datasource[name='{source.name}']"
-    return {"file": DATASOURCES, "path": path, "xml": xml}
+    return {"file": DATASOURCES, "path": _source(source), "xml": xml}
 
 
 def _escape(text: str) -> str:

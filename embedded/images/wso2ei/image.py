@@ -26,6 +26,15 @@ _PRIVATE = {
     "6.5.0": ("docker.wso2.com/wso2ei-integrator:6.5.0.7", "registry.wso2.com/wso2-integrator/ei:6.5.0.7"),
     "6.6.0": ("docker.wso2.com/wso2ei-integrator:6.6.0.0", "registry.wso2.com/wso2-integrator/ei:6.6.0.10"),
 }
+# The files that had Windows line ends up to 6.5.0 (wso2/product-ei, distribution/src/conf).
+_CRLF = ("conf/registry.xml", "conf/synapse.properties")
+# Where the newest public image of each version has its jars (wso2/docker-ei); 6.6.0 has no driver any more.
+_DRIVER_JAR = {"6.2.0": "lib/mysql-connector-java-5.1.49.jar"} | dict.fromkeys(
+    ("6.3.0", "6.4.0", "6.5.0"), "dropins/mysql-connector-java-5.1.49.jar"
+)
+_SCHEME_JAR = dict.fromkeys(VERSIONS, "dropins/kubernetes-membership-scheme-1.0.7.jar") | {
+    "6.6.0": "lib/kubernetes-membership-scheme-1.0.11.jar"
+}
 _DRIVER = "mysql:mysql-connector-java:5.1.49"
 # Images up to 6.5.0.1 write the last line of /etc/hosts into axis2.xml; later ones leave the file alone.
 _SED_MEMBER_HOST = (
@@ -74,14 +83,15 @@ def _files(version: str, folder: Path) -> list[File]:
         own("home/wso2carbon"),
         own(home),
         *(own(f"{home}/{name}") for name in _folders()),
-        own(f"{home}/wso2/components/server.jar", _jar(folder)),
+        own(f"{home}/wso2/components/server.jar", _jar("server", folder)),
+        own(f"{home}/{_SCHEME_JAR[version]}", _jar("membership", folder)),
         own(f"{security}/wso2carbon.jks", (folder / "wso2carbon.jks").read_bytes()),
         own(f"{security}/client-truststore.jks", (folder / "client-truststore.jks").read_bytes()),
         own("home/wso2carbon/docker-entrypoint.sh", _entrypoint(version), 0o755),
-        *(own(f"{home}/{path}", text, mode) for path, text, mode in _home_files(version)),
+        *(own(f"{home}/{path}", text, mode) for path, text, mode in home_files(version)),
     ]
-    if version != "6.6.0":
-        files.append(own(f"{home}/lib/mysql-connector-java-5.1.49.jar", _driver(folder)))
+    if version in _DRIVER_JAR:
+        files.append(own(f"{home}/{_DRIVER_JAR[version]}", _driver(folder)))
     return files
 
 
@@ -94,7 +104,7 @@ def _folders() -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _home_files(version: str) -> list[tuple[str, str, int]]:
+def home_files(version: str) -> list[tuple[str, str, int]]:
     """(path in the server's home, text, mode) of everything that is text."""
     catalina = "tomcat9" if version == "6.6.0" else "tomcat7"
     found = []
@@ -103,7 +113,9 @@ def _home_files(version: str) -> list[tuple[str, str, int]]:
         if not path.is_file() or ("catalina-server" in name and catalina not in name):
             continue
         name = name.replace(f"-{catalina}", "")
-        text = path.read_text().replace("@VERSION@", version)
+        text = _for_version(path.read_text(), version).replace("@VERSION@", version)
+        if name in _CRLF and version != "6.6.0":
+            text = text.replace("\n", "\r\n")
         found.append((name, text, 0o755 if name.startswith("bin/") else 0o644))
     scripts = (
         {"mysql.sql": mysql57_sql()}
@@ -113,16 +125,27 @@ def _home_files(version: str) -> list[tuple[str, str, int]]:
     return found + [(f"dbscripts/{name}", text, 0o644) for name, text in scripts.items()]
 
 
+def _for_version(text: str, version: str) -> str:
+    """Without the lines between ``@@from X`` and ``@@end`` that came with a later version."""
+    found, since = "", "0"
+    for line in text.splitlines(keepends=True):
+        if line.startswith("@@"):
+            since = line.split()[1] if line.startswith("@@from") else "0"
+        elif version >= since:
+            found += line
+    return found
+
+
 def _entrypoint(version: str) -> str:
     sed = _SED_MEMBER_HOST if version in {"6.2.0", "6.3.0", "6.4.0"} else ""
     return (_HERE / "docker-entrypoint.sh").read_text().replace("@MEMBER_HOST@", sed)
 
 
-def _jar(folder: Path) -> bytes:
-    classes = folder / "classes"
-    sources = [str(path) for path in sorted((_HERE / "server").glob("*.java"))]
-    _run(["javac", "--release", "17", "-d", str(classes), *sources], "compiling the EI stand-in")
-    jar = folder / "server.jar"
+def _jar(sources: str, folder: Path) -> bytes:
+    """The classes of one folder of sources, packed."""
+    classes, jar = folder / sources, folder / f"{sources}.jar"
+    files = [str(path) for path in sorted((_HERE / sources).glob("*.java"))]
+    _run(["javac", "--release", "17", "-d", str(classes), *files], "compiling the EI stand-in")
     _run(["jar", "--create", "--file", str(jar), "-C", str(classes), "."], "packing the EI stand-in")
     return jar.read_bytes()
 

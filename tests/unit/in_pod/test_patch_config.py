@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -196,3 +198,64 @@ def test_files_of_several_lists_are_patched_and_keep_their_mode(tmp_path: Path) 
     assert b"<Name>n</Name>" in text
     assert b"<HostName>h</HostName>" in text
     assert (tmp_path / "one.xml").stat().st_mode & 0o777 == 0o640
+
+
+def run(home: Path, patches: list[dict[str, Any]], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As in the pod: another folder, no site-packages, nothing from the environment but the pod's address."""
+    (home / "p.json").write_text(json.dumps({"patches": patches}))
+    program = [sys.executable, "-S", "-E", "-s", "-W", "error", patch_config.__file__]
+    command = [*program, "--home", str(home), "--patches", str(home / "p.json"), *arguments]
+    return subprocess.run(
+        command, cwd=home, env={"POD_IP": "10.1.2.3"}, check=False, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_it_runs_alone_on_the_standard_library(tmp_path: Path) -> None:
+    (tmp_path / "one.xml").write_bytes(CARBON)
+    done = run(tmp_path, [{"file": "one.xml", "path": "Server/Name", "set": {"env": "POD_IP"}}])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "patch_config: 1 patches, 1 files changed\n"
+    assert b"<Name>10.1.2.3</Name>" in (tmp_path / "one.xml").read_bytes()
+
+
+def test_values_come_from_mounted_secrets_and_are_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "one.xml").write_bytes(b"<a><b p='x'/></a>")
+    (tmp_path / "secrets" / "db").mkdir(parents=True)
+    (tmp_path / "secrets" / "db" / "password").write_bytes("s3<cr>et \u20ac\n".encode())
+    value = {"from": "db/password"}
+    patches: list[dict[str, Any]] = [
+        {"file": "one.xml", "path": "a/b", "set": value, "attributes": {"p": value}},
+        {"file": "one.properties", "property": "k", "set": value},
+    ]
+    done = run(tmp_path, patches, "--secrets", str(tmp_path / "secrets"))
+    assert done.returncode == 0, done.stderr
+    root = ElementTree.parse(tmp_path / "one.xml").getroot()  # noqa: S314 - made above
+    assert root[0].text == root[0].get("p") == "s3<cr>et \u20ac"
+    assert (tmp_path / "one.properties").read_bytes() == b"k=s3<cr>et \\u20ac\n"
+    assert "s3<cr>et" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("patch", "words"),
+    [
+        ({"path": "a/b", "set": "v"}, "a patch must name its file"),
+        ({"file": "one.xml", "path": "a/b"}, "path: is no form of a patch"),
+        ({"file": "one.xml", "path": "a/b", "set": "v", "xml": "<b/>"}, "path, set, xml: is no form"),
+        ({"file": "one.xml", "path": "a/b", "sett": "v"}, "path, sett: is no form"),
+        ({"file": "one.xml", "path": "a/b", "remove": False}, "is no form"),
+        ({"file": "one.xml", "path": "a/b", "set": 5}, "a value must be text"),
+        ({"file": "one.xml", "path": "a/b", "attributes": ["c"]}, "attributes must be names"),
+        ({"file": "../one.xml", "path": "a/b", "set": "v"}, "without '..'"),
+        ({"file": "/one.xml", "path": "a/b", "set": "v"}, "relative path"),
+        ({"file": "one.xml", "path": "a/b", "set": {"from": "../p.json"}}, "without '..'"),
+        ({"file": "one.xml", "path": "a/b", "set": {"from": "no/such"}}, "secret value no/such cannot be read"),
+        ({"file": "one.xml", "path": "a/b", "set": {"env": "NO_SUCH"}}, "NO_SUCH is not set"),
+    ],
+)
+def test_a_patch_of_no_known_form_is_told_with_its_file(tmp_path: Path, patch: dict[str, Any], words: str) -> None:
+    (tmp_path / "one.xml").write_bytes(b"<a><b/></a>")
+    done = run(tmp_path, [patch], "--secrets", str(tmp_path))
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "one.xml").read_bytes() == b"<a><b/></a>"

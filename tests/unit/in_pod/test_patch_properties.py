@@ -19,7 +19,7 @@ from components.in_pod.xml_patch import Document, PatchError, escape, patch_xml
 # Encodings that expat knows, and two that Python adds to it one byte at a time.
 ENCODINGS = ("utf-8", "iso-8859-1", "us-ascii", "windows-1252", "iso-8859-15")
 values = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\ufffe\uffff").filter(
+    st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\ufffe\uffff").filter(
         lambda c: c in "\t\n\r" or c >= " "
     ),
     max_size=40,
@@ -64,7 +64,10 @@ def tag(draw: st.DrawFn, name: str, reserved: str = "") -> str:
             st.sampled_from(["", f" enable={chr(34) if quote == chr(39) else chr(39)}", "/>", ">", "&words;", "-->"])
         )
         text = "urn:q>" if key == "xmlns:q" else text
-        found += draw(st.sampled_from([" ", "\n\t", "  "])) + f"{key}{draw(st.sampled_from(['=', ' = ']))}{quote}{text}{quote}"
+        found += (
+            draw(st.sampled_from([" ", "\n\t", "  "]))
+            + f"{key}{draw(st.sampled_from(['=', ' = ']))}{quote}{text}{quote}"
+        )
     return f"<{name}{found}{reserved}"
 
 
@@ -83,7 +86,8 @@ def cases(draw: st.DrawFn) -> Case:
     encoding = draw(st.sampled_from(ENCODINGS))
     declared = encoding != "utf-8" or draw(st.booleans())
     head = f'<?xml version="1.0" encoding="{encoding}"?>\n' if declared else ""
-    head += '<!-- <root/> -->\n<!DOCTYPE root [<!ENTITY own "<other>entity</other>"><!ENTITY words "&#62; words"><!ATTLIST target class CDATA "d">]>\n'
+    head += '<!-- <root/> -->\n<!DOCTYPE root [<!ENTITY own "<other>entity</other>">'
+    head += '<!ENTITY words "&#62; words"><!ATTLIST target class CDATA "d">]>\n'
     around = [draw(st.one_of(elements(), inside())) for _ in range(4)]
     others = re.compile(r"^<target\b")
     assume(not any(others.match(part) for part in around))
@@ -92,7 +96,11 @@ def cases(draw: st.DrawFn) -> Case:
     content = "".join(draw(st.lists(inside(), max_size=3)))
     attributes = draw(st.sampled_from(["", " enable='old'", ' note=" enable=\'no\' >" enable="old"']))
     target = f"<target{attributes}/>" if draw(st.booleans()) else f"<target{attributes}>{content}</target>"
-    texts = [f"{head}<root xmlns:svns='urn:s'>{outer}{close}{around[0]}{around[1]}", target, f"{around[2]}{around[3]}</root>\n"]
+    texts = [
+        f"{head}<root xmlns:svns='urn:s'>{outer}{close}{around[0]}{around[1]}",
+        target,
+        f"{around[2]}{around[3]}</root>\n",
+    ]
     if draw(st.booleans()):
         texts = [text.replace("\r", "").replace("\n", "\r\n") for text in texts]
     mark = b"\xef\xbb\xbf" if encoding == "utf-8" and draw(st.booleans()) else b""
@@ -132,7 +140,9 @@ def test_any_document_any_value_the_value_arrives_twice_is_once_and_every_other_
 
 
 @given(cases(), values)
-def test_any_attribute_value_arrives_and_text_that_looks_like_the_attribute_is_left_alone(case: Case, value: str) -> None:
+def test_any_attribute_value_arrives_and_text_that_looks_like_the_attribute_is_left_alone(
+    case: Case, value: str
+) -> None:
     patch = {"path": "root/target", "attributes": {"enable": value, "new": value}}
     once = patch_xml(case.data, patch)
     assert patch_xml(once, patch) == once
@@ -151,9 +161,14 @@ def test_a_removed_element_is_gone_and_its_surroundings_stay(case: Case) -> None
     assert once == re.sub(rb"\r?\n[ \t]*\Z", b"", case.before) + case.after
 
 
-@given(cases(), values, st.sampled_from(["<target>{}</target>", "<target a='{}'/>", "<target><deep>{}</deep></target>"]))
+@given(
+    cases(), values, st.sampled_from(["<target>{}</target>", "<target a='{}'/>", "<target><deep>{}</deep></target>"])
+)
 def test_any_fragment_takes_the_element_s_place(case: Case, value: str, form: str) -> None:
-    patch = {"path": "root/target", "xml": form.format(escape(value.replace("\r", ""), attribute=True).replace("'", "&apos;"))}
+    patch = {
+        "path": "root/target",
+        "xml": form.format(escape(value.replace("\r", ""), attribute=True).replace("'", "&apos;")),
+    }
     once = patch_xml(case.data, patch)
     assert patch_xml(once, patch) == once
     same_around(case, once)
@@ -168,7 +183,7 @@ def test_a_missing_element_is_made_once_and_nothing_is_lost(case: Case, value: s
         once = patch_xml(data, {"path": path} | change)
     except PatchError as error:
         # Only what an entity of the document's own may hide is refused.
-        assert "entities" in str(error) or "text, not elements" in str(error)  # noqa: PT017
+        assert "entities" in str(error) or "text, not elements" in str(error)
         return
     assert patch_xml(once, {"path": path} | change) == once
     start = once.index(b"<fresh")
@@ -181,7 +196,11 @@ def test_a_missing_element_is_made_once_and_nothing_is_lost(case: Case, value: s
 
 @given(st.binary(max_size=60), values)
 def test_whatever_bytes_a_file_holds_the_answer_is_a_patch_or_a_patch_error(data: bytes, value: str) -> None:
-    for text in (data, b"<root>" + data + b"<target/></root>", b"<?xml version='1.0' encoding='" + data + b"'?><root/>"):
+    for text in (
+        data,
+        b"<root>" + data + b"<target/></root>",
+        b"<?xml version='1.0' encoding='" + data + b"'?><root/>",
+    ):
         try:
             once = patch_xml(text, {"path": "root/target", "set": value})
         except PatchError:
@@ -260,7 +279,19 @@ def test_a_fragment_takes_over_the_file_s_line_ends() -> None:
 
 keys = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
 lines = st.sampled_from(
-    ["a=1", "# k=comment", "! k : comment", "k2 = v", "b : one \\\n  k=not a key", "", "  ", "k\\ey v", "\\u006b=old", "c=x\\\\", "k"]
+    [
+        "a=1",
+        "# k=comment",
+        "! k : comment",
+        "k2 = v",
+        "b : one \\\n  k=not a key",
+        "",
+        "  ",
+        "k\\ey v",
+        "\\u006b=old",
+        "c=x\\\\",
+        "k",
+    ]
 )
 
 

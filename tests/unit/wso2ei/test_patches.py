@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
+import tempfile
 from pathlib import Path
+from unittest.mock import patch
 from xml.etree import ElementTree
 
 import pytest
 
 from components.in_pod import patch_config
-from components.wso2ei.patches import Datasource, EiConfig, EiSecrets, jdbc_url, plain_patches, secret_patches
+from components.wso2ei.patches import Datasource, EiConfig, EiSecrets, Patch, jdbc_url, plain_patches, secret_patches
 from components.wso2ei.versions import VERSIONS, version_of
+from embedded.images.wso2ei.image import home_files
 
-HOME = Path(__file__).parents[3] / "embedded" / "images" / "wso2ei" / "home"
 CONFIG = EiConfig(
     namespace="team",
     members_service="ei-members",
@@ -25,33 +30,61 @@ CONFIG = EiConfig(
     admin_username="boss",
 )
 SECRETS = EiSecrets("u&p<>\"'", "r]]>p", "a p")
-every_version = pytest.mark.parametrize("version", VERSIONS)
+# A folder with the conf folders of the product itself, 6.2.0/conf to 6.6.0/conf (docs/ei-versions.md): not committed.
+PRODUCT = os.environ.get("WSO2EI_HOMES")
+every_version = pytest.mark.parametrize("version", [*VERSIONS, *(f"{v} of the product" for v in VERSIONS if PRODUCT)])
+
+
+def files_of(version: str) -> dict[str, bytes]:
+    """The text files of a server's home: the stand-in's, or the product's own."""
+    if not version.endswith("product"):
+        return {name: text.encode() for name, text, _ in home_files(version)}
+    home = Path(str(PRODUCT)) / version.partition(" ")[0]
+    return {path.relative_to(home).as_posix(): path.read_bytes() for path in home.rglob("*") if path.is_file()}
+
+
+def all_patches(version: str) -> list[Patch]:
+    return [*plain_patches(version_of(version.partition(" ")[0]), CONFIG), *secret_patches(CONFIG, SECRETS)]
+
+
+def changed(version: str) -> dict[str, bytes]:
+    """Patched by the init container's program as in the pod."""
+    with tempfile.TemporaryDirectory() as folder, patch.dict("os.environ", {"POD_IP": "10.1.2.3"}):
+        home = Path(folder)
+        for name, data in files_of(version).items():
+            (home / name).parent.mkdir(parents=True, exist_ok=True)
+            (home / name).write_bytes(data)
+        once = patch_config.apply(home, all_patches(version))
+        patch_config.write(once)
+        assert patch_config.apply(home, all_patches(version)) == {}, "twice is once"
+        return {file.relative_to(home).as_posix(): data for file, data in once.items()}
 
 
 def patched(version: str) -> dict[str, ElementTree.Element | str]:
-    row = version_of(version)
-    patches = [*plain_patches(row, CONFIG), *secret_patches(row, CONFIG, SECRETS)]
-    found: dict[str, ElementTree.Element | str] = {}
-    for file in sorted({patch["file"] for patch in patches}):
-        name = file.replace("catalina-server.xml", f"catalina-server-{row.catalina}.xml")
-        data = (HOME / name).read_bytes()
-        mine = [patch for patch in patches if patch["file"] == file]
-        apply = patch_config.patch_properties if "property" in mine[0] else patch_config.patch_xml
-        once = data
-        for patch in mine:
-            once = apply(once, patch)
-        again = once
-        for patch in mine:
-            again = apply(again, patch)
-        assert again == once, f"{file}: twice is once"
-        found[file] = ElementTree.fromstring(once) if file.endswith(".xml") else once.decode()  # noqa: S314
-    return found
+    return {
+        name: ElementTree.fromstring(data) if name.endswith(".xml") else data.decode()  # noqa: S314 - made above
+        for name, data in changed(version).items()
+    }
 
 
 def xml(files: dict[str, ElementTree.Element | str], name: str) -> ElementTree.Element:
     root = files[name]
     assert isinstance(root, ElementTree.Element)
     return root
+
+
+@every_version
+def test_every_line_that_no_patch_names_stays_and_new_ones_end_like_their_neighbours(version: str) -> None:
+    before = files_of(version)
+    for name, data in changed(version).items():
+        old, new = before.get(name, b"").splitlines(keepends=True), data.splitlines(keepends=True)
+        kept = sum(
+            block.size for block in difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+        )
+        assert len(old) - kept <= sum(1 for item in all_patches(version) if item["file"] == name), name
+        assert len({line.endswith(b"\r\n") for line in new[:-1]}) <= 1, name
+        for comment in re.findall(rb"<!--.*?-->", before.get(name, b""), re.DOTALL):
+            assert comment in data
 
 
 @every_version
@@ -81,7 +114,15 @@ def test_members_are_found_through_the_api_without_trusting_everybody(version: s
     assert parameters["KUBERNETES_NAMESPACE"] == "team"
     assert parameters["KUBERNETES_SERVICES"] == "ei-members"
     assert parameters["KUBERNETES_MASTER_SKIP_SSL_VERIFICATION"] == "false"
-    assert "localMemberHost" not in parameters, "the kernel takes the pod's own address"
+    assert parameters["localMemberHost"] == "10.1.2.3", "the pod's own address"
+
+
+def test_the_entrypoints_of_old_images_leave_the_member_s_address_alone() -> None:
+    """Their sed (wso2/docker-ei, tags up to v6.5.0.1) would put the last line of /etc/hosts there: a host alias."""
+    clustering = xml(patched("6.4.0"), "conf/axis2/axis2.xml").find("clustering")
+    assert clustering is not None
+    member = next(item for item in clustering if item.get("name") == "localMemberHost")
+    assert not re.search(r'<parameter name="localMemberHost".*</parameter>', ElementTree.tostring(member).decode())
 
 
 @every_version
@@ -110,8 +151,21 @@ def test_the_console_s_connector_names_the_port_that_clients_see(version: str) -
 
 
 @every_version
+def test_the_console_and_the_gateway_speak_no_old_tls(version: str) -> None:
+    files = patched(version)
+    connector = xml(files, "conf/tomcat/catalina-server.xml").find("Service/Connector[@port='9443']")
+    assert connector is not None
+    host = connector.find("SSLHostConfig")
+    found = connector.get("sslEnabledProtocols") if host is None else host.get("protocols")
+    assert found == "TLSv1.2"
+    receiver = xml(files, "conf/axis2/axis2.xml").find("transportReceiver[@name='https']")
+    assert receiver is not None
+    assert receiver.findtext("parameter[@name='HttpsProtocols']") == "TLSv1.2"
+
+
+@every_version
 def test_no_secret_is_in_the_plain_table(version: str) -> None:
-    text = str(plain_patches(version_of(version), CONFIG))
+    text = str(plain_patches(version_of(version.partition(" ")[0]), CONFIG))
     for secret in ("u&p", "]]>", "a p"):
         assert secret not in text
 

@@ -1,9 +1,12 @@
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.Properties;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Function;
 import org.w3c.dom.Element;
 
 /** The order of Carbon's start: databases, gateway listeners, cluster, console listeners. */
@@ -131,16 +134,27 @@ public final class Main {
         if (!clustering.getAttribute("class").equals("org.wso2.carbon.core.clustering.hazelcast.HazelcastClusteringAgent")) {
             throw new IOException("Cannot load clustering agent " + clustering.getAttribute("class"));
         }
-        String scheme = need(clustering, "membershipScheme");
-        if (!scheme.equals("kubernetes")) throw new IOException("STAND-IN: membership scheme " + scheme + " is not imitated");
-        String loaded = need(clustering, "membershipSchemeClassName");
-        if (!loaded.equals("org.wso2.carbon.membership.scheme.kubernetes.KubernetesMembershipScheme")) {
-            throw new IOException("java.lang.ClassNotFoundException: " + loaded);
-        }
+        String name = need(clustering, "membershipScheme");
+        if (!name.equals("kubernetes")) throw new IOException("STAND-IN: membership scheme " + name + " is not imitated");
+        Function<Function<String, String>, Set<String>> scheme = scheme(need(clustering, "membershipSchemeClassName"));
         Cluster cluster = new Cluster(need(clustering, "domain"), Conf.parameter(clustering, "localMemberHost"),
             Integer.parseInt(need(clustering, "localMemberPort")));
-        cluster.join(new Membership(clustering).addresses());
+        try {
+            cluster.join(scheme.apply(parameter -> Conf.parameter(clustering, parameter)));
+        } catch (UncheckedIOException error) {
+            throw error.getCause();
+        }
         return cluster;
+    }
+
+    /** The scheme is no part of the server: it comes in a jar, or it is not there. */
+    @SuppressWarnings("unchecked")
+    private static Function<Function<String, String>, Set<String>> scheme(String name) throws IOException {
+        try {
+            return (Function<Function<String, String>, Set<String>>) Class.forName(name).getDeclaredConstructor().newInstance();
+        } catch (ReflectiveOperationException error) {
+            throw new IOException("Cannot load the membership scheme " + name, error);
+        }
     }
 
     private static String need(Element clustering, String name) throws IOException {

@@ -1,4 +1,7 @@
+package org.wso2.carbon.membership.scheme.kubernetes;
+
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.HttpURLConnection;
 import java.net.URL;
 import java.nio.charset.StandardCharsets;
@@ -7,23 +10,34 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.LinkedHashSet;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.HttpsURLConnection;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.X509TrustManager;
-import org.w3c.dom.Element;
 
-/** The Kubernetes membership scheme: each parameter from the environment first, then from axis2.xml. */
-final class Membership {
+/**
+ * STAND-IN for the Kubernetes membership scheme, in a jar of its own as the real one: each parameter from the
+ * environment first, then from axis2.xml, by the function that the agent gives. Answers the addresses of all members.
+ */
+public final class KubernetesMembershipScheme implements Function<Function<String, String>, Set<String>> {
     private static final Pattern IP = Pattern.compile("\"ip\"\\s*:\\s*\"([^\"]+)\"");
-    private final Element clustering;
-
-    Membership(Element clustering) { this.clustering = clustering; }
+    private Function<String, String> parameters;
 
     /** Addresses of all members, ready or not. */
-    Set<String> addresses() throws IOException {
+    @Override
+    public Set<String> apply(Function<String, String> parametersOfAxis2) {
+        this.parameters = parametersOfAxis2;
+        try {
+            return addresses();
+        } catch (IOException error) {
+            throw new UncheckedIOException(error);
+        }
+    }
+
+    private Set<String> addresses() throws IOException {
         if (!"false".equals(setting("USE_DNS", "true"))) {
             throw new IOException("STAND-IN: the DNS mode of the membership scheme is not imitated; set USE_DNS to false");
         }
@@ -65,7 +79,7 @@ final class Membership {
 
     private String setting(String name, String otherwise) {
         String value = System.getenv(name);
-        if (value == null || value.isEmpty()) value = Conf.parameter(clustering, name);
+        if (value == null || value.isEmpty()) value = parameters.apply(name);
         return value == null || value.isEmpty() ? otherwise : value;
     }
 
