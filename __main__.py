@@ -10,7 +10,7 @@ import configuration
 import outputs
 from components import common
 from components.acceptance import Acceptance
-from components.ei_cluster import EiCluster
+from components.ei_cluster import EiCluster, service_names
 from components.mysql_database import MysqlDatabase
 from components.nginx_ingress import NginxIngress
 from volumes import carbonapps_volume, mysql_volume
@@ -60,6 +60,32 @@ mysql = MysqlDatabase(
     },
     on_cluster,
 )
+console_service, gateway_service = service_names("wso2ei")
+nginx = NginxIngress(
+    "wso2ei-nginx",
+    {
+        "namespace": namespace,
+        "controller": settings.ingress.controller,
+        "class_name": settings.ingress.class_name,
+        "dialect": settings.ingress.dialect,
+        "routes": {
+            "console": {"host": settings.hosts.console, "service": console_service, "port": 9443,
+                        "affinity_cookie": "route"},
+            "gateway": {"host": settings.hosts.gateway, "service": gateway_service, "port": 8243},
+        },
+        "image": settings.image(settings.images.nginx),
+        "expose": settings.ingress.expose,
+        "http_port": settings.ingress.http_port,
+        "https_port": settings.ingress.https_port,
+        "node_ports": (settings.ingress.http_node_port, settings.ingress.https_node_port),
+        "address": settings.ingress.address,
+        "tls_secret": settings.ingress.tls_secret,
+        "read_timeout": settings.ingress.read_timeout,
+        "max_body": settings.ingress.max_body,
+        "wait_minutes": settings.ei.pull_minutes,
+    },
+    on_cluster,
+)  # fmt: skip
 admin_password = secrets.admin_password or random.RandomPassword("admin-password", length=24, special=False).result
 ei = EiCluster(
     "wso2ei",
@@ -73,6 +99,8 @@ ei = EiCluster(
         "replicas": settings.ei.replicas,
         "console_host": settings.hosts.console,
         "gateway_host": settings.hosts.gateway,
+        "console_port": nginx.https_port,
+        "gateway_port": nginx.https_port,
         "mysql_host": mysql.host,
         "mysql_credentials": mysql.credentials,
         "admin_username": settings.ei.admin_username,
@@ -90,30 +118,6 @@ ei = EiCluster(
     },
     on_cluster,
 )
-nginx = NginxIngress(
-    "wso2ei-nginx",
-    {
-        "namespace": namespace,
-        "controller": settings.ingress.controller,
-        "class_name": settings.ingress.class_name,
-        "dialect": settings.ingress.dialect,
-        "routes": {
-            "console": {"host": settings.hosts.console, "service": ei.console_service, "port": 9443,
-                        "affinity_cookie": "route"},
-            "gateway": {"host": settings.hosts.gateway, "service": ei.gateway_service, "port": 8243},
-        },
-        "image": settings.image(settings.images.nginx),
-        "expose": settings.ingress.expose,
-        "http_port": settings.ingress.http_port,
-        "https_port": settings.ingress.https_port,
-        "address": settings.ingress.address,
-        "tls_secret": settings.ingress.tls_secret,
-        "read_timeout": settings.ingress.read_timeout,
-        "max_body": settings.ingress.max_body,
-        "wait_minutes": settings.ei.pull_minutes,
-    },
-    on_cluster,
-)  # fmt: skip
 Acceptance(
     "wso2ei-acceptance",
     {
@@ -122,6 +126,7 @@ Acceptance(
         "address": outputs.controller_address(settings, nginx),
         "console_host": settings.hosts.console,
         "gateway_host": settings.hosts.gateway,
+        "console_port": nginx.https_port,
         "triggers": {"ei": ei.spec_hash, "ingress": nginx.spec_hash},
     },
     pulumi.ResourceOptions(provider=cluster, depends_on=[ei, nginx]),

@@ -1,14 +1,48 @@
-"""What the stack exports, and how the address of the controller becomes a hosts-file line."""
+"""What the stack exports, and how the addresses of the controller become hosts-file lines."""
 
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
+from typing import TypedDict
 
 import pulumi
 
 from components.nginx_ingress import NginxIngress
 from settings import Settings
 from volumes import kept_data
+
+_README = Path(__file__).with_name("Pulumi.README.md")
+
+
+class IngressHosts(TypedDict):
+    """The two host names that people use."""
+
+    console: str
+    gateway: str
+
+
+class StackOutputs(TypedDict):
+    """The outputs of a stack: ``pulumi stack output NAME``. docs/outputs.md has the same texts."""
+
+    ingress_hosts: IngressHosts
+    """Host names of console and gateway."""
+    hosts_file_line: pulumi.Input[str]
+    """What to add to the hosts file: a line for each address of the controller."""
+    console_url: pulumi.Input[str]
+    """URL of the management console, with the port where it is not 443."""
+    gateway_url: pulumi.Input[str]
+    """Base URL of the gateway, with the port where it is not 443."""
+    namespace: pulumi.Input[str]
+    """Namespace of everything that has one."""
+    admin_username: pulumi.Input[str]
+    """EI's administrator."""
+    admin_password: pulumi.Input[str]
+    """Secret. The administrator's password; shown with `--show-secrets`."""
+    kept_data: list[str]
+    """Where data stays after `pulumi destroy`."""
+    readme: pulumi.Input[str]
+    """The page that the Pulumi console shows for the stack (`Pulumi.README.md`)."""
 
 
 def hosts_file_line(addresses: list[str], hosts: list[str]) -> str:
@@ -31,13 +65,40 @@ def base_url(host: str, port: int) -> str:
     return f"https://{host}" if port == 443 else f"https://{host}:{port}"
 
 
+def address_and_port(address: str, port: int) -> str:
+    """``address:port``, with brackets round an IPv6 address."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def controller_address(settings: Settings, nginx: NginxIngress) -> pulumi.Input[str]:
     """``host:port`` of the controller as a pod reaches it."""
     if nginx.service:
         return f"{nginx.service}:{settings.ingress.https_port}"
     if settings.ingress.controller_address:
         return settings.ingress.controller_address
-    return nginx.addresses.apply(lambda found: f"{found[0] if found else 'localhost'}:443")
+    port = settings.ingress.https_port
+    return nginx.addresses.apply(lambda found: address_and_port(found[0] if found else "localhost", port))
+
+
+def stack_outputs(
+    settings: Settings,
+    nginx: NginxIngress,
+    namespace: pulumi.Input[str],
+    admin_password: pulumi.Input[str],
+) -> StackOutputs:
+    """Every output; ``admin_password`` is marked secret."""
+    hosts, port = settings.hosts, nginx.https_port
+    return {
+        "ingress_hosts": {"console": hosts.console, "gateway": hosts.gateway},
+        "hosts_file_line": nginx.addresses.apply(lambda found: hosts_file_line(found, [hosts.console, hosts.gateway])),
+        "console_url": port.apply(lambda found: f"{base_url(hosts.console, int(found))}/carbon"),
+        "gateway_url": port.apply(lambda found: base_url(hosts.gateway, int(found))),
+        "namespace": namespace,
+        "admin_username": settings.ei.admin_username,
+        "admin_password": pulumi.Output.secret(admin_password),
+        "kept_data": kept_data(settings),
+        "readme": _README.read_text(encoding="utf-8"),
+    }
 
 
 def export(
@@ -46,14 +107,6 @@ def export(
     namespace: pulumi.Input[str],
     admin_password: pulumi.Input[str],
 ) -> None:
-    """Export the stack's outputs; ``admin_password`` stays secret."""
-    hosts, port = settings.hosts, settings.ingress.https_port
-    line = nginx.addresses.apply(lambda found: hosts_file_line(found, [hosts.console, hosts.gateway]))
-    pulumi.export("ingress_hosts", {"console": hosts.console, "gateway": hosts.gateway})
-    pulumi.export("hosts_file_line", line)
-    pulumi.export("console_url", f"{base_url(hosts.console, port)}/carbon")
-    pulumi.export("gateway_url", base_url(hosts.gateway, port))
-    pulumi.export("namespace", namespace)
-    pulumi.export("admin_username", settings.ei.admin_username)
-    pulumi.export("admin_password", pulumi.Output.secret(admin_password))
-    pulumi.export("kept_data", kept_data(settings))
+    """Export the stack's outputs."""
+    for name, value in stack_outputs(settings, nginx, namespace, admin_password).items():
+        pulumi.export(name, value)

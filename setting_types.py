@@ -6,6 +6,7 @@ reference page (docs/settings.md) are made from them.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -101,6 +102,14 @@ def _absolute(text: str) -> str:
     return text.rstrip("/")
 
 
+def _address(text: str) -> str:
+    if re.fullmatch(rf"{_DNS_LABEL}(\.{_DNS_LABEL})*", text) and len(text) <= 253:
+        return text
+    if getattr(ipaddress.ip_address(text), "scope_id", None):
+        raise ValueError("an address of one link only")
+    return text
+
+
 def _image(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9._:/-]*[a-z0-9](:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?", text, re.ASCII):
         raise ValueError("not an image reference")
@@ -120,6 +129,11 @@ Host = Annotated[
     str,
     StringConstraints(pattern=rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*$", max_length=253),
     Allowed("a host name in lower case, or an IP address, without scheme and port", "ei.example.com"),
+]
+Address = Annotated[
+    str,
+    AfterValidator(_address),
+    Allowed("a host name in lower case, an IPv4 or an IPv6 address, without scheme and port", "localhost"),
 ]
 ObjectName = Annotated[
     str,

@@ -15,6 +15,7 @@ from components.quantities import quantity
 from components.wso2ei.versions import VERSIONS, version_of
 from setting_types import (
     AbsolutePath,
+    Address,
     Allowed,
     Bytes,
     Contradiction,
@@ -185,11 +186,17 @@ class IngressSettings(Section):
     expose: Literal["LoadBalancer", "NodePort", "hostPort"] = "LoadBalancer"
     """How an installed controller is reached from outside. kind and minikube give a LoadBalancer no address."""
     http_port: Port = 80
-    """Port of an installed controller for HTTP."""
+    """Port of an installed controller for HTTP. For NodePort the port inside the cluster only."""
     https_port: Port = 443
-    """Port of an installed controller for HTTPS; it is part of the URLs where it is not 443."""
-    address: Annotated[Host | None, Field(examples=["localhost"])] = None
-    """Address to publish where the cluster gives none (NodePort, hostPort)."""
+    """Port at which clients reach console and gateway, an existing controller's too; where it is not 443 it is part of
+    the URLs, of EI's own too. For NodePort the port inside the cluster only."""
+    http_node_port: Annotated[Port | None, Field(examples=[30080])] = None
+    """NodePort: the port for HTTP on every node. Default: the cluster allots one."""
+    https_node_port: Annotated[Port | None, Field(examples=[30443])] = None
+    """NodePort: the port on every node at which clients reach console and gateway. Default: the cluster allots one."""
+    address: Annotated[Address | None, Field(examples=["localhost"])] = None
+    """Address that clients use where the cluster tells none (NodePort, hostPort) or another one: IP address or name of a
+    node. An installed controller publishes it."""
     controller_address: HostPort | None = None
     """host:port of an existing controller inside the cluster, for the acceptance check; default: its address."""
     controller_labels: Annotated[
@@ -218,6 +225,14 @@ class IngressSettings(Section):
                 "set address",
                 {"ingress.address": "localhost"},
             )
+        for key, port in (("httpNodePort", self.http_node_port), ("httpsNodePort", self.https_node_port)):
+            if port is not None and (self.expose != "NodePort" or self.controller != "install"):
+                yield Contradiction(
+                    f"ingress.{key}",
+                    ("ingress.expose", "ingress.controller"),
+                    "is for ingress.controller install with ingress.expose NodePort only",
+                    {f"ingress.{key}": None},
+                )
         if self.controller == "install" and self.dialect != "f5":
             yield Contradiction(
                 "ingress.dialect",

@@ -28,6 +28,8 @@ class AcceptanceArgs(TypedDict):
     """Host name of the console: ``/carbon`` must answer 302."""
     gateway_host: str
     """Host name of the gateway: ``/services`` must answer 200."""
+    console_port: NotRequired[pulumi.Input[int]]
+    """Port that the console's redirect must name; default 443, which it leaves out."""
     triggers: dict[str, pulumi.Input[str]]
     """The Job runs again when one of these changes. Not secret: they stand in an annotation."""
     seconds: NotRequired[int]
@@ -50,6 +52,8 @@ def job_spec(
             args["console_host"],
             "--gateway-host",
             args["gateway_host"],
+            "--console-port",
+            pulumi.Output.from_input(args.get("console_port", 443)).apply(lambda port: str(int(port))),
             "--timeout",
             str(seconds),
         ],

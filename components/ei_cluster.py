@@ -42,6 +42,10 @@ class EiClusterArgs(TypedDict):
     """Host name of the console, as clients know it."""
     gateway_host: str
     """Host name of the gateway, as clients know it."""
+    console_port: NotRequired[pulumi.Input[int]]
+    """HTTPS port of the console, as clients know it: EI builds its redirects with it. Default 443."""
+    gateway_port: NotRequired[pulumi.Input[int]]
+    """HTTPS port of the gateway, as clients know it: it stands in WSDLs. Default 443."""
     mysql_host: str
     """Host of the MySQL server."""
     mysql_credentials: pulumi.Input[dict[str, str]]
@@ -86,7 +90,7 @@ class EiCluster(pulumi.ComponentResource):
             raise ValueError(f"EiCluster {name}: replicas must be positive, not {args['replicas']}")
         child = pulumi.ResourceOptions(parent=self)
         slow = pulumi.ResourceOptions(custom_timeouts=common.timeouts(args.get("pull_minutes", 30)))
-        self.console_service, self.gateway_service = f"{name}-console", f"{name}-gateway"
+        self.console_service, self.gateway_service = service_names(name)
         # The provider waits until no selected pod is unready, and a pod is unready while its image is pulled.
         self._services(name, args, pulumi.ResourceOptions.merge(child, slow))
         parts = self._parts(name, args, version, child)
@@ -151,7 +155,9 @@ class EiCluster(pulumi.ComponentResource):
     ) -> ei_objects.PodParts:
         selector = common.labels("wso2ei", name)
         meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector)
-        config = pulumi.Output.from_input(args["namespace"]).apply(lambda space: _config(name, args, space))
+        config = pulumi.Output.all(
+            args["namespace"], args.get("console_port", 443), args.get("gateway_port", 443)
+        ).apply(lambda found: _config(name, args, *found))
         admin = pulumi.Output.secret(args["admin_password"])
         passwords = pulumi.Output.secret(args["mysql_credentials"])
         programs = k8s.core.v1.ConfigMap(
@@ -280,6 +286,11 @@ class EiCluster(pulumi.ComponentResource):
         )
 
 
+def service_names(name: str) -> tuple[str, str]:
+    """Names of the Services of console and gateway of the cluster ``name``, for what is made before it."""
+    return f"{name}-console", f"{name}-gateway"
+
+
 def jvm_size(memory: str) -> str:
     """A Kubernetes quantity as the JVM writes it, in whole MiB: ``512Mi`` is ``512m``, ``2Gi`` is ``2048m``.
 
@@ -333,7 +344,7 @@ def _secrets(passwords: dict[str, str], admin_password: str) -> EiSecrets:
     return EiSecrets(passwords["user"], passwords["registry"], admin_password)
 
 
-def _config(name: str, args: EiClusterArgs, namespace: str) -> EiConfig:
+def _config(name: str, args: EiClusterArgs, namespace: str, console_port: float, gateway_port: float) -> EiConfig:
     users, registry = schemas("", "")
     return EiConfig(
         namespace=namespace,
@@ -342,6 +353,8 @@ def _config(name: str, args: EiClusterArgs, namespace: str) -> EiConfig:
         domain=f"{namespace}.{name}",
         console_host=args["console_host"],
         gateway_host=args["gateway_host"],
+        console_port=int(console_port),
+        gateway_port=int(gateway_port),
         mysql_host=args["mysql_host"],
         # Pool sizes of WSO2's own charts.
         user_database=Datasource("WSO2_USER_DB", "jdbc/WSO2UserDB", users.database, users.user, 50),

@@ -8,7 +8,7 @@ controller.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
 import pulumi
@@ -54,9 +54,11 @@ class NginxIngressArgs(TypedDict):
     http_port: NotRequired[int]
     """Default 80."""
     https_port: NotRequired[int]
-    """Default 443."""
+    """Default 443. With ``NodePort`` the port inside the cluster; with an existing controller the one it serves."""
+    node_ports: NotRequired[tuple[int | None, int | None]]
+    """``NodePort``: the ports of http and https on every node; ``None``: the cluster allots one."""
     address: NotRequired[str | None]
-    """Address to publish where the cluster gives none."""
+    """Address that clients use, where the cluster tells none or another one; an installed controller publishes it."""
     tls_secret: NotRequired[str | None]
     """Existing kubernetes.io/tls Secret; without one a self-signed certificate is made."""
     read_timeout: int
@@ -71,7 +73,13 @@ class NginxIngress(pulumi.ComponentResource):
     """Ingresses and controller. See the module's text for what it owns."""
 
     addresses: pulumi.Output[list[str]]
-    """What the Ingresses' status says: IP addresses or host names of the controller."""
+    """IP addresses or host names at which clients reach the controller: ``address`` where it is given, else what the
+    cluster gave an installed controller's Service, else what the Ingresses' status says.
+
+    The Service is asked first because it changes with ``expose``, while an Ingress keeps the old status until the
+    controller has written a new one. What changes outside of an update shows after ``pulumi up --refresh``."""
+    https_port: pulumi.Output[int]
+    """Port at which clients reach both hosts; with ``NodePort`` the port on the nodes, allotted or given."""
     service: str | None
     """Name of the installed controller's Service; ``None`` with an existing controller."""
     spec_hash: pulumi.Output[str]
@@ -88,8 +96,10 @@ class NginxIngress(pulumi.ComponentResource):
             raise ValueError(f"NginxIngress {name}: routes is empty")
         child = pulumi.ResourceOptions(parent=self)
         tls_secret = self._tls_secret(name, args, child)
-        controller = [self._controller(name, args, tls_secret, child)] if install else []
+        service = self._service(name, args, child) if install else None
+        controller = [self._controller(name, args, tls_secret, service, child)] if service else []
         self.service = name if install else None
+        self.https_port = _https_port(args, service)
         specs = {key: _route_spec(args, route, tls_secret) for key, route in sorted(args["routes"].items())}
         ingresses = [
             k8s.networking.v1.Ingress(
@@ -110,7 +120,7 @@ class NginxIngress(pulumi.ComponentResource):
             )
             for key, spec in specs.items()
         ]
-        self.addresses = pulumi.Output.all(*[ingress.status for ingress in ingresses]).apply(_addresses)
+        self.addresses = _addresses(args.get("address"), [service] if service else ingresses)
         self.spec_hash = common.spec_hash(
             {
                 "routes": str({key: dict(sorted(route.items())) for key, route in sorted(args["routes"].items())}),
@@ -119,7 +129,14 @@ class NginxIngress(pulumi.ComponentResource):
                 "tls": tls_secret,
             }
         )
-        self.register_outputs({"addresses": self.addresses, "service": self.service, "spec_hash": self.spec_hash})
+        self.register_outputs(
+            {
+                "addresses": self.addresses,
+                "https_port": self.https_port,
+                "service": self.service,
+                "spec_hash": self.spec_hash,
+            }
+        )
 
     def _tls_secret(self, name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions) -> pulumi.Output[str]:
         existing = args.get("tls_secret")
@@ -142,12 +159,30 @@ class NginxIngress(pulumi.ComponentResource):
         )
         return common.name_of(secret)
 
+    def _service(self, name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions) -> k8s.core.v1.Service:
+        selector = common.labels("nginx-ingress", name)
+        return k8s.core.v1.Service(
+            f"{name}-service",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=selector),
+            spec=nginx_objects.service_spec(
+                selector,
+                args.get("expose", "LoadBalancer"),
+                *_ports(args),
+                node_ports=args.get("node_ports", (None, None)),
+            ),
+            opts=child,
+        )
+
     def _controller(
-        self, name: str, args: NginxIngressArgs, tls_secret: pulumi.Output[str], child: pulumi.ResourceOptions
+        self,
+        name: str,
+        args: NginxIngressArgs,
+        tls_secret: pulumi.Output[str],
+        service: k8s.core.v1.Service,
+        child: pulumi.ResourceOptions,
     ) -> k8s.apps.v1.Deployment:
         namespace, selector = args["namespace"], common.labels("nginx-ingress", name)
-        expose = args.get("expose", "LoadBalancer")
-        ports = args.get("http_port", 80), args.get("https_port", 443)
+        ports = _ports(args)
 
         def meta(explicit: str | None = None) -> k8s.meta.v1.ObjectMetaArgs:
             return k8s.meta.v1.ObjectMetaArgs(name=explicit, namespace=namespace, labels=selector)
@@ -173,12 +208,6 @@ class NginxIngress(pulumi.ComponentResource):
         k8s.networking.v1.NetworkPolicy(
             f"{name}-ports", metadata=meta(), spec=nginx_objects.network_policy_spec(selector), opts=child
         )
-        service = k8s.core.v1.Service(
-            f"{name}-service",
-            metadata=meta(name),
-            spec=nginx_objects.service_spec(selector, expose, *ports),
-            opts=child,
-        )
         arguments = pulumi.Output.all(common.name_of(config_map), tls_secret).apply(
             lambda made: nginx_objects.arguments(
                 config_map=made[0],
@@ -196,7 +225,7 @@ class NginxIngress(pulumi.ComponentResource):
                 image=args.get("image", ""),
                 service_account=account_name,
                 args=arguments,
-                expose=expose,
+                expose=args.get("expose", "LoadBalancer"),
                 http_port=ports[0],
                 https_port=ports[1],
             ),
@@ -266,14 +295,52 @@ def _route_spec(
     )
 
 
-def _addresses(statuses: list[Mapping[str, Any] | None]) -> list[str]:
-    """Every address of every Ingress, each once, in the order in which the cluster tells them.
+def _ports(args: NginxIngressArgs) -> tuple[int, int]:
+    return args.get("http_port", 80), args.get("https_port", 443)
 
-    The SDK hands nested outputs over with Python names or with the API's own, depending on how they were resolved.
+
+def _https_port(args: NginxIngressArgs, service: k8s.core.v1.Service | None) -> pulumi.Output[int]:
+    given = args.get("node_ports", (None, None))[1]
+    if service is None or args.get("expose") != "NodePort" or given is not None:
+        return pulumi.Output.from_input(given or _ports(args)[1])
+    port: pulumi.Output[int] = service.spec.apply(_allotted_port)
+    return port
+
+
+def _allotted_port(spec: Mapping[str, Any]) -> Any:
+    """The node port of https; unknown in a preview of a Service that is not made yet."""
+    for port in spec["ports"]:
+        found = _either(port, "node_port", "nodePort")
+        if port["name"] == "https" and found:
+            return int(found)
+    if pulumi.runtime.is_dry_run():
+        return pulumi.UNKNOWN
+    raise ValueError("the cluster has allotted the controller's Service no node port for https")
+
+
+def _addresses(
+    given: str | None, tellers: Sequence[k8s.core.v1.Service | k8s.networking.v1.Ingress]
+) -> pulumi.Output[list[str]]:
+    """The given address, or what the statuses tell; unknown in a preview that cannot know yet."""
+    if given:
+        return pulumi.Output.from_input([given])
+    statuses: pulumi.Output[list[Any]] = pulumi.Output.all(*[teller.status for teller in tellers])
+    nobody: Any = pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else []
+    return statuses.apply(lambda found: _told(found) or nobody)
+
+
+def _told(statuses: list[Mapping[str, Any] | None]) -> list[str]:
+    """Every address of every status, each once, in the order in which the cluster tells them.
+
+    An entry with both an IP address and a host name is one address; only the former fits a hosts file.
     """
     found: dict[str, None] = {}
     for status in statuses:
-        balancer = (status or {}).get("load_balancer") or (status or {}).get("loadBalancer") or {}
-        for entry in balancer.get("ingress") or []:
-            found |= dict.fromkeys(filter(None, (entry.get("ip"), entry.get("hostname"))))
+        for entry in (_either(status or {}, "load_balancer", "loadBalancer") or {}).get("ingress") or []:
+            found |= dict.fromkeys(filter(None, (entry.get("ip") or entry.get("hostname"),)))
     return list(found)
+
+
+def _either(value: Mapping[str, Any], *names: str) -> Any:
+    """The SDK hands nested outputs over with Python names or with the API's own, by how they were resolved."""
+    return next((value[name] for name in names if value.get(name) is not None), None)

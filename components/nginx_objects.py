@@ -171,15 +171,19 @@ def _field(name: str, path: str) -> k8s.core.v1.EnvVarArgs:
 
 
 def service_spec(
-    selector: dict[str, str], expose: Expose, http_port: int, https_port: int
+    selector: dict[str, str],
+    expose: Expose,
+    http_port: int,
+    https_port: int,
+    node_ports: tuple[int | None, int | None] = (None, None),
 ) -> k8s.core.v1.ServiceSpecArgs:
-    """The Service that clients, or the cloud's load balancer, reach."""
+    """The Service that clients, or the cloud's load balancer, reach; ``node_ports`` are those of http and https."""
     return k8s.core.v1.ServiceSpecArgs(
         type="ClusterIP" if expose == "hostPort" else expose,
         selector=selector,
         ports=[
-            k8s.core.v1.ServicePortArgs(name="http", port=http_port, target_port="http", protocol="TCP"),
-            k8s.core.v1.ServicePortArgs(name="https", port=https_port, target_port="https", protocol="TCP"),
+            k8s.core.v1.ServicePortArgs(name=name, port=port, target_port=name, protocol="TCP", node_port=node_port)
+            for name, port, node_port in (("http", http_port, node_ports[0]), ("https", https_port, node_ports[1]))
         ],
     )
 

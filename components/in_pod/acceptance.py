@@ -1,6 +1,7 @@
 """Asks console and gateway through the NGINX controller, as a user would; runs inside a pod, standard library only.
 
-    python acceptance.py --address HOST:PORT --console-host HOST --gateway-host HOST [--timeout SECONDS]
+    python acceptance.py --address HOST:PORT --console-host HOST --gateway-host HOST [--console-port PORT]
+        [--timeout SECONDS]
 
 Exit code 0 when ``/carbon`` answers 302 to the console's own page and ``/services`` answers 200 as HTML. It asks
 again until the time is up; the last lines then say what was seen and what that usually means.
@@ -63,7 +64,7 @@ def ask(address: str, port: int, check: Check) -> Answer:
     """One request."""
     connection = _NamedConnection(address, port, check.host)
     try:
-        # Without the port, as a browser sends it for 443: EI builds its redirect from this header.
+        # Without the port: NGINX hands on the name alone, and EI builds its redirect from that and its proxyPort.
         connection.request("GET", check.path, headers={"Host": check.host, "User-Agent": "wso2ei-acceptance"})
         response = connection.getresponse()
         body = response.read(200).decode("utf-8", "replace")
@@ -126,10 +127,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--address", required=True, help="host:port of the controller")
     parser.add_argument("--console-host", required=True)
     parser.add_argument("--gateway-host", required=True)
+    parser.add_argument("--console-port", default="443", help="port that the console's redirect must name")
     parser.add_argument("--timeout", type=float, default=180.0, help="seconds")
     args = parser.parse_args(arguments)
     address, _, port = args.address.rpartition(":")
-    console = f"https://{args.console_host}/carbon/admin/index.jsp"
+    shown = "" if args.console_port == "443" else f":{args.console_port}"
+    console = f"https://{args.console_host}{shown}/carbon/admin/index.jsp"
     checks = [
         Check(args.console_host, "/carbon", 302, "Location", console),
         Check(args.gateway_host, "/services", 200, "Content-Type", "text/html"),

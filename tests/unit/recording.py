@@ -60,7 +60,11 @@ class Recorder(mocks.MockMonitor):
 
 
 class KubernetesMocks(mocks.Mocks):
-    """Answers as the plugins would: a name where none was given, random results, an address on the Ingress."""
+    """Answers as the plugins would: a name where none was given, random results, addresses, allotted node ports."""
+
+    def __init__(self, address: Mapping[str, str] | None = None, preview: bool = False) -> None:
+        self.preview = preview
+        self.balancer = {"loadBalancer": {"ingress": [dict(address or {"hostname": "localhost"})]}}
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         outputs = dict(args.inputs)
@@ -68,13 +72,24 @@ class KubernetesMocks(mocks.Mocks):
             metadata = dict(outputs.get("metadata") or {})
             metadata.setdefault("name", f"{args.name}-0a1b2c3d")
             outputs["metadata"] = metadata
-            if args.typ.endswith(":Ingress"):
-                outputs["status"] = {"loadBalancer": {"ingress": [{"hostname": "localhost"}]}}
+            # Without a cluster a preview gets its own inputs back.
+            if args.typ.endswith(":Ingress") and not self.preview:
+                outputs["status"] = self.balancer
+            if args.typ.endswith(":Service") and not self.preview:
+                outputs |= self._service(dict(outputs["spec"]))
         if args.typ.endswith("RandomPassword"):
             outputs["result"] = f"pw-of-{args.name}"
         if args.typ.endswith("RandomBytes"):
             outputs["base64"] = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
         return f"{args.name}-id", outputs
+
+    def _service(self, spec: dict[str, Any]) -> dict[str, Any]:
+        if spec.get("type") == "LoadBalancer":
+            return {"status": self.balancer}
+        if spec.get("type") == "NodePort":
+            ports = [{"nodePort": 30000 + number, **port} for number, port in enumerate(spec["ports"])]
+            return {"spec": spec | {"ports": ports}}
+        return {}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         raise AssertionError(f"the program calls {args.token}, which a preview without a network cannot answer")
@@ -87,12 +102,16 @@ def record(
     secret_keys: tuple[str, ...] = (),
     stack: str = "local",
     preview: bool = False,
+    address: Mapping[str, str] | None = None,
 ) -> Recorder:
-    """Run ``program`` to its end and return the recorder. Exceptions of the program are raised."""
+    """Run ``program`` to its end and return the recorder. Exceptions of the program are raised.
+
+    :param address: what the cluster tells of a LoadBalancer and of an Ingress; default Docker Desktop's.
+    """
     values = {
         f"wso2ei:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in (config or {}).items()
     }
-    recorder = Recorder(KubernetesMocks())
+    recorder = Recorder(KubernetesMocks(address, preview))
     kubeconfig = Path(tempfile.gettempdir()) / "wso2ei-recording-kubeconfig"
     kubeconfig.write_text("current-context: docker-desktop\n")
     environment = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import runpy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,9 @@ def config_of(stack: str) -> dict[str, Any]:
     return {key.removeprefix("wso2ei:"): value for key, value in content.items()}
 
 
-@functools.cache
-def recorded(stack: str) -> Recorder:
-    """The program with every secret given, as an update would run it."""
-    config = config_of(stack) | {"adminPassword": ADMIN}
+def run(stack: str, change: Mapping[str, Any] | None = None, **options: Any) -> Recorder:
+    """The program with every secret given, as an update would run it; ``change`` replaces keys of the stack file."""
+    config = config_of(stack) | {"adminPassword": ADMIN} | dict(change or {})
     if "registryUsername" in config:
         config["registryPassword"] = PASSWORD
     return record(
@@ -33,7 +33,19 @@ def recorded(stack: str) -> Recorder:
         config=config,
         secret_keys=("registryPassword", "adminPassword"),
         stack=stack,
+        **options,
     )
+
+
+@functools.cache
+def recorded(stack: str) -> Recorder:
+    """The program with a committed stack file."""
+    return run(stack)
+
+
+def outputs_of(recorder: Recorder) -> dict[str, Any]:
+    """What the stack exports, secrets still wrapped."""
+    return next(found for urn, found in recorder.component_outputs.items() if "pulumi:pulumi:Stack::" in urn)
 
 
 def objects(stack: str, kind: str | None = None) -> list[Registered]:

@@ -50,9 +50,9 @@ def port(tmp_path: Path) -> Iterator[int]:
     server.server_close()
 
 
-def run(port: int) -> int:
+def run(port: int, *words: str) -> int:
     hosts = ["--console-host", "console", "--gateway-host", "gateway"]
-    return acceptance.main(["--address", f"127.0.0.1:{port}", *hosts, "--timeout", "0"])
+    return acceptance.main(["--address", f"127.0.0.1:{port}", *hosts, "--timeout", "0", *words])
 
 
 def test_the_two_answers_of_a_working_stack_pass(port: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,3 +102,12 @@ def test_plain_http_on_the_tls_port_is_told_as_such(capsys: pytest.CaptureFixtur
     assert "does not speak TLS on this port" in capsys.readouterr().out
     server.shutdown()
     server.server_close()
+
+
+def test_the_console_must_redirect_to_the_port_that_clients_use(port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    Handler.answers = GOOD
+    assert run(port, "--console-port", "8443") == 1
+    assert "expected 302 Location: https://console:8443/carbon/admin/index.jsp" in capsys.readouterr().out
+    redirect = {"Location": "https://console:8443/carbon/admin/index.jsp"}
+    Handler.answers = GOOD | {("console", "/carbon"): (302, redirect)}
+    assert run(port, "--console-port", "8443") == 0

@@ -47,7 +47,7 @@ public final class Main {
         Path keystore = Path.of(carbon.required("Security/KeyStore/Location"));
         var tls = Web.tls(keystore, carbon.required("Security/KeyStore/Password"));
         String host = System.getenv().getOrDefault("HOSTNAME", "localhost");
-        Web web = new Web(host, consoleUrl(carbon, catalina), cars,
+        Web web = new Web(host, consoleUrl(carbon, catalina), proxyPort(catalina, ""), cars,
             "true".equals(nhttp.getProperty("http.block_service_list")), userDatabase);
         web.openGateway(tls);
         Log.info("org.apache.synapse.transport.passthru.PassThroughHttpSSLListener", "Pass-through HTTPS Listener started on 0.0.0.0:8243");
@@ -118,11 +118,16 @@ public final class Main {
 
     private static String consoleUrl(Conf carbon, Conf catalina) {
         String host = carbon.text("MgtHostName");
-        String port = "9443";
-        for (Element connector : Conf.children(Conf.element(catalina.root(), "Service"), "Connector")) {
-            if (connector.getAttribute("port").equals("9443") && connector.hasAttribute("proxyPort")) port = connector.getAttribute("proxyPort");
-        }
+        String port = proxyPort(catalina, "9443");
         return "https://" + (host == null ? "localhost" : host) + (port.equals("443") ? "" : ":" + port) + "/carbon/";
+    }
+
+    /** What the connector of 9443 says of the port that clients see. */
+    private static String proxyPort(Conf catalina, String without) {
+        for (Element connector : Conf.children(Conf.element(catalina.root(), "Service"), "Connector")) {
+            if (connector.getAttribute("port").equals("9443") && connector.hasAttribute("proxyPort")) return connector.getAttribute("proxyPort");
+        }
+        return without;
     }
 
     private static Cluster cluster(Conf axis2) throws IOException {

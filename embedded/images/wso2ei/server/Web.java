@@ -28,13 +28,15 @@ final class Web {
 
     private final String node;
     private final String consoleUrl;
+    private final String proxyPort;
     private final Cars cars;
     private final boolean servicesBlocked;
     private final Database users;
 
-    Web(String node, String consoleUrl, Cars cars, boolean servicesBlocked, Database users) {
+    Web(String node, String consoleUrl, String proxyPort, Cars cars, boolean servicesBlocked, Database users) {
         this.node = node;
         this.consoleUrl = consoleUrl;
+        this.proxyPort = proxyPort;
         this.cars = cars;
         this.servicesBlocked = servicesBlocked;
         this.users = users;
@@ -137,7 +139,7 @@ final class Web {
 
     private void console(HttpExchange exchange) throws IOException {
         String path = exchange.getRequestURI().getPath();
-        String host = exchange.getRequestHeaders().getFirst("Host");
+        String host = seenByClients(exchange.getRequestHeaders().getFirst("Host"));
         switch (path) {
             case "/" -> redirect(exchange, "https://" + host + "/carbon");
             case "/carbon", "/carbon/" -> redirect(exchange, "https://" + host + "/carbon/admin/index.jsp");
@@ -149,6 +151,12 @@ final class Web {
             case "/carbon/admin/login_action.jsp" -> login(exchange, host);
             default -> answer(exchange, 404, "text/html", "<html><body>HTTP Status 404 - Not Found</body></html>");
         }
+    }
+
+    /** Tomcat's absolute redirects: the name of the Host header, and the connector's proxyPort where it has one. */
+    private String seenByClients(String host) {
+        if (proxyPort.isEmpty()) return host;
+        return host.replaceFirst(":\\d+$", "") + (proxyPort.equals("443") ? "" : ":" + proxyPort);
     }
 
     private void index(HttpExchange exchange) throws IOException {
