@@ -32,8 +32,8 @@ preview: $(VENV)/.complete ## what an update would do; needs no cluster, credent
 destroy: $(VENV)/.complete ## remove every object; says what data is kept
 	@$(PY) -m embedded destroy --stack $(STACK)
 
-status: $(VENV)/.complete ## pods, addresses, and whether console and gateway answer
-	@$(PY) -m embedded status --stack $(STACK)
+status: $(VENV)/.complete ## pods, pulls, addresses and both checks, live until all is well (ONCE=1: one look)
+	@$(PY) -m embedded status --stack $(STACK) $(if $(ONCE),--once)
 
 env: $(VENV)/.complete ## export lines, so that plain pulumi and kubectl work: eval "$$(make -s env)"
 	@$(PY) -m embedded env --stack $(STACK)

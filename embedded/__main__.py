@@ -21,7 +21,7 @@ PARTS = {
     "preview": ("embedded.preview", "what an update would do"),
     "destroy": ("embedded.destroy", "remove every object of a stack"),
     "env": ("embedded.env", "print export lines for a shell"),
-    "status": ("embedded.status", "what runs, and whether console and gateway answer"),
+    "status": ("embedded.status.cli", "what runs, and whether console and gateway answer"),
     "clean": ("embedded.clean", "remove everything but the cache"),
 }
 

@@ -71,8 +71,11 @@ def ensure(plan: Plan, reporter: Reporter) -> Environment:
     return Environment(plan, env, stand_ins)
 
 
-def existing(stack: str) -> PulumiEnv:
-    """How to run Pulumi on what ``make up`` has made. Makes nothing; raises ``KitError`` when there is nothing yet."""
+def existing(stack: str, *, look_only: bool = False) -> PulumiEnv:
+    """How to run Pulumi on what ``make up`` has made. Makes nothing; raises ``KitError`` when there is nothing yet.
+
+    :param look_only: leave the copy of the stack file alone too, which otherwise takes over what was edited.
+    """
     plan = make_plan(CHECKOUT, stack)
     kubeconfig = state_dir() / "cluster" / "kubeconfig" if plan.embedded_cluster else user_kubeconfig()
     bins = [] if plan.pulumi else [toolchain.built("pulumi") or official_folder()]
@@ -80,7 +83,7 @@ def existing(stack: str) -> PulumiEnv:
     found = [folder for folder in bins if folder is not None]
     if kubeconfig is None or not kubeconfig.exists() or len(found) != len(bins):
         raise KitError("there is nothing to use yet", "run `make up` first")
-    return pulumi_environment(plan, found, kubeconfig)
+    return pulumi_environment(plan, found, kubeconfig, look_only=look_only)
 
 
 def pulumi_cli(reporter: Reporter) -> Path:
@@ -88,11 +91,11 @@ def pulumi_cli(reporter: Reporter) -> Path:
     return toolchain.built("pulumi") or official_pulumi(reporter) or toolchain.ensure("pulumi", reporter)
 
 
-def pulumi_environment(plan: Plan, bins: list[Path], kubeconfig: Path | None) -> PulumiEnv:
+def pulumi_environment(plan: Plan, bins: list[Path], kubeconfig: Path | None, *, look_only: bool = False) -> PulumiEnv:
     """The variables and the stack file for a plan. A user who is logged in to a backend keeps it."""
     own_backend = not plan.embedded_cluster and plan.pulumi is not None and _logged_in(plan.pulumi)
     variables = {} if own_backend else embedded_variables(bins, kubeconfig)
-    copy = copy_stack_file(plan.stack_file, state_dir() / "stacks")
+    copy = None if look_only else copy_stack_file(plan.stack_file, state_dir() / "stacks")
     return PulumiEnv(CHECKOUT, plan.stack, variables, copy)
 
 

@@ -11,8 +11,7 @@ from rich.table import Table
 def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: list[str]) -> Table:
     """The table for one stack, from its outputs."""
     hosts = outputs.get("ingress_hosts") or {}
-    port = _port(str(outputs.get("gateway_url", "")))
-    local = f"https://localhost{port}"
+    base = f"https://{_address(str(outputs.get('hosts_file_line', '')))}{_port(str(outputs.get('gateway_url', '')))}"
     rows = [
         ("console", outputs.get("console_url")),
         ("gateway", f"{outputs.get('gateway_url')}/services"),
@@ -22,8 +21,8 @@ def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: list[str]) 
             "password",
             f'eval "$(make -s env STACK={stack})"; pulumi stack output -s {stack} --show-secrets admin_password',
         ),
-        ("try", f"curl -k -i {local}/carbon -H 'Host: {hosts.get('console')}'"),
-        ("", f"curl -k -i {local}/services -H 'Host: {hosts.get('gateway')}'"),
+        ("try", f"curl -k -i {base}/carbon -H 'Host: {hosts.get('console')}'"),
+        ("", f"curl -k -i {base}/services -H 'Host: {hosts.get('gateway')}'"),
         ("kept on destroy", "\n".join(outputs.get("kept_data") or [])),
         ("STAND-INS", "\n".join(stand_ins) or "none: everything is the real thing"),
     ]
@@ -38,3 +37,14 @@ def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: list[str]) 
 def _port(url: str) -> str:
     tail = url.rsplit(":", 1)[-1]
     return f":{tail}" if tail.isdigit() else ""
+
+
+def _address(lines: str) -> str:
+    """Where this machine reaches the controller: the first address of the hosts-file lines, or the alias in a comment."""
+    first = lines.partition("\n")[0].split()
+    if not first:
+        return "ADDRESS"
+    address = first[-1] if first[0] == "#" else first[0]
+    if address == "127.0.0.1":
+        return "localhost"
+    return f"[{address}]" if ":" in address else address

@@ -1,0 +1,85 @@
+"""``make status``: live in a terminal until all is well, once elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+
+from embedded.environment import CHECKOUT, existing
+from embedded.errors import KitError
+from embedded.machine import make_plan, stack_settings
+from embedded.progress import Reporter
+from embedded.pulumi_env import PulumiEnv
+from embedded.status import snapshot
+from embedded.status.pulls import Account
+from embedded.status.report import report
+from embedded.status.screen import screen
+
+_LOOK_EVERY_SECONDS = 2.0
+_OUTPUTS_EVERY_LOOKS = 15
+"""The outputs change only with an update, and reading them starts the Pulumi CLI."""
+_WIDTH_WITHOUT_A_TERMINAL = 160
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Command-line arguments of ``status``."""
+    parser.add_argument("--stack", default="local")
+    parser.add_argument("--once", action="store_true", help="look once and end, in a terminal too")
+
+
+class Looker:
+    """Looks at one stack again and again."""
+
+    def __init__(self, stack: str) -> None:
+        plan = make_plan(CHECKOUT, stack)
+        self._pulumi: PulumiEnv = existing(stack, look_only=True)
+        self._settings = stack_settings(plan.stack_file)
+        self._context = plan.cluster
+        self._stack = stack
+        self._looks = 0
+        self._outputs: Mapping[str, Any] = {}
+
+    def look(self, note: str = "") -> tuple[Group, bool]:
+        """The screen, and whether all is well. Raises ``KitError`` when the cluster does not answer."""
+        if self._looks % _OUTPUTS_EVERY_LOOKS == 0 or not self._outputs:
+            self._outputs = self._pulumi.outputs()
+        self._looks += 1
+        named = (self._settings.get("namespace") or {}).get("name")
+        namespace = str(self._outputs.get("namespace") or named or "wso2")
+        cluster = snapshot.Cluster(self._context, namespace, self._pulumi.environment())
+        seen = snapshot.take(cluster, self._outputs.get("ingress_hosts") or {}, self._outputs)
+        account = Account(self._stack, str(self._settings.get("registryUsername") or ""))
+        address = str((self._settings.get("ingress") or {}).get("address") or "")
+        found = report(seen, account, self._outputs, address)
+        title = f"stack {self._stack}, namespace {namespace}, context {self._context}, {seen.now.astimezone():%H:%M:%S}"
+        return screen(title, found, note), found.good
+
+
+def run(args: argparse.Namespace, reporter: Reporter) -> int:
+    """Exit code 0 when all is well, else 1; 130 after Ctrl-C."""
+    console = Console(highlight=False)
+    looker = Looker(args.stack)
+    if args.once or not console.is_terminal:
+        if not console.is_terminal:
+            console.width = _WIDTH_WITHOUT_A_TERMINAL
+        drawn, good = looker.look()
+        console.print(drawn)
+        return 0 if good else 1
+    note = "looks every 2 s until all is well; Ctrl-C ends it"
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            try:
+                drawn, good = looker.look(note)
+            except KitError as error:
+                drawn, good = Group(f"{error}", note), False
+            live.update(drawn, refresh=True)
+            if good:
+                break
+            time.sleep(_LOOK_EVERY_SECONDS)
+    console.print(looker.look()[0])
+    return 0

@@ -1,0 +1,141 @@
+"""Rows of what is not a pod: workloads without pods, claims, and the way from outside to console and gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from embedded.status import events as ev
+from embedded.status.events import Object
+from embedded.status.rows import Level, Problem, View
+
+
+@dataclass(frozen=True)
+class Row:
+    """One claim, Service or Ingress."""
+
+    kind: str
+    name: str
+    text: str
+    level: Level
+    problem: Problem | None = None
+
+
+def claim_row(claim: Object, view: View) -> Row:
+    """A claim, and why it is not bound."""
+    name, status, spec = claim["metadata"]["name"], claim.get("status") or {}, claim["spec"]
+    phase = status.get("phase", "Pending")
+    if phase == "Bound":
+        size = (status.get("capacity") or {}).get("storage", "")
+        return Row("claim", name, f"bound, {size}".rstrip(", "), "good")
+    told = ev.newest(ev.of(view.events, claim), "FailedBinding", "ProvisioningFailed", "WaitForFirstConsumer")
+    text = ev.one_line(told.get("message")) if told else f"{phase}, no reason told yet"
+    if told is None or told["reason"] == "WaitForFirstConsumer":
+        return Row("claim", name, f"not bound: {text}", "busy")
+    return Row("claim", name, f"not bound: {text}", "bad", Problem(f"claim {name}", text, _way_to_bind(text, spec)))
+
+
+def workload_problems(workloads: list[Object], owned: list[Object], view: View) -> list[Problem]:
+    """Why pods do not even exist: a quota, Pod Security, a missing account. ``owned`` are ReplicaSets."""
+    found = []
+    for item in [*workloads, *owned]:
+        wanted, existing = _counts(item)
+        told = ev.newest(ev.of(view.events, item), "FailedCreate", "SuccessfulCreate")
+        if existing < wanted and told and told["reason"] == "FailedCreate":
+            text = ev.one_line(told.get("message"))
+            name = f"{item['kind']} {item['metadata']['name']}"
+            found.append(Problem(name, f"its pods are refused: {text}", _way_to_exist(text)))
+    return found
+
+
+def service_row(service: Object, view: View) -> Row | None:
+    """A LoadBalancer or NodePort; ``None`` for what is only inside the cluster."""
+    spec, name = service["spec"], service["metadata"]["name"]
+    if spec.get("type") == "NodePort":
+        ports = ", ".join(f"{port.get('name', port['port'])} {port.get('nodePort')}" for port in spec["ports"])
+        return Row("service", name, f"NodePort: {ports}", "good")
+    if spec.get("type") != "LoadBalancer":
+        return None
+    found = addresses(service)
+    ports = ", ".join(str(port["port"]) for port in spec["ports"])
+    if found:
+        return Row("service", name, f"LoadBalancer: {', '.join(found)}, ports {ports}", "good")
+    told = ev.newest_warning(ev.of(view.events, service))
+    text = ev.one_line(told.get("message")) if told else "the cluster has given it no address yet"
+    waited = ev.seconds_since(service["metadata"].get("creationTimestamp"), view.now)
+    if told is None and waited < _PATIENCE_SECONDS:
+        return Row("service", name, f"LoadBalancer: {text}", "busy")
+    way = (
+        "this cluster may have no load balancer, or another Service holds the port (`kubectl get services -A`): set "
+        "ingress.expose to hostPort or NodePort and ingress.address, or other ports, in the stack file"
+    )
+    return Row("service", name, f"LoadBalancer: {text}", "bad", Problem(f"service {name}", text, way))
+
+
+def ingress_row(ingress: Object, view: View) -> Row:
+    """A host and its addresses, or why it has none."""
+    name, spec = ingress["metadata"]["name"], ingress["spec"]
+    host = host_of(ingress)
+    rejected = ev.newest_warning(ev.of(view.events, ingress))
+    if rejected:
+        text = f"{rejected.get('reason')}: {ev.one_line(rejected.get('message'))}"
+        way = "the controller takes no Ingress with a mistake: ingress.dialect must be the one that it reads"
+        return Row("ingress", name, f"{host}: {text}", "bad", Problem(f"ingress {name}", text, way))
+    found = addresses(ingress)
+    if found:
+        return Row("ingress", name, f"{host} at {', '.join(found)}", "good")
+    waited = ev.seconds_since(ingress["metadata"].get("creationTimestamp"), view.now)
+    text = f"{host}: no address yet"
+    if waited < _PATIENCE_SECONDS:
+        return Row("ingress", name, text, "busy")
+    way = (
+        f"no controller serves the class {spec.get('ingressClassName')}, or it has no address to tell: "
+        "`kubectl get ingressclass` lists the classes, ingress.className of the stack file names one"
+    )
+    return Row("ingress", name, text, "bad", Problem(f"ingress {name}", "no controller gives it an address", way))
+
+
+def host_of(ingress: Object) -> str:
+    """The host of the first rule."""
+    return str((ingress["spec"].get("rules") or [{}])[0].get("host", ""))
+
+
+def addresses(item: Object) -> list[str]:
+    """IP addresses or names in a status."""
+    entries: list[dict[str, Any]] = ((item.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    return [str(entry.get("ip") or entry.get("hostname")) for entry in entries]
+
+
+_PATIENCE_SECONDS = 60
+"""A controller and a cloud's load balancer take about so long."""
+
+
+def _counts(item: Object) -> tuple[int, int]:
+    spec, status = item["spec"], item.get("status") or {}
+    if item["kind"] == "Job":
+        ended = status.get("succeeded", 0) + status.get("failed", 0)
+        return 1, status.get("active", 0) + ended
+    return spec.get("replicas", 1), status.get("replicas", 0)
+
+
+def _way_to_exist(text: str) -> str:
+    if "exceeded quota" in text:
+        return "the namespace's quota is too small for the stack: raise it, or lower ei.replicas, ei.memory, ei.cpu"
+    if "PodSecurity" in text:
+        return (
+            "the namespace enforces a stricter Pod Security level than this storage or exposure needs: hostPath needs "
+            "baseline, hostPort privileged; everything else passes restricted"
+        )
+    if "serviceaccount" in text:
+        return "the service account is missing: `pulumi up --refresh` makes it again"
+    return "an admission policy of the cluster refuses them; its words above say which"
+
+
+def _way_to_bind(text: str, spec: Object) -> str:
+    if "storageclass" in text.lower() and "not found" in text:
+        return "`kubectl get storageclass` lists the classes; storage.mysqlClass and storage.carbonappsClass name them"
+    if "already bound to a different claim" in text:
+        return f"the volume {spec.get('volumeName')} belongs to another claim: is the same stack deployed twice?"
+    if "ReadWriteMany" in text or "access mode" in text.lower():
+        return "the class cannot share a volume among nodes: storage.carbonappsClass needs one with ReadWriteMany"
+    return "`kubectl describe pvc` has the whole story"

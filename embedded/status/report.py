@@ -1,0 +1,98 @@
+"""From a snapshot to everything that the screen shows; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from embedded.status import checks, objects, pulls, rows, snapshot
+from embedded.status.rows import PodRow, Problem, View
+from embedded.status.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Report:
+    """One screen."""
+
+    pods: list[PodRow]
+    objects: list[objects.Row]
+    answers: list[checks.Answer]
+    problems: list[Problem]
+    hosts_file: str
+    """What the hosts file needs; empty: no address is known yet."""
+
+    @property
+    def good(self) -> bool:
+        """Everything runs, is bound, has an address, and console and gateway answer."""
+        pods = bool(self.pods) and all(row.level in {"good", "done"} for row in self.pods)
+        others = all(row.level == "good" for row in self.objects)
+        return pods and others and len(self.answers) == 2 and all(a.good for a in self.answers) and not self.problems
+
+    @property
+    def summary(self) -> str:
+        running = [row for row in self.pods if row.level != "done"]
+        ready = sum(row.level == "good" for row in running)
+        if not self.pods:
+            return "nothing runs here yet"
+        count = len(self.problems)
+        troubles = f"{count} problem{'s' if count > 1 else ''}" if count else "on its way"
+        return f"{ready} of {len(running)} pods run; {'all is well' if self.good else troubles}"
+
+
+def report(seen: Snapshot, account: pulls.Account, outputs: Mapping[str, Any], given_address: str = "") -> Report:
+    """Rows and problems.
+
+    :param given_address: ``ingress.address`` of the stack file, which then stands in the outputs in any case.
+    """
+    view = View(seen.kind("Event"), seen.now, account, seen.logs)
+    pods = [rows.pod_row(pod, view) for pod in seen.kind("Pod")]
+    others = [objects.claim_row(item, view) for item in seen.kind("PersistentVolumeClaim")]
+    others += [row for item in seen.kind("Service") if (row := objects.service_row(item, view))]
+    others += [objects.ingress_row(item, view) for item in seen.kind("Ingress")]
+    problems = [row.problem for row in pods if row.problem]
+    problems += objects.workload_problems(seen.kind("StatefulSet", "Job"), seen.kind("ReplicaSet"), view)
+    problems += [row.problem for row in others if row.problem]
+    live = snapshot.addresses_of(seen)
+    stale = None if given_address else moved(live, str(outputs.get("hosts_file_line", "")))
+    problems += [stale] if stale else []
+    hosts = outputs.get("ingress_hosts") or snapshot.hosts_of(seen)
+    order = {"bad": 0, "busy": 1, "good": 2, "done": 3}
+    pods.sort(key=lambda row: (order[row.level], row.name))
+    return Report(
+        pods,
+        others,
+        seen.answers,
+        merged(problems),
+        hosts_file(live, list(hosts.values())),
+    )
+
+
+def merged(problems: list[Problem]) -> list[Problem]:
+    """Two pods with one trouble are told once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for problem in problems:
+        found.setdefault((problem.what, problem.way_out), []).append(problem.who)
+    return [Problem(", ".join(who), what, way) for (what, way), who in found.items()]
+
+
+def moved(live: list[str], line: str) -> Problem | None:
+    """The controller has another address than the last update saw."""
+    told = {part.split()[-1] if part.startswith("#") else part.split()[0] for part in line.splitlines() if part}
+    now = {"127.0.0.1" if address == "localhost" else address for address in live}
+    if not line or not now or told == now:
+        return None
+    return Problem(
+        "outputs",
+        f"the controller is at {', '.join(sorted(now))} now; the last update saw {', '.join(sorted(told))}",
+        "`pulumi up --refresh` reads it again, so that hosts_file_line follows; your hosts file needs the new line too",
+    )
+
+
+def hosts_file(live: list[str], hosts: list[str]) -> str:
+    """The lines for the addresses that a hosts file can hold."""
+    usable = ["127.0.0.1" if address == "localhost" else address for address in live]
+    lines = [
+        f"{address} {' '.join(hosts)}" for address in usable if address.replace(".", "").isdigit() or ":" in address
+    ]
+    return "\n".join(lines) if hosts else ""

@@ -1,0 +1,117 @@
+"""One look at the cluster: the API's objects, the last log line of what is starting, and the two answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from embedded.errors import KitError
+from embedded.status import checks, objects, rows
+from embedded.status import events as ev
+from embedded.status.events import Object
+
+_KINDS = (
+    "pods,events,persistentvolumeclaims,services,ingresses.networking.k8s.io,"
+    "deployments.apps,statefulsets.apps,replicasets.apps,jobs.batch"
+)
+_MOST_LOGS = 6
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """How to ask: ``kubectl`` with these variables, in one context and namespace."""
+
+    context: str
+    namespace: str
+    environment: Mapping[str, str]
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = ["kubectl", "--context", self.context, "-n", self.namespace, "--request-timeout=10s", *words]
+        return subprocess.run(command, env=dict(self.environment), check=False, capture_output=True, text=True)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was seen."""
+
+    now: datetime
+    by_kind: dict[str, list[Object]]
+    logs: dict[tuple[str, str], str] = field(default_factory=dict)
+    answers: list[checks.Answer] = field(default_factory=list)
+
+    def kind(self, *names: str) -> list[Object]:
+        return [item for name in names for item in self.by_kind.get(name, [])]
+
+
+def take(cluster: Cluster, hosts: Mapping[str, str], outputs: Mapping[str, Any]) -> Snapshot:
+    """Look once. Raises ``KitError`` when the cluster does not answer.
+
+    :param hosts: ``console`` and ``gateway``, as far as they are known.
+    """
+    by_kind = _objects(cluster)
+    seen = Snapshot(datetime.now(UTC), by_kind)
+    targets = checks.targets(hosts or hosts_of(seen), addresses_of(seen), port_of(seen, outputs))
+    with ThreadPoolExecutor(max_workers=8) as side_by_side:
+        answers = side_by_side.map(checks.ask, targets)
+        logs = side_by_side.map(lambda key: (key, _last_line(cluster, *key)), _starting(seen))
+        return Snapshot(seen.now, by_kind, dict(logs), list(answers))
+
+
+def hosts_of(seen: Snapshot) -> dict[str, str]:
+    """Console and gateway by the names of the Ingresses: what an unfinished first update has no output for yet."""
+    found = {}
+    for item in seen.kind("Ingress"):
+        for key in ("console", "gateway"):
+            if item["metadata"]["name"].endswith(f"-{key}"):
+                found[key] = objects.host_of(item)
+    return found
+
+
+def addresses_of(seen: Snapshot) -> list[str]:
+    """The addresses of the Ingresses, each once."""
+    return list(dict.fromkeys(address for item in seen.kind("Ingress") for address in objects.addresses(item)))
+
+
+def port_of(seen: Snapshot, outputs: Mapping[str, Any]) -> int:
+    """The port that clients use: that of the outputs, else that of the controller's Service, else 443."""
+    if outputs.get("console_url"):
+        return checks.port_of(outputs)
+    for item in seen.kind("Service"):
+        kind = item["spec"].get("type")
+        for port in item["spec"].get("ports") or []:
+            if port.get("name") == "https" and kind in {"LoadBalancer", "NodePort"}:
+                return int(port["nodePort"] if kind == "NodePort" else port["port"])
+    return 443
+
+
+def _objects(cluster: Cluster) -> dict[str, list[Object]]:
+    answer = cluster.run("get", _KINDS, "-o", "json")
+    try:
+        items = json.loads(answer.stdout)["items"]
+    except (json.JSONDecodeError, KeyError):
+        said = ev.one_line(answer.stderr) or "no answer"
+        raise KitError(f"the cluster of context {cluster.context} does not answer: {said}") from None
+    found: dict[str, list[Object]] = {}
+    for item in items:
+        found.setdefault(item["kind"], []).append(item)
+    return found
+
+
+def _starting(seen: Snapshot) -> list[tuple[str, str]]:
+    """(pod, container) of what runs and is not ready: its last log line says how far it is."""
+    found = []
+    for pod in seen.kind("Pod"):
+        container = rows.current(pod)[0]
+        if container and "running" in (container.get("state") or {}):
+            found.append((pod["metadata"]["name"], container["name"]))
+    return found[:_MOST_LOGS]
+
+
+def _last_line(cluster: Cluster, pod: str, container: str) -> str:
+    answer = cluster.run("logs", pod, "-c", container, "--tail=1")
+    return ev.one_line(ev.last_lines(answer.stdout), 120) if answer.returncode == 0 else ""
