@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 
 def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: list[str]) -> Table:
@@ -30,7 +31,8 @@ def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: list[str]) 
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(name, str(value))
+        # As Text: an IPv6 address in brackets is no markup.
+        table.add_row(name, Text(str(value)))
     return table
 
 
@@ -40,7 +42,7 @@ def _port(url: str) -> str:
 
 
 def _address(lines: str) -> str:
-    """Where this machine reaches the controller: the first address of the hosts-file lines, or the alias in a comment."""
+    """Where the controller is reached: the first address of the hosts-file lines, or the name in a comment."""
     first = lines.partition("\n")[0].split()
     if not first:
         return "ADDRESS"
