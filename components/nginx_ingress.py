@@ -7,7 +7,6 @@ controller.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -143,8 +142,9 @@ class NginxIngress(pulumi.ComponentResource):
         if existing:
             return pulumi.Output.from_input(existing)
         hosts = [route["host"] for route in args["routes"].values()]
-        seed = random.RandomBytes(f"{name}-tls-seed", length=32, opts=child)
-        pair = seed.base64.apply(lambda text: self_signed(base64.b64decode(text), hosts))
+        # Not RandomBytes: its ID is its value (pulumi-random, computeRandomBytesID), and no ID is encrypted.
+        seed = random.RandomPassword(f"{name}-tls-seed", length=64, special=False, opts=child)
+        pair = seed.result.apply(lambda text: self_signed(text.encode(), hosts))
         secret = k8s.core.v1.Secret(
             f"{name}-tls",
             metadata=k8s.meta.v1.ObjectMetaArgs(

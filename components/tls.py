@@ -1,6 +1,6 @@
 """A self-signed certificate that stays the same from run to run.
 
-The key comes from 32 random bytes kept in the encrypted state; the signature is deterministic (RFC 6979) and the
+The key comes from random characters kept in the encrypted state; the signature is deterministic (RFC 6979) and the
 dates are constants. So the same inputs give the same bytes, and a preview after an update shows no change.
 """
 

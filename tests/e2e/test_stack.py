@@ -117,6 +117,7 @@ def test_no_secret_stands_in_plain_state_or_in_anything_but_a_secret(machine: Ma
     secrets = [password(machine)]
     for name in ("root", "user", "registry"):
         secrets.append(secret_of(machine, f"wso2ei-mysql-{name}-password"))
+    secrets.append(secret_of(machine, "wso2ei-nginx-tls-seed"))
     exported = machine.pulumi("stack", "export", "-s", "local").ok()
     everything = machine.run(
         ["kubectl", "get", "-A", "-o", "yaml",

@@ -78,9 +78,7 @@ class KubernetesMocks(mocks.Mocks):
             if args.typ.endswith(":Service") and not self.preview:
                 outputs |= self._service(dict(outputs["spec"]))
         if args.typ.endswith("RandomPassword"):
-            outputs["result"] = f"pw-of-{args.name}"
-        if args.typ.endswith("RandomBytes"):
-            outputs["base64"] = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+            outputs["result"] = f"pw-of-{args.name}".ljust(int(args.inputs["length"]), "0")
         return f"{args.name}-id", outputs
 
     def _service(self, spec: dict[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,14 @@ def test_every_value_of_a_secret_is_marked_secret(stack: str) -> None:
 
 
 @both
+def test_nothing_random_is_its_own_id(stack: str) -> None:
+    """An ID stands in the state and on the screen in plain text; that of RandomBytes and RandomString is the value."""
+    made = [item.type for item in recorded(stack).registered if item.type.startswith("random:")]
+    assert set(made) <= {"random:index/randomPassword:RandomPassword"}
+    assert made
+
+
+@both
 def test_component_outputs_keep_secrets_secret(stack: str) -> None:
     for urn, outputs in recorded(stack).component_outputs.items():
         text = json.dumps(outputs)
