@@ -195,8 +195,8 @@ class IngressSettings(Section):
     https_node_port: Annotated[Port | None, Field(examples=[30443])] = None
     """NodePort: the port on every node at which clients reach console and gateway. Default: the cluster allots one."""
     address: Annotated[Address | None, Field(examples=["localhost"])] = None
-    """Address that clients use where the cluster tells none (NodePort, hostPort) or another one: IP address or name of a
-    node. An installed controller publishes it."""
+    """Address that clients use where the cluster tells none (NodePort, hostPort) or another one: IP address or name
+    of a node. An installed controller publishes it."""
     controller_address: HostPort | None = None
     """host:port of an existing controller inside the cluster, for the acceptance check; default: its address."""
     controller_labels: Annotated[

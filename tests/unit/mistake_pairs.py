@@ -54,7 +54,12 @@ def kinds_for(key: Key) -> set[str]:
     return kinds
 
 
-COMPANIONS: dict[str, dict[str, Any]] = {"registryUsername": {"ei": {"image": "registry.example.com/ei:1"}}}
+_NODE_PORT = {"ingress": {"expose": "NodePort", "address": "localhost"}}
+COMPANIONS: dict[str, dict[str, Any]] = {
+    "registryUsername": {"ei": {"image": "registry.example.com/ei:1"}},
+    "ingress.httpNodePort": _NODE_PORT,
+    "ingress.httpsNodePort": _NODE_PORT,
+}
 """What must be set beside a setting, so that the stack has no other mistake."""
 
 

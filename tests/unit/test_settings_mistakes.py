@@ -119,6 +119,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"hosts": {"gateway": "wso2ei-scalable-integrator"}}, "hosts.gateway", ["hosts.console"]),
     ({"ingress": {"expose": "NodePort"}}, "ingress.address", ["ingress.expose"]),
     ({"ingress": {"expose": "hostPort"}}, "ingress.address", ["ingress.expose"]),
+    ({"ingress": {"httpsNodePort": 30443}}, "ingress.httpsNodePort", ["ingress.expose", "ingress.controller"]),
     ({"ingress": {"dialect": "community"}}, "ingress.dialect", ["ingress.controller"]),
     ({"ei": {"heap": "1Gi"}}, "ei.heap", ["ei.memory"]),
     ({"ei": {"memory": "600Mi"}}, "ei.heap", ["ei.memory"]),
