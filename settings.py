@@ -149,7 +149,7 @@ class ImagesSettings(Section):
     mirror: Host | None = None
     """Registry that stands in for every registry of the stack, e.g. ``harbor.example.com``."""
     mysql: Image = "docker.io/library/mysql:8.4.10"
-    python: Image = "docker.io/library/python:3.13-slim"
+    python: Image = "docker.io/library/python:3.13.11-slim-trixie"
     nginx: Image = "docker.io/nginx/nginx-ingress:5.5.4"
 
 
@@ -157,12 +157,19 @@ class MysqlSettings(Section):
     """The MySQL server that holds users and registry."""
 
     cpu: Cpu = "150m"
+    cpu_limit: Cpu = "2"
     memory: Bytes = "512Mi"
     """Request. The limit is half as much again: the server alone fills 512Mi, and clients run beside it."""
     max_connections: Annotated[int, Field(ge=50, le=10000)] = 400
     """At least EI nodes x 130: each node may open 80 + 50 (WSO2's own pool sizes)."""
     options: list[Annotated[str, StringConstraints(pattern=r"^--[a-z][a-z0-9_-]*(=.*)?$")]] = []
     """More mysqld options, e.g. ``--innodb-buffer-pool-size=2G``."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> MysqlSettings:
+        if quantity(self.cpu_limit) < quantity(self.cpu):
+            raise ValueError(f"cpuLimit {self.cpu_limit} must not be below cpu {self.cpu}")
+        return self
 
     @property
     def memory_limit(self) -> str:
@@ -221,6 +228,8 @@ class EiSettings(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> EiSettings:
+        if quantity(self.cpu_limit) < quantity(self.cpu):
+            raise ValueError(f"cpuLimit {self.cpu_limit} must not be below cpu {self.cpu}")
         if quantity(self.heap) > 0.7 * quantity(self.memory):
             raise ValueError(f"heap {self.heap} leaves too little of memory {self.memory}; at most 70 %")
         return self
