@@ -74,7 +74,7 @@ def password_registry(folder: Path) -> Iterator[Registry]:
 
 
 def _wait(host: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    address = host.split(":")[0], int(host.split(":")[1])
+    address = host.split(":", maxsplit=1)[0], int(host.split(":")[1])
     for _ in range(200):
         assert process.poll() is None, log.read_text()
         with socket.socket() as probe:
@@ -132,10 +132,10 @@ class _TokenHandler(BaseHTTPRequestHandler):
     style: str
     realm: str | None
 
-    def do_HEAD(self) -> None:  # noqa: N802 - the method's name
+    def do_HEAD(self) -> None:
         self.do_GET()
 
-    def do_GET(self) -> None:  # noqa: N802 - the method's name
+    def do_GET(self) -> None:
         scheme, _, credentials = self.headers.get("Authorization", "").partition(" ")
         self.registry.requests.append((self.command, self.path, scheme))
         parts = urlsplit(self.path)
@@ -154,7 +154,7 @@ class _TokenHandler(BaseHTTPRequestHandler):
             self._answer(401, {"errors": [{"code": "UNAUTHORIZED", "message": "unauthorized"}]})
         else:
             # Harbor hands a token without any access to somebody it does not know, when a scope is asked for.
-            allowed = known and scope.startswith(f"repository:{REPOSITORY.split('/')[0]}/")
+            allowed = known and scope.startswith(f"repository:{REPOSITORY.split('/', maxsplit=1)[0]}/")
             self._answer(200, {"token": base64.b64encode((scope if allowed else "nothing").encode()).decode()})
 
     def _manifest(self, path: str, token: str) -> None:

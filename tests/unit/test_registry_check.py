@@ -62,7 +62,7 @@ def test_a_wrong_user_or_password_is_told_as_such(registry: Registry, username: 
 
 def test_a_project_of_somebody_else_is_not_taken_for_a_wrong_password() -> None:
     for style in ("harbor", "hub"):
-        with token_registry(style) as found:  # type: ignore[arg-type]
+        with token_registry(style) as found:
             text = refusal(f"{found.host}/other/ei:6.6.0.10", USER, PASSWORD)
             assert "knows the user, who may not pull other/ei" in text
             assert "401 to the request for the image (UNAUTHORIZED: unauthorized to access repository: other/ei" in text
