@@ -11,7 +11,7 @@ VENV := $(CACHE)/venv/$(VENV_KEY)
 PY := $(VENV)/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help up preview destroy status env test lint types unit e2e bench clean
+.PHONY: help up preview credentials destroy status env test lint types unit e2e bench clean
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
@@ -28,6 +28,9 @@ up: $(VENV)/.complete ## from whatever this machine has to a running stack (STAC
 
 preview: $(VENV)/.complete ## what an update would do; needs no cluster, credentials or secrets
 	@$(PY) -m embedded preview --stack $(STACK)
+
+credentials: $(VENV)/.complete ## ask for the registry's user and token, check them, and store them encrypted
+	@$(PY) -m embedded run --stack $(STACK) -- $(PY) credentials.py --stack $(STACK)
 
 destroy: $(VENV)/.complete ## remove every object; says what data is kept
 	@$(PY) -m embedded destroy --stack $(STACK)

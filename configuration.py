@@ -78,7 +78,27 @@ def from_pulumi() -> tuple[Settings, Secrets]:
         if not pulumi.runtime.is_dry_run():
             raise ConfigurationError(pulumi.get_stack(), [mistake])
         pulumi.log.warn(f"an update will need one more value: {mistake}")
+    check_registry(settings, config.get("registryPassword"))
     return settings, secrets
+
+
+def check_registry(settings: Settings, password: str | None) -> None:
+    """Have the registry say that the credentials pull the EI image. Raises ``RegistryRefusal`` before anything is made.
+
+    The value is asked for in plain text, here alone, because an Output would be known only while objects are made.
+    """
+    if settings.registry_username and password and settings.registry_check != "never":
+        # Only here: a stack without credentials need not wait for an HTTP client to load.
+        import registry_check  # noqa: PLC0415
+
+        registry_check.demand(
+            settings.ei_image,
+            settings.registry_username,
+            password,
+            stack=pulumi.get_stack(),
+            wanted=settings.registry_check,
+            warn=pulumi.log.warn,
+        )
 
 
 def registry_credentials(settings: Settings, secrets: Secrets) -> dict[str, pulumi.Input[str]] | None:

@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from components.image_reference import parse_image
 from components.quantities import quantity
-from components.wso2ei.versions import VERSIONS, version_of
+from components.wso2ei.versions import SUBSCRIPTION_REGISTRIES, VERSIONS, version_of
 from setting_types import (
     AbsolutePath,
     Address,
@@ -321,9 +322,12 @@ class Settings(Section):
     """Refuse to delete the namespace and the data claims."""
     registry_username: Annotated[Text | None, Field(examples=["subscriber@example.com"])] = None
     """User (e-mail or token user) of the WSO2 subscription registry; needs ``registryPassword`` and ``ei.image``."""
+    registry_check: Literal["required", "whenReachable", "never"] = "whenReachable"
+    """Before anything is made, the image's registry is asked whether the credentials pull it. When it cannot be
+    reached, ``required`` refuses to go on and ``whenReachable`` warns; ``never`` does not ask."""
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """What needs the rights of a cluster admin in a stack that has them not, and a server too small."""
+        """What needs the rights of a cluster admin, a server too small, an image that nobody may pull."""
         if not self.kubernetes.cluster_scoped:
             yield from self._beyond_a_namespace()
         needed = self.ei.replicas * 130
@@ -333,6 +337,15 @@ class Settings(Section):
                 ("ei.replicas",),
                 f"must be at least {needed}: ei.replicas {self.ei.replicas} x 130",
                 {"mysql.maxConnections": needed},
+            )
+        registry = parse_image(self.ei_image).registry
+        if registry in SUBSCRIPTION_REGISTRIES and not self.registry_username and self.registry_check != "never":
+            yield Contradiction(
+                "registryUsername",
+                ("ei.image", "registryCheck"),
+                f"is needed beside ei.image: {registry} gives nothing to anybody who is not logged in (make "
+                "credentials asks for both). Where the nodes log in by themselves, set registryCheck to never",
+                {"registryUsername": "subscriber@example.com"},
             )
 
     def _beyond_a_namespace(self) -> Iterator[Contradiction]:

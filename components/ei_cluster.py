@@ -14,6 +14,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import common, ei_objects, mysql_objects
+from components.image_reference import parse_image
 from components.mysql_database import schemas
 from components.quantities import quantity
 from components.storage import DataVolume, DataVolumeArgs
@@ -94,6 +95,7 @@ class EiCluster(pulumi.ComponentResource):
         # The provider waits until no selected pod is unready, and a pod is unready while its image is pulled.
         self._services(name, args, pulumi.ResourceOptions.merge(child, slow))
         parts = self._parts(name, args, version, child)
+        pull_secret = self._pull_secret(name, args, parts.selector, child)
         job = k8s.batch.v1.Job(
             f"{name}-schema",
             metadata=k8s.meta.v1.ObjectMetaArgs(
@@ -102,7 +104,10 @@ class EiCluster(pulumi.ComponentResource):
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
             spec=ei_objects.schema_job_spec(parts, version.db_script, common.labels("wso2ei", f"{name}-schema")),
-            opts=pulumi.ResourceOptions.merge(child, slow),
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions.merge(child, slow),
+                pulumi.ResourceOptions(depends_on=[pull_secret] if pull_secret else []),
+            ),
         )
         rights = self._membership_rights(name, args, parts, child)
         self.deployment = k8s.apps.v1.Deployment(
@@ -196,7 +201,6 @@ class EiCluster(pulumi.ComponentResource):
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account", metadata=meta, automount_service_account_token=False, opts=child
         )
-        pull_secret = self._pull_secret(name, args, meta, child)
         return ei_objects.PodParts(
             name=name,
             home=version.home,
@@ -205,7 +209,8 @@ class EiCluster(pulumi.ComponentResource):
             mysql_image=args["mysql_image"],
             selector=selector,
             service_account=common.name_of(account),
-            pull_secrets=[common.name_of(pull_secret)] if pull_secret else [],
+            # A plain name: a pod template that took it from the object would change with it.
+            pull_secrets=[f"{name}-pull"] if args.get("registry") else [],
             programs=common.name_of(programs),
             plain_patches=common.name_of(plain),
             secret_patches=common.name_of(secret),
@@ -220,8 +225,14 @@ class EiCluster(pulumi.ComponentResource):
         )
 
     def _pull_secret(
-        self, name: str, args: EiClusterArgs, meta: k8s.meta.v1.ObjectMetaArgs, child: pulumi.ResourceOptions
+        self, name: str, args: EiClusterArgs, labels: dict[str, str], child: pulumi.ResourceOptions
     ) -> k8s.core.v1.Secret | None:
+        """The one Secret with a name of its own: what it holds is read at a pull, never by a running pod.
+
+        So new credentials leave every pod template, and with it every pod, as it is. The provider replaces a changed
+        Secret; under a name that stays it deletes the old one first, and a pull in that instant is tried again by the
+        kubelet.
+        """
         registry = args.get("registry")
         if not registry:
             return None
@@ -232,7 +243,7 @@ class EiCluster(pulumi.ComponentResource):
         )
         return k8s.core.v1.Secret(
             f"{name}-pull",
-            metadata=meta,
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=f"{name}-pull", namespace=args["namespace"], labels=labels),
             type="kubernetes.io/dockerconfigjson",
             string_data={".dockerconfigjson": content},
             opts=child,
@@ -310,9 +321,8 @@ def jvm_size(memory: str) -> str:
 
 
 def docker_config(image: str, username: str, password: str) -> str:
-    """A dockerconfigjson for the registry that ``image`` names; Docker Hub has a name of its own there."""
-    registry = image.split("/", 1)[0]
-    host = "https://index.docker.io/v1/" if registry == "docker.io" else registry
+    """A dockerconfigjson for the registry that ``image`` names."""
+    host = parse_image(image).credentials_key
     token = base64.b64encode(f"{username}:{password}".encode()).decode()
     return json.dumps({"auths": {host: {"username": username, "password": password, "auth": token}}})
 

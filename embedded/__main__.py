@@ -20,6 +20,7 @@ PARTS = {
     "up": ("embedded.up", "from whatever this machine has to a running stack"),
     "preview": ("embedded.preview", "what an update would do"),
     "destroy": ("embedded.destroy", "remove every object of a stack"),
+    "run": ("embedded.run", "run a command where plain pulumi works on a stack"),
     "env": ("embedded.env", "print export lines for a shell"),
     "status": ("embedded.status.cli", "what runs, and whether console and gateway answer"),
     "clean": ("embedded.clean", "remove everything but the cache"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from embedded import cluster, images, plugins, toolchain
 from embedded.errors import KitError
-from embedded.machine import Plan, make_plan, user_kubeconfig
+from embedded.machine import Plan, choose, make_plan, user_kubeconfig
 from embedded.paths import state_dir
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables
@@ -86,6 +86,17 @@ def existing(stack: str, *, look_only: bool = False) -> PulumiEnv:
     return pulumi_environment(plan, found, kubeconfig, look_only=look_only)
 
 
+def configuring(stack: str, reporter: Reporter) -> PulumiEnv:
+    """How to run Pulumi on a stack's config alone: the backend and the stack file that ``make up`` would use.
+
+    Looks at no cluster. A user who is logged in to a backend gets it all in the stack file of the checkout.
+    """
+    plan = choose(CHECKOUT, stack)
+    if _has_own_backend(plan):
+        return PulumiEnv(CHECKOUT, stack)
+    return pulumi_environment(plan, [] if plan.pulumi else [pulumi_cli(reporter)], None)
+
+
 def pulumi_cli(reporter: Reporter) -> Path:
     """The folder of a Pulumi CLI for a machine that has none: one that was built, the official one, or a build."""
     return toolchain.built("pulumi") or official_pulumi(reporter) or toolchain.ensure("pulumi", reporter)
@@ -93,10 +104,13 @@ def pulumi_cli(reporter: Reporter) -> Path:
 
 def pulumi_environment(plan: Plan, bins: list[Path], kubeconfig: Path | None, *, look_only: bool = False) -> PulumiEnv:
     """The variables and the stack file for a plan. A user who is logged in to a backend keeps it."""
-    own_backend = not plan.embedded_cluster and plan.pulumi is not None and _logged_in(plan.pulumi)
-    variables = {} if own_backend else embedded_variables(bins, kubeconfig)
+    variables = {} if _has_own_backend(plan) else embedded_variables(bins, kubeconfig)
     copy = None if look_only else copy_stack_file(plan.stack_file, state_dir() / "stacks")
     return PulumiEnv(CHECKOUT, plan.stack, variables, copy)
+
+
+def _has_own_backend(plan: Plan) -> bool:
+    return not plan.embedded_cluster and plan.pulumi is not None and _logged_in(plan.pulumi)
 
 
 def _logged_in(pulumi: Path) -> bool:

@@ -32,7 +32,7 @@ class Plan:
     stack: str
     stack_file: Path
     cluster: str
-    """Name of a kubeconfig context of the user's, or ``embedded``."""
+    """Name of a kubeconfig context of the user's, or ``embedded``; empty: none that the stack may touch."""
     pulumi: Path | None
     """The user's own CLI, or ``None``: one is built."""
 
@@ -43,26 +43,42 @@ class Plan:
 
 def make_plan(checkout: Path, stack: str) -> Plan:
     """Look at the machine. Raises ``KitError`` with the way out when the stack cannot run here."""
+    plan = choose(checkout, stack)
+    settings = stack_settings(plan.stack_file)
+    if not plan.cluster:
+        allowed = ", ".join(_allowed_contexts(settings)) or "(none)"
+        raise KitError(
+            f"stack {stack} may touch only the contexts {allowed}, and none of them is current",
+            "run `kubectl config use-context NAME`, or use `make up STACK=local`",
+        )
+    if plan.embedded_cluster:
+        _check_can_embed(settings)
+    else:
+        _check_answer(plan.cluster)
+        _check_exposure(plan.cluster, settings)
+    return plan
+
+
+def choose(checkout: Path, stack: str) -> Plan:
+    """What the stack would use here, whether or not it can; ``cluster`` is empty where it may touch none.
+
+    :raises KitError: when there is no such stack file.
+    """
     stack_file = checkout / f"Pulumi.{stack}.yaml"
     if not stack_file.is_file():
         known = ", ".join(sorted(path.name.split(".")[1] for path in checkout.glob("Pulumi.*.yaml")))
         raise KitError(
             f"there is no stack file {stack_file.name}", f"copy one of the existing ones ({known}) and edit it"
         )
-    settings = stack_settings(stack_file)
-    allowed = [str(name) for name in (settings.get("kubernetes") or {}).get("contexts", [])]
-    own = _usable_context(allowed)
-    plan = Plan(stack, stack_file, own or EMBEDDED_CONTEXT, user_program("pulumi"))
-    if own:
-        _check_exposure(own, settings)
-        return plan
-    if not any(fnmatch.fnmatchcase(EMBEDDED_CONTEXT, pattern) for pattern in allowed):
-        raise KitError(
-            f"stack {stack} may touch only the contexts {', '.join(allowed) or '(none)'}, and none of them is current",
-            "run `kubectl config use-context NAME`, or use `make up STACK=local`",
-        )
-    _check_can_embed(settings)
-    return plan
+    allowed = _allowed_contexts(stack_settings(stack_file))
+    cluster = _usable_context(allowed)
+    if cluster is None and any(fnmatch.fnmatchcase(EMBEDDED_CONTEXT, pattern) for pattern in allowed):
+        cluster = EMBEDDED_CONTEXT
+    return Plan(stack, stack_file, cluster or "", user_program("pulumi"))
+
+
+def _allowed_contexts(settings: dict[str, Any]) -> list[str]:
+    return [str(name) for name in (settings.get("kubernetes") or {}).get("contexts", [])]
 
 
 def stack_settings(stack_file: Path) -> dict[str, Any]:
@@ -82,7 +98,7 @@ def user_kubeconfig() -> Path | None:
 
 
 def _usable_context(allowed: list[str]) -> str | None:
-    """The current context, when the stack allows it and its API server answers."""
+    """The current context of the user's own, when the stack allows it."""
     kubeconfig = user_kubeconfig()
     if kubeconfig is None:
         return None
@@ -90,25 +106,26 @@ def _usable_context(allowed: list[str]) -> str | None:
     current = content.get("current-context")
     if not current or current == EMBEDDED_CONTEXT:
         return None
-    if not any(fnmatch.fnmatchcase(current, pattern) for pattern in allowed):
-        return None
+    return str(current) if any(fnmatch.fnmatchcase(current, pattern) for pattern in allowed) else None
+
+
+def _check_answer(context: str) -> None:
     kubectl = user_program("kubectl")
     if kubectl is None:
-        raise KitError(f"the context {current} is current, but there is no kubectl on PATH", "install kubectl")
+        raise KitError(f"the context {context} is current, but there is no kubectl on PATH", "install kubectl")
     answer = subprocess.run(
-        [kubectl, "--context", current, "get", "--raw", "/readyz", "--request-timeout=5s"],
+        [kubectl, "--context", context, "get", "--raw", "/readyz", "--request-timeout=5s"],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
+        env={**os.environ, "KUBECONFIG": str(user_kubeconfig())},
     )
     if answer.returncode != 0:
         reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]
         raise KitError(
-            f"the cluster of the current context {current} does not answer: {reason}",
+            f"the cluster of the current context {context} does not answer: {reason}",
             "start it, or unset the context (`kubectl config unset current-context`) to get an embedded cluster",
         )
-    return str(current)
 
 
 def _check_exposure(context: str, settings: dict[str, Any]) -> None:

@@ -89,26 +89,51 @@ def embedded_variables(bins: list[Path], kubeconfig: Path | None, home: Path | N
 
 
 def copy_stack_file(source: Path, folder: Path) -> Path | None:
-    """Copy the stack file for Pulumi to work on, keeping the salt and the secrets of the last copy.
+    """Copy the stack file for Pulumi to work on, keeping the salt and what commands have set in the last copy.
+
+    A key that was edited in the source since then has its value from there.
 
     ``None`` where the source has a salt of its own: then it belongs to the user's own backend.
     """
-    content = yaml.safe_load(source.read_text()) or {}
+    content = _read(source)
     if any(key in content for key in _SALT_KEYS):
         return None
-    copy = folder / source.name
+    copy, origin = folder / source.name, folder / f"{source.name}.origin"
+    edited = content.get("config") or {}
     if copy.exists():
-        last = yaml.safe_load(copy.read_text()) or {}
+        last = _read(copy)
         content |= {key: last[key] for key in _SALT_KEYS if key in last}
-        config = content.setdefault("config", {})
-        for key, value in (last.get("config") or {}).items():
-            if isinstance(value, dict) and set(value) == {"secure"}:
-                config.setdefault(key, value)
+        content["config"] = _merge(_origin(origin, last), last.get("config") or {}, edited)
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = copy.with_suffix(".new")
-    temporary.write_text(yaml.safe_dump(content, sort_keys=False))
-    temporary.replace(copy)
+    for path, written in ((copy, content), (origin, {"config": edited})):
+        temporary = path.with_suffix(".new")
+        temporary.write_text(yaml.safe_dump(written, sort_keys=False))
+        temporary.replace(path)
     return copy
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text()) or {}
+
+
+def _origin(origin: Path, last: dict[str, Any]) -> dict[str, Any]:
+    """The source's config when the last copy was made."""
+    if origin.exists():
+        return _read(origin).get("config") or {}
+    # A copy from before origins were kept: only a command can have encrypted a value, and all else was copied.
+    config = last.get("config") or {}
+    return {key: value for key, value in config.items() if not (isinstance(value, dict) and "secure" in value)}
+
+
+def _merge(origin: dict[str, Any], last: dict[str, Any], edited: dict[str, Any]) -> dict[str, Any]:
+    """``edited``, and what was set or removed in ``last`` where the two do not differ about a key."""
+    merged = dict(edited)
+    for key in dict.fromkeys([*origin, *last]):
+        if edited.get(key) == origin.get(key) != last.get(key):
+            merged.pop(key, None)
+            if key in last:
+                merged[key] = last[key]
+    return merged
 
 
 def ensure_stack(env: PulumiEnv) -> None:

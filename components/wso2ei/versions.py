@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+SUBSCRIPTION_REGISTRIES = ("registry.wso2.com", "docker.wso2.com")
+"""WSO2's registries for subscribers: the present one, and the one that it replaced in 2026."""
 _HOME = "/home/wso2carbon"
 # Set in some images' JAVA_OPTS; a JAVA_OPTS of the pod replaces it, so it is given again.
 _PREFERENCES = f"-Djava.util.prefs.systemRoot={_HOME}/.java -Djava.util.prefs.userRoot={_HOME}/.java/.userPrefs"

@@ -27,7 +27,8 @@ def run(stack: str, change: Mapping[str, Any] | None = None, **options: Any) -> 
     """The program with every secret given, as an update would run it; ``change`` replaces keys of the stack file."""
     config = config_of(stack) | {"adminPassword": ADMIN} | dict(change or {})
     if "registryUsername" in config:
-        config["registryPassword"] = PASSWORD
+        # Unit tests ask nobody; tests/unit/test_registry_check.py and the engine tests do.
+        config = {"registryPassword": PASSWORD, "registryCheck": "never"} | config
     return record(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
         config=config,
@@ -56,8 +57,14 @@ def objects(stack: str, kind: str | None = None) -> list[Registered]:
 
 def pod_specs(stack: str) -> list[tuple[str, dict[str, Any]]]:
     """(name, pod spec) of everything that makes pods."""
+    return templates(recorded(stack))
+
+
+def templates(recorder: Recorder) -> list[tuple[str, dict[str, Any]]]:
+    """(name, pod template) of everything that makes pods."""
     found = []
     for kind in ("Deployment", "StatefulSet", "Job"):
-        for item in objects(stack, kind):
-            found.append((item.name, item.body()["spec"]["template"]))
+        for item in recorder.registered:
+            if item.type.startswith("kubernetes:") and item.type.endswith(f":{kind}"):
+                found.append((item.name, item.body()["spec"]["template"]))
     return found

@@ -87,6 +87,15 @@ def test_credentials_need_a_named_subscription_image() -> None:
     assert "wso2ei:ei.image" in mistakes(LOCAL | {"registryUsername": "me"})
 
 
+def test_a_subscription_image_needs_credentials_or_the_word_that_nobody_is_to_be_asked() -> None:
+    image = {"ei": {"image": "registry.wso2.com/p/ei:6.6.0.1"}}
+    text = mistakes(LOCAL | image)
+    assert "wso2ei:registryUsername" in text
+    assert "registryCheck" in text
+    assert load(LOCAL | image | {"registryCheck": "never"}).registry_username is None
+    assert load(LOCAL | image | {"registryUsername": "me"}).registry_username == "me"
+
+
 def test_an_unknown_ei_version_lists_the_known_ones() -> None:
     text = mistakes(LOCAL | {"ei": {"version": "7.0.0"}})
     assert "6.5.0" in text

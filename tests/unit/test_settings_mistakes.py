@@ -126,6 +126,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ei": {"cpu": 4}}, "ei.cpuLimit", ["ei.cpu"]),
     ({"mysql": {"cpu": 4}}, "mysql.cpuLimit", ["mysql.cpu"]),
     ({"ei": {"replicas": 5}}, "mysql.maxConnections", ["ei.replicas"]),
+    ({"ei": {"image": "registry.wso2.com/p/ei:6.6.0.10"}}, "registryUsername", ["ei.image", "registryCheck"]),
     (
         NO_CLUSTER_RIGHTS | {"namespace": {"create": False}, "ingress": {"controller": "existing"}},
         "storage.kind",

@@ -12,7 +12,18 @@ import pytest
 from components.quantities import quantity
 from outputs import StackOutputs
 from tests.unit.recording import leaves, secret_paths
-from tests.unit.stacks import ADMIN, PASSWORD, STACKS, config_of, objects, outputs_of, pod_specs, recorded
+from tests.unit.stacks import (
+    ADMIN,
+    PASSWORD,
+    STACKS,
+    config_of,
+    objects,
+    outputs_of,
+    pod_specs,
+    recorded,
+    run,
+    templates,
+)
 
 both = pytest.mark.parametrize("stack", STACKS)
 
@@ -296,6 +307,26 @@ def test_the_pull_secret_names_the_registry_of_the_image() -> None:
     assert list(config["auths"]) == ["registry.wso2.com"]
     assert config["auths"]["registry.wso2.com"]["password"] == PASSWORD
     assert [item.name for item in objects("local", "Secret") if "pull" in item.name] == []
+
+
+def test_new_registry_credentials_change_the_pull_secret_and_no_pod() -> None:
+    """The name stays, and no pod template depends on the object, so that its replacement reaches no pod."""
+    before, after = recorded("prod"), run("prod", {"registryPassword": "another-password"})
+    assert templates(before) == templates(after)
+    assert [item.body() for item in before.registered] != [item.body() for item in after.registered]
+    for recorder in (before, after):
+        secret = next(item for item in recorder.registered if item.name == "wso2ei-pull")
+        assert secret.body()["metadata"]["name"] == "wso2ei-pull"
+        for item in recorder.registered:
+            for name, dependencies in item.request.propertyDependencies.items():
+                assert not any(urn.endswith("::wso2ei-pull") for urn in dependencies.urns), f"{item.name} {name}"
+
+
+def test_nothing_is_pulled_before_the_pull_secret_exists() -> None:
+    schema = next(item for item in objects("prod", "Job") if item.name == "wso2ei-schema")
+    nodes = next(item for item in objects("prod", "Deployment") if item.name == "wso2ei-nodes")
+    assert any(urn.endswith("::wso2ei-pull") for urn in schema.request.dependencies)
+    assert any(urn.endswith("::wso2ei-schema") for urn in nodes.request.dependencies)
 
 
 @both
