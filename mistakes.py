@@ -186,8 +186,10 @@ class _Look:
         else:
             better = None if hidden else _better(key, value)
             better = key.sample() if better is None else better
+        # The CLI keeps the quotes of a text that is there, which would make text of a number.
+        first = [Change(place, None)] if isinstance(value, str) and isinstance(better, int) else []
         shown = "[secret]" if hidden else _shown(value)
-        self._add(key, f"must be {key.words()}", [Change(place, better)], shown)
+        self._add(key, f"must be {key.words()}", [*first, Change(place, better)], shown)
 
     def _missing(self, key: Key, place: Place) -> None:
         if any(change.place == place for change in self.changes):
@@ -234,7 +236,8 @@ class _Look:
         kind = section.get(parent.tag) if parent.tag else ""
         siblings = {child.name: child for child in parent.children() if child.variant == kind}
         remove = Change(place, None)
-        meant = _close(name, [*siblings, *SECRET_KEYS])
+        of_another_kind = parent.child(name) is not None
+        meant = None if of_another_kind else _close(name, [*siblings, *SECRET_KEYS])
         if meant in SECRET_KEYS:
             hint = f"did you mean '{meant}'? That is a top-level key, and must be stored encrypted"
             changes, mend = [remove], f"pulumi config set --secret {meant} && {commands([remove])}"
@@ -251,9 +254,7 @@ class _Look:
             rename = f"rename it to '{meant}' in the stack file, or {commands([remove])}"
             mend = commands(changes) if complete else rename
         else:
-            elsewhere = [repr(other.path) for other in walk() if other.name == name]
-            known = f"known keys: {', '.join(sorted([*siblings, *(() if parent.path else SECRET_KEYS)]))}"
-            hint = f"did you mean {' or '.join(dict.fromkeys(elsewhere))}?" if elsewhere else known
+            hint = _where(name, parent, [*siblings, *(() if parent.path else SECRET_KEYS)])
             changes, mend = [remove], commands([remove])
         self._wrong.add(path_of(place))
         self.changes += changes
@@ -279,14 +280,25 @@ def _better(key: Key, value: Any) -> Any:
     return next((found for found in candidates if found not in (None, "", value) and key.accepts(found)), None)
 
 
+def _where(name: str, parent: Key, known: Sequence[str]) -> str:
+    """Where a key that is like none of its siblings may belong."""
+    kinds = [child.variant for child in parent.children() if child.name == name]
+    if kinds:
+        return f"it belongs to {parent.path}.{parent.tag} {' and '.join(kinds)}"
+    elsewhere = dict.fromkeys(repr(other.path) for other in walk() if other.name == name)
+    return f"did you mean {' or '.join(elsewhere)}?" if elsewhere else f"known keys: {', '.join(sorted(known))}"
+
+
 def _close(word: Any, known: Iterable[str]) -> str | None:
     by_lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(str(word).lower().replace("_", ""), by_lower, 1)
     return by_lower[close[0]] if close else None
 
 
-def _fit(key: Key, kind: str, value: Mapping[str, Any]) -> int:
-    return sum(1 for child in key.children() if child.variant == kind and child.name in value)
+def _fit(key: Key, kind: str, value: Mapping[str, Any]) -> float:
+    """How well the keys that are set, misspelt ones too, fit this kind of section."""
+    names = [child.name for child in key.children() if child.variant == kind]
+    return sum(max(difflib.SequenceMatcher(a=given, b=name).ratio() for name in names) for given in value)
 
 
 def _value(config: Any, place: Sequence[int | str]) -> Any:

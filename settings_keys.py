@@ -106,7 +106,7 @@ class Key:
     def item(self, which: int | str) -> Key:
         """The item of this list or map."""
         path = f"{self.path}[{which}]" if isinstance(which, int) else _below(self.path, which)
-        return Key(path, get_args(self.base)[-1])
+        return Key(path, get_args(self.base)[-1], variant=self.variant)
 
     def sample(self) -> Any:
         """The least that is accepted: of a section, examples of what it requires; else an example."""
@@ -118,7 +118,7 @@ class Key:
 
     def map_key(self) -> Key:
         """What the keys of this map may be."""
-        return Key(self.path, get_args(self.base)[0])
+        return Key(self.path, get_args(self.base)[0], variant=self.variant)
 
     def child(self, name: str, variant: str = "") -> Key | None:
         """The setting ``name`` (as users write it) of this section, of one kind or of any."""

@@ -267,7 +267,10 @@ def _set(config: Any, place: list[Any], value: Any) -> None:
                 config.append(new)
             elif following is None:
                 config[part] = new
-        elif following is None or part not in config:
+        elif following is None:
+            # The CLI keeps the quotes of a text that is there (seen in v3.259.0).
+            config[part] = str(new).lower() if isinstance(config.get(part), str) and isinstance(new, int) else new
+        elif part not in config:
             config[part] = new
         config = config[part]
 

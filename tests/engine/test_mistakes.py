@@ -1,0 +1,107 @@
+"""Mistakes in a stack file, through the real CLI: each has its own line, nothing is made, no traceback is shown."""
+
+from __future__ import annotations
+
+import copy
+import re
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from settings_keys import TOP
+from tests.engine.conftest import Preview
+from tests.engine.one_stack import OneStack
+from tests.unit.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, without
+from tests.unit.test_settings_mistakes import lines_of
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+STORAGE = TOP.child("storage")
+assert STORAGE is not None
+KINDS = STORAGE.options
+
+
+@pytest.fixture(scope="module")
+def stack(pulumi_home: Path, tmp_path_factory: pytest.TempPathFactory) -> OneStack:
+    return OneStack(pulumi_home, tmp_path_factory.mktemp("one-stack"))
+
+
+def of_the_cli(pair: Pair) -> bool:
+    """The CLI itself looks at the type of a top-level key, and says so before the program runs."""
+    return "." not in pair.key.path and pair.kind not in {MISSPELT, MISSING}
+
+
+def of_kind(kind: str) -> list[Pair]:
+    """The pairs to try with one kind of storage, one of each setting and mistake.
+
+    A section that is misspelt or missing leaves no room for mistakes in it. What several kinds of storage have in
+    common is tried with the first of them, as is everything else; the unit tests try every pair alone.
+    """
+    first: dict[tuple[str, ...], Pair] = {}
+    for pair in sorted(pairs(), key=lambda pair: KINDS.index(pair.key.variant or KINDS[0])):
+        if not of_the_cli(pair) and not pair.key.sections:
+            first.setdefault((pair.path, pair.kind, repr(pair.key.annotation)), pair)
+    return [pair for pair in first.values() if (pair.key.variant or KINDS[0]) == kind]
+
+
+def files(kind: str) -> list[list[Pair]]:
+    """For one kind of storage: lists of mistakes that can stand in one stack file."""
+    by_setting: dict[str, list[Pair]] = {}
+    for pair in of_kind(kind):
+        by_setting.setdefault(pair.key.path.partition("[")[0], []).append(pair)
+    # Without its kind a section is known by its other keys, so these are there, if wrong, where the kind is wrong.
+    assert STORAGE is not None
+    lists: dict[str, list[Pair | None]] = {setting: sorted(found, key=_there) for setting, found in by_setting.items()}
+    lists[f"{STORAGE.path}.{STORAGE.tag}"][:0] = [None, None]
+    return [[pair for pair in slot if pair] for slot in zip_longest(*lists.values())]
+
+
+def _there(pair: Pair | None) -> bool:
+    return pair is not None and pair.kind not in {MISSING, MISSPELT}
+
+
+def merged(kind: str, mistakes: list[Pair]) -> dict[str, Any]:
+    """One config with all of ``mistakes``."""
+    config = base(kind)
+    for pair in mistakes:
+        path = pair.key.path
+        if pair.kind == MISSING:
+            config = without(config, path)
+        elif pair.kind == MISSPELT:
+            config = at(config, path, pair.value, name=pair.path.rpartition(".")[2])
+        else:
+            setting = path.partition("[")[0]
+            *parents, last = setting.split(".")
+            found: Any = pair.config
+            for part in (*parents, last):
+                found = found[part]
+            config = at(config, setting, copy.deepcopy(found))
+    return config
+
+
+def told(answer: Preview) -> dict[str, str]:
+    """The mending command of each key that a preview complains of."""
+    found = lines_of(re.sub(r"(?m)^ {4}(?= {2})", "", answer.text))
+    return {re.match(r"[\w:.-]+(\[[^\]]*\])*", line)[0].rstrip(":"): mend for line, mend in found}  # type: ignore[index]
+
+
+def assert_nothing_is_made(answer: Preview) -> None:
+    assert answer.code != 0, answer.text
+    assert "Traceback" not in answer.text
+    assert "nothing was changed" in answer.text
+    assert not re.search(r"\+ +(kubernetes|random|wso2ei):", answer.text), answer.text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_mistakes_of_a_stack_file_are_told_at_once(stack: OneStack, kind: str) -> None:
+    mistakes = files(kind)
+    assert len(mistakes) >= 4
+    answers = stack.previews([merged(kind, file) for file in mistakes])
+    for file, answer in zip(mistakes, answers, strict=True):
+        assert_nothing_is_made(answer)
+        found = told(answer)
+        for pair in file:
+            assert f"wso2ei:{pair.path}" in found, f"{pair} is not told:\n{answer.text}"
+            assert "pulumi config " in found[f"wso2ei:{pair.path}"]
+        assert len(found) == len(file), answer.text
