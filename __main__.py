@@ -53,6 +53,7 @@ mysql = MysqlDatabase(
         "image": settings.image(settings.images.mysql),
         "storage": mysql_volume(settings, namespace),
         "cpu": settings.mysql.cpu,
+        "cpu_limit": settings.mysql.cpu_limit,
         "memory": settings.mysql.memory,
         "memory_limit": settings.mysql.memory_limit,
         "max_connections": settings.mysql.max_connections,

@@ -143,7 +143,7 @@ class ImagesSettings(Section):
     ``harbor.example.com/proxy``."""
     mysql: Image = "docker.io/library/mysql:8.4.10"
     """MySQL 8.4."""
-    python: Image = "docker.io/library/python:3.13-slim"
+    python: Image = "docker.io/library/python:3.13.11-slim-trixie"
     """Python 3.11 or newer: patches EI's configuration and checks the result."""
     nginx: Image = "docker.io/nginx/nginx-ingress:5.5.4"
     """F5's NGINX Ingress Controller 5.5, where it is installed."""
@@ -154,6 +154,8 @@ class MysqlSettings(Section):
 
     cpu: Cpu = "150m"
     """CPU request."""
+    cpu_limit: Cpu = "2"
+    """CPU limit; a namespace with a ResourceQuota refuses a container without one."""
     memory: Bytes = "512Mi"
     """Memory request. The limit is half as much again: the server alone fills 512Mi, and clients run beside it."""
     max_connections: Annotated[int, Field(ge=50, le=10000)] = 400
@@ -166,6 +168,16 @@ class MysqlSettings(Section):
         ]
     ] = []
     """More mysqld options, e.g. ``--innodb-buffer-pool-size=2G``."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """A limit below the request."""
+        if quantity(self.cpu_limit) < quantity(self.cpu):
+            yield Contradiction(
+                "mysql.cpuLimit",
+                ("mysql.cpu",),
+                f"must be at least mysql.cpu {self.cpu}",
+                {"mysql.cpuLimit": self.cpu},
+            )
 
     @property
     def memory_limit(self) -> str:

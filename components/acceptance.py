@@ -1,6 +1,7 @@
 """``Acceptance``: a Job at the end of an update that asks console and gateway as a user would.
 
-The update fails, with what the Job saw, when they do not answer. Owns the Job and its program; changes nothing.
+The update fails, with what the Job saw, when they do not answer. Owns the Job, its program and its NetworkPolicy;
+changes nothing.
 """
 
 from __future__ import annotations
@@ -91,6 +92,12 @@ class Acceptance(pulumi.ComponentResource):
             f"{name}-programs",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
             data=common.programs("acceptance.py"),
+            opts=child,
+        )
+        k8s.networking.v1.NetworkPolicy(
+            f"{name}-clients",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
+            spec=common.no_clients_spec(selector),
             opts=child,
         )
         self.job = k8s.batch.v1.Job(

@@ -15,6 +15,10 @@ import pulumi_kubernetes as k8s
 
 IN_POD = Path(__file__).parent / "in_pod"
 IN_POD_MOUNT = "/in_pod"
+API_ACCESS_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""Where every client of the Kubernetes API looks for its token and the cluster's CA."""
+CLUSTER_CA = "kube-root-ca.crt"
+"""ConfigMap that the cluster keeps in every namespace; its key ``ca.crt`` is the API server's CA."""
 
 
 def labels(name: str, component: str, part_of: str = "wso2ei") -> dict[str, str]:
@@ -85,8 +89,12 @@ def chown_container(image: pulumi.Input[str], volume: str, uid: int) -> k8s.core
 def resources(
     cpu: str, memory: str, *, cpu_limit: str | None = None, memory_limit: str | None = None
 ) -> k8s.core.v1.ResourceRequirementsArgs:
-    """Requests and limits. A memory limit always exists (default: the request); CPU is limited only when asked."""
-    limits = {"memory": memory_limit or memory} | ({"cpu": cpu_limit} if cpu_limit else {})
+    """Requests and limits, all four: a namespace with a ResourceQuota refuses a container that leaves one out.
+
+    :param cpu_limit: default one CPU, enough for the short programs that say nothing.
+    :param memory_limit: default the request.
+    """
+    limits = {"cpu": cpu_limit or "1", "memory": memory_limit or memory}
     return k8s.core.v1.ResourceRequirementsArgs(requests={"cpu": cpu, "memory": memory}, limits=limits)
 
 
@@ -121,6 +129,48 @@ def claim_volume(name: str, claim: pulumi.Input[str]) -> k8s.core.v1.VolumeArgs:
     return k8s.core.v1.VolumeArgs(
         name=name,
         persistent_volume_claim=k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim),
+    )
+
+
+def api_access_volume(name: str) -> k8s.core.v1.VolumeArgs:
+    """What a client of the Kubernetes API looks for at ``API_ACCESS_MOUNT``: token, the cluster's CA, the namespace.
+
+    The same files as the token that is mounted by default, but only in the containers that mount the volume: that one
+    reaches every container of the pod. The kubelet renews the token.
+    """
+    return k8s.core.v1.VolumeArgs(
+        name=name,
+        projected=k8s.core.v1.ProjectedVolumeSourceArgs(
+            sources=[
+                k8s.core.v1.VolumeProjectionArgs(
+                    service_account_token=k8s.core.v1.ServiceAccountTokenProjectionArgs(
+                        path="token", expiration_seconds=3600
+                    )
+                ),
+                k8s.core.v1.VolumeProjectionArgs(
+                    config_map=k8s.core.v1.ConfigMapProjectionArgs(
+                        name=CLUSTER_CA, items=[k8s.core.v1.KeyToPathArgs(key="ca.crt", path="ca.crt")]
+                    )
+                ),
+                k8s.core.v1.VolumeProjectionArgs(
+                    downward_api=k8s.core.v1.DownwardAPIProjectionArgs(
+                        items=[
+                            k8s.core.v1.DownwardAPIVolumeFileArgs(
+                                path="namespace",
+                                field_ref=k8s.core.v1.ObjectFieldSelectorArgs(field_path="metadata.namespace"),
+                            )
+                        ]
+                    )
+                ),
+            ]
+        ),
+    )
+
+
+def no_clients_spec(selector: dict[str, str]) -> k8s.networking.v1.NetworkPolicySpecArgs:
+    """A NetworkPolicy for pods that ask others and that nobody has to ask."""
+    return k8s.networking.v1.NetworkPolicySpecArgs(
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector), policy_types=["Ingress"], ingress=[]
     )
 
 

@@ -57,7 +57,7 @@ class EiClusterArgs(TypedDict):
     cpu: str
     """CPU request of one node."""
     cpu_limit: NotRequired[str | None]
-    """CPU limit of one node; default none."""
+    """CPU limit of one node; default one CPU."""
     memory: str
     """Memory request and limit of one node."""
     existing_controller: NotRequired[bool]
@@ -266,6 +266,13 @@ class EiCluster(pulumi.ComponentResource):
                 selector,
                 ei_objects.ControllerPods(args["controller_labels"], args.get("existing_controller", False)),
             ),
+            opts=child,
+        )
+        schema = common.labels("wso2ei", f"{name}-schema")
+        k8s.networking.v1.NetworkPolicy(
+            f"{name}-schema-clients",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=schema),
+            spec=common.no_clients_spec(schema),
             opts=child,
         )
         k8s.policy.v1.PodDisruptionBudget(

@@ -112,7 +112,7 @@ chmod u+w /work/truststore/client-truststore.jks
 keytool -delete -alias kubernetes-cluster-ca -keystore /work/truststore/client-truststore.jks \\
     -storepass wso2carbon >/dev/null 2>&1 || true
 keytool -importcert -noprompt -alias kubernetes-cluster-ca -keystore /work/truststore/client-truststore.jks \\
-    -storepass wso2carbon -file /var/run/secrets/kubernetes.io/serviceaccount/ca.crt
+    -storepass wso2carbon -file {common.API_ACCESS_MOUNT}/ca.crt
 """
     return k8s.core.v1.ContainerArgs(
         name="copy-conf",
@@ -123,6 +123,7 @@ keytool -importcert -noprompt -alias kubernetes-cluster-ca -keystore /work/trust
         volume_mounts=[
             common.mount("work", "/work/conf", sub_path="conf"),
             common.mount("work", "/work/truststore", sub_path="truststore"),
+            common.mount("cluster-ca", common.API_ACCESS_MOUNT, read_only=True),
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -207,6 +208,8 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         volume_mounts=[
             common.mount("work", f"{parts.home}/conf", sub_path="conf"),
             common.mount("work", TRUSTSTORE_FOLDER, sub_path="truststore"),
+            # The membership scheme calls the API.
+            common.mount("api-access", common.API_ACCESS_MOUNT, read_only=True),
             common.mount("carbonapps", f"{parts.home}/repository/deployment/server/carbonapps"),
         ],
         termination_message_policy="FallbackToLogsOnError",
@@ -218,8 +221,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
     owner = [common.chown_container(parts.python_image, "carbonapps", UID)] if parts.needs_owner else []
     spec = k8s.core.v1.PodSpecArgs(
         service_account_name=parts.service_account,
-        # The membership scheme calls the API with it.
-        automount_service_account_token=True,
+        automount_service_account_token=False,
         enable_service_links=False,
         image_pull_secrets=[k8s.core.v1.LocalObjectReferenceArgs(name=name) for name in parts.pull_secrets] or None,
         security_context=common.pod_security(UID),
@@ -237,6 +239,8 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         containers=[server_container(parts)],
         volumes=[
             common.empty_dir("work", "64Mi"),
+            common.api_access_volume("api-access"),
+            common.config_map_volume("cluster-ca", common.CLUSTER_CA),
             common.config_map_volume("programs", parts.programs),
             common.config_map_volume("plain-patches", parts.plain_patches),
             common.secret_volume("secret-patches", parts.secret_patches),

@@ -31,6 +31,8 @@ class MysqlDatabaseArgs(TypedDict):
     """Where the data lives; see ``DataVolumeArgs``."""
     cpu: str
     """CPU request, e.g. ``150m``."""
+    cpu_limit: NotRequired[str]
+    """Default: 2."""
     memory: str
     """Memory request, e.g. ``512Mi``."""
     memory_limit: NotRequired[str]
@@ -105,6 +107,7 @@ class MysqlDatabase(pulumi.ComponentResource):
                 claim=volume.claim_name,
                 needs_owner=volume.needs_owner,
                 cpu=args["cpu"],
+                cpu_limit=args.get("cpu_limit", "2"),
                 memory=args["memory"],
                 memory_limit=args.get("memory_limit", args["memory"]),
                 options=[f"--max-connections={args['max_connections']}", *args.get("options", [])],

@@ -76,6 +76,7 @@ def stateful_set_spec(
     claim: pulumi.Input[str],
     needs_owner: bool,
     cpu: str,
+    cpu_limit: str,
     memory: str,
     memory_limit: str,
     options: Sequence[str],
@@ -88,7 +89,7 @@ def stateful_set_spec(
         command=["sh", f"{common.IN_POD_MOUNT}/mysql_server.sh", "--skip-name-resolve", *options],
         ports=[k8s.core.v1.ContainerPortArgs(name="mysql", container_port=PORT)],
         security_context=common.container_security(),
-        resources=common.resources(cpu, memory, memory_limit=memory_limit),
+        resources=common.resources(cpu, memory, cpu_limit=cpu_limit, memory_limit=memory_limit),
         # A ping is answered (exit 0) even when the user is refused, so the probe needs no password; for a user that
         # does not exist the server would pick an authentication plugin at random and log that it is deprecated.
         readiness_probe=_ping(period_seconds=3, failure_threshold=3),

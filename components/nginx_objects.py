@@ -123,9 +123,16 @@ def deployment_spec(
         readiness_probe=k8s.core.v1.ProbeArgs(
             http_get=k8s.core.v1.HTTPGetActionArgs(path="/nginx-ready", port="readiness"), period_seconds=1
         ),
+        # NGINX listens from its first configuration on; a master that is gone or hangs no longer accepts.
+        liveness_probe=k8s.core.v1.ProbeArgs(
+            tcp_socket=k8s.core.v1.TCPSocketActionArgs(port="https"),
+            period_seconds=15,
+            timeout_seconds=5,
+            failure_threshold=6,
+        ),
         security_context=security,
-        resources=common.resources("100m", "128Mi", memory_limit="256Mi"),
-        volume_mounts=folders,
+        resources=common.resources("100m", "128Mi", cpu_limit="2", memory_limit="256Mi"),
+        volume_mounts=[*folders, common.mount("api-access", common.API_ACCESS_MOUNT, read_only=True)],
         termination_message_policy="FallbackToLogsOnError",
     )
     copy = k8s.core.v1.ContainerArgs(
@@ -151,13 +158,16 @@ def deployment_spec(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector),
             spec=k8s.core.v1.PodSpecArgs(
                 service_account_name=service_account,
-                automount_service_account_token=True,
+                automount_service_account_token=False,
                 enable_service_links=False,
                 security_context=common.pod_security(UID),
                 termination_grace_period_seconds=60,
                 init_containers=[copy],
                 containers=[controller],
-                volumes=[common.empty_dir(folder.name) for folder in folders if isinstance(folder.name, str)],
+                volumes=[
+                    *(common.empty_dir(folder.name) for folder in folders if isinstance(folder.name, str)),
+                    common.api_access_volume("api-access"),
+                ],
             ),
         ),
     )

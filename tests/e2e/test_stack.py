@@ -152,7 +152,11 @@ while time.monotonic() < end and not said.startswith("greeted"):
         time.sleep(1)
 print(said)
 """
-    container = {"name": "main", "image": "docker.io/library/python:3.13-slim", "command": ["python", "-c", program]}
+    container = {
+        "name": "main",
+        "image": "docker.io/library/python:3.13.11-slim-trixie",
+        "command": ["python", "-c", program],
+    }
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",

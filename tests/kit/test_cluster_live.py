@@ -23,7 +23,7 @@ from embedded.cluster.status import status
 from embedded.progress import Reporter
 
 pytestmark = pytest.mark.cluster
-IMAGE = "docker.io/library/python:3.13-slim"
+IMAGE = "docker.io/library/python:3.13.11-slim-trixie"
 PRIVATE_IMAGE = "docker.wso2.com/wso2ei-integrator:6.5.0.7"
 PORT = 18099
 PATIENCE_SECONDS = 90.0

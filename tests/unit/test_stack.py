@@ -109,11 +109,24 @@ def test_only_containers_whose_image_writes_into_its_home_have_a_writable_root(s
 
 
 @both
-def test_no_pod_gets_a_token_but_those_that_call_the_api(stack: str) -> None:
-    with_token = {name for name, template in pod_specs(stack) if template["spec"]["automountServiceAccountToken"]}
-    assert with_token <= {"wso2ei-nodes", "wso2ei-nginx-controller"}
+def test_no_container_gets_a_token_but_those_that_call_the_api(stack: str) -> None:
+    with_token = set()
     for name, template in pod_specs(stack):
-        assert ("serviceAccountName" in template["spec"]) == (name in with_token)
+        spec = template["spec"]
+        assert spec["automountServiceAccountToken"] is False, name
+        tokens = {
+            volume["name"]
+            for volume in spec.get("volumes", [])
+            if any("serviceAccountToken" in source for source in volume.get("projected", {}).get("sources", []))
+        }
+        with_token |= {
+            (name, container["name"])
+            for container in containers(spec)
+            if tokens & {mount["name"] for mount in container.get("volumeMounts", [])}
+        }
+        assert ("serviceAccountName" in spec) == bool(tokens)
+    installed = {("wso2ei-nginx-controller", "nginx-ingress")} if stack == "local" else set()
+    assert with_token == {("wso2ei-nodes", "ei")} | installed
 
 
 @both

@@ -9,7 +9,7 @@ _LINKS = [File(f"usr/local/bin/{name}", link="/usr/bin/python3") for name in ("p
 
 IMAGES = [
     Image(
-        ("docker.io/library/python:3.13-slim",),
+        ("docker.io/library/python:3.13.11-slim-trixie",),
         (
             debian_layer("python", "sid", ("python3-minimal", "libpython3-stdlib", "ca-certificates")),
             files_layer("python-names", lambda: [*accounts(), *_LINKS]),
