@@ -1,0 +1,322 @@
+"""Each rule holds on both stacks, and fails on an object that breaks it: a rule that cannot fail protects nothing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.objects import UNKNOWN, mapping, pod_template, texts
+from policies.rules import RULES, STACK_RULES, check, check_object, check_stack
+from policies.stack import selects
+from tests.unit.policies import samples
+from tests.unit.policies.samples import Object, broken
+from tests.unit.stacks import ADMIN, PASSWORD, STACKS, objects
+
+POD = "spec/template/spec"
+MAIN = f"{POD}/containers/0"
+FIRST = f"{POD}/initContainers/0"
+LEVEL = "pod-security.kubernetes.io/enforce"
+UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+
+def manifests(stack: str) -> list[Object]:
+    """The stack's objects; auto-named ones get their Pulumi name."""
+    found = []
+    for item in objects(stack):
+        body = copy.deepcopy(item.body())
+        body.setdefault("metadata", {}).setdefault("name", item.name)
+        found.append(body)
+    return found
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_both_stacks_keep_every_promise(stack: str) -> None:
+    passwords = [ADMIN, PASSWORD, *(f"pw-of-wso2ei-mysql-{key}-password" for key in ("root", "user", "registry"))]
+    assert [str(violation) for violation in check(manifests(stack), passwords)] == []
+
+
+def test_the_samples_keep_every_promise() -> None:
+    assert [str(violation) for violation in check([make() for make in samples.ALL])] == []
+    assert check([samples.own_folder(), samples.volume(), samples.network_policy()]) == []
+    assert check([samples.load_balancer(), samples.ingress_class()]) == []
+
+
+BROKEN: list[tuple[str, Callable[[], Object], str, Any, str]] = [
+    # rule, sample, path of the field, its bad value (... removes it), where the finding must point
+    ("no-plain-secrets", samples.deployment, f"{MAIN}/env/0", {"name": "DB_PASSWORD", "value": "hunter2"}, "env[0]"),
+    ("no-plain-secrets", samples.deployment, f"{MAIN}/env/0", {"name": "apiKey", "value": "0a1b2c3d"}, "env[0]"),
+    ("no-plain-secrets", samples.deployment, f"{MAIN}/env/0", {"name": "OPTS", "value": "-Dp.password=hunter2"}, "env"),
+    ("no-plain-secrets", samples.deployment, f"{MAIN}/args", ["--password=hunter2"], "args[0]"),
+    ("no-plain-secrets", samples.deployment, f"{MAIN}/args", ["--token", "hunter2"], "args[0]"),
+    ("no-plain-secrets", samples.deployment, f"{MAIN}/command", ["sh", "-c", "x -storepass hunter2 y"], "command[2]"),
+    ("no-plain-secrets", samples.deployment, f"{MAIN}/command", ["sh", "-c", "PASSWORD='hunter2' x"], "command[2]"),
+    ("no-plain-secrets", samples.deployment, f"{MAIN}/args", ["https://me:hunter2@example.com/"], "args[0]"),
+    ("no-plain-secrets", samples.deployment, f"{MAIN}/readinessProbe/exec/command", ["ping", "--password=hu2"], "exec"),
+    (
+        "no-plain-secrets", samples.deployment, f"{MAIN}/lifecycle/preStop/exec/command",
+        ["sh", "-c", "curl -u me --password hunter2 x"], "preStop",
+    ),
+    ("no-plain-secrets", samples.deployment, "metadata/annotations/token", "hunter2", "annotations.token"),
+    ("no-plain-secrets", samples.deployment, "spec/template/metadata/annotations/password", "hunter2", "annotations"),
+    ("no-plain-secrets", samples.secret, "metadata/annotations/last", '{"stringData": {"password": "hu2"}}', "last"),
+    ("no-plain-secrets", samples.config_map, "data/admin-password", "hunter2", "data.admin-password"),
+    ("no-plain-secrets", samples.config_map, "data/x.properties", "a=b\ndb.password = hunter2", "data.x.properties"),
+    ("no-plain-secrets", samples.config_map, "data/x.xml", "<Password>hunter2</Password>", "data.x.xml"),
+    ("no-plain-secrets", samples.config_map, "data/x.yaml", 'password: "hunter2"', "data.x.yaml"),
+    ("no-plain-secrets", samples.config_map, "data/x.json", '{"a": [{"dbPassword": "hunter2"}]}', "data.x.json"),
+    ("no-plain-secrets", samples.config_map, "data/x.url", "jdbc:mysql://h/d?user=u&password=hunter2", "data.x.url"),
+    ("no-plain-secrets", samples.config_map, "data/x.key", "-----BEGIN RSA PRIVATE KEY-----\nMII", "data.x.key"),
+    ("no-plain-secrets", samples.config_map, "data/login", '{"auths": {"r": {"auth": "bWU6aHU="}}}', "data.login"),
+    ("no-plain-secrets", samples.config_map, "data/jwt", "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.abc", "data.jwt"),
+    (
+        "no-plain-secrets", samples.config_map, "data/patches.json",
+        '{"patches": [{"file": "conf/x.xml", "path": "Server/KeyStore/Password", "set": "hunter2"}]}', "patches",
+    ),
+    (
+        "no-plain-secrets", samples.config_map, "data/patches.json",
+        '{"patches": [{"file": "conf/x.xml", "path": "a/Property[@name=\'password\']", "set": "hunter2"}]}', "patches",
+    ),
+    (
+        "no-plain-secrets", samples.config_map, "data/patches.json",
+        '{"patches": [{"file": "conf/x.xml", "path": "a", "xml": "<a><password>hunter2</password></a>"}]}', "patches",
+    ),
+    ("pod-security-restricted", samples.deployment, f"{POD}/hostNetwork", True, "hostNetwork"),
+    ("pod-security-restricted", samples.deployment, f"{POD}/hostPID", True, "hostPID"),
+    ("pod-security-restricted", samples.deployment, f"{POD}/hostIPC", True, "hostIPC"),
+    ("pod-security-restricted", samples.deployment, f"{POD}/volumes/0", {"name": "v", "hostPath": {}}, "volumes[0]"),
+    ("pod-security-restricted", samples.deployment, f"{POD}/volumes/0", {"name": "v", "nfs": {}}, "volumes[0]"),
+    ("pod-security-restricted", samples.deployment, f"{POD}/securityContext/runAsUser", 0, "runAsUser"),
+    ("pod-security-restricted", samples.deployment, f"{POD}/securityContext/runAsNonRoot", ..., "runAsNonRoot"),
+    ("pod-security-restricted", samples.deployment, f"{POD}/securityContext/runAsNonRoot", False, "runAsNonRoot"),
+    ("pod-security-restricted", samples.deployment, f"{POD}/securityContext/seccompProfile", ..., "seccompProfile"),
+    (
+        "pod-security-restricted", samples.deployment, f"{POD}/securityContext/seccompProfile",
+        {"type": "Unconfined"}, "seccompProfile.type",
+    ),
+    ("pod-security-restricted", samples.deployment, f"{POD}/securityContext/sysctls", [{"name": "x"}], "sysctls"),
+    (
+        "pod-security-restricted", samples.deployment, f"{POD}/securityContext/seLinuxOptions",
+        {"type": "spc_t"}, "seLinuxOptions",
+    ),
+    (
+        "pod-security-restricted", samples.deployment, f"{POD}/securityContext/appArmorProfile",
+        {"type": "Unconfined"}, "appArmorProfile",
+    ),
+    (
+        "pod-security-restricted", samples.deployment, f"{POD}/securityContext/windowsOptions",
+        {"hostProcess": True}, "hostProcess",
+    ),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/securityContext/privileged", True, "privileged"),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/securityContext/allowPrivilegeEscalation", ..., "allow"),
+    ("pod-security-restricted", samples.deployment, f"{FIRST}/securityContext/allowPrivilegeEscalation", True, "allow"),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/securityContext/procMount", "Unmasked", "procMount"),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/securityContext/runAsUser", 0, "runAsUser"),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/securityContext/runAsNonRoot", False, "runAsNonRoot"),
+    (
+        "pod-security-restricted", samples.deployment, f"{MAIN}/securityContext/seccompProfile",
+        {"type": "Unconfined"}, "seccompProfile",
+    ),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/securityContext/capabilities/drop", ["NET_RAW"], "drop"),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/securityContext/capabilities", ..., "drop"),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/securityContext/capabilities/add", ["CHOWN"], "add"),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/securityContext", ..., "securityContext"),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/ports/0/hostPort", 80, "hostPort"),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/readinessProbe/httpGet/host", "169.254.169.254", "host"),
+    ("pod-security-restricted", samples.deployment, f"{MAIN}/lifecycle/preStop/httpGet/host", "10.0.0.1", "host"),
+    ("pod-security-restricted", samples.pod, "spec/hostNetwork", True, "hostNetwork"),
+    ("pod-security-restricted", samples.pod, "spec/containers/0/securityContext/privileged", True, "privileged"),
+    ("pod-security-restricted", samples.cron_job, f"spec/jobTemplate/{POD}/hostPID", True, "hostPID"),
+    # The container that may be root, in any other shape than the promised one.
+    ("pod-security-restricted", samples.own_folder, f"{FIRST}/name", "own-everything", "runAsUser"),
+    ("pod-security-restricted", samples.own_folder, f"{FIRST}/command", ["sh", "-c", "x"], "runAsUser"),
+    ("pod-security-restricted", samples.own_folder, f"{FIRST}/args", ["/etc"], "runAsUser"),
+    ("pod-security-restricted", samples.own_folder, f"{FIRST}/securityContext/readOnlyRootFilesystem", False, "runAs"),
+    (
+        "pod-security-restricted", samples.own_folder, f"{FIRST}/securityContext/capabilities/add",
+        ["CHOWN", "SYS_ADMIN"], "runAsUser",
+    ),
+    ("pod-security-restricted", samples.own_folder, f"{FIRST}/securityContext/privileged", True, "privileged"),
+    ("read-only-root", samples.deployment, f"{MAIN}/securityContext/readOnlyRootFilesystem", ..., "readOnlyRoot"),
+    ("read-only-root", samples.deployment, f"{FIRST}/securityContext/readOnlyRootFilesystem", False, "readOnlyRoot"),
+    # The exception is EI's by name of application and container, not by name of the container alone.
+    ("read-only-root", lambda: broken(samples.deployment, f"{MAIN}/name", "ei"),
+     f"{MAIN}/securityContext/readOnlyRootFilesystem", False, "readOnlyRoot"),
+    ("requests-and-limits", samples.deployment, f"{MAIN}/resources", ..., "resources.requests.cpu"),
+    ("requests-and-limits", samples.deployment, f"{MAIN}/resources/requests/memory", ..., "resources.requests.memory"),
+    ("requests-and-limits", samples.deployment, f"{MAIN}/resources/limits/cpu", ..., "resources.limits.cpu"),
+    ("requests-and-limits", samples.deployment, f"{MAIN}/resources/limits/memory", "8Mi", "resources.limits.memory"),
+    ("requests-and-limits", samples.deployment, f"{MAIN}/resources/requests/cpu", "many", "resources.requests.cpu"),
+    ("requests-and-limits", samples.deployment, f"{FIRST}/resources/limits", {}, "initContainers[0].resources"),
+    ("pinned-images", samples.deployment, f"{MAIN}/image", "docker.io/library/sample", "image"),
+    ("pinned-images", samples.deployment, f"{MAIN}/image", "docker.io/library/sample:latest", "image"),
+    ("pinned-images", samples.deployment, f"{MAIN}/image", "docker.io/library/sample:3.13-slim", "image"),
+    ("pinned-images", samples.deployment, f"{MAIN}/image", "localhost:5000/sample", "image"),
+    ("pinned-images", samples.deployment, f"{MAIN}/image", "sample:1.2.3@sha256:0a1b", "image"),
+    ("pinned-images", samples.deployment, f"{FIRST}/image", ..., "image"),
+    ("own-service-account", samples.deployment, f"{POD}/automountServiceAccountToken", ..., "automount"),
+    ("own-service-account", samples.deployment, f"{POD}/automountServiceAccountToken", True, "automount"),
+    ("own-service-account", samples.deployment, f"{POD}/serviceAccountName", ..., "serviceAccountToken"),
+    ("own-service-account", samples.deployment, f"{POD}/serviceAccountName", "default", "serviceAccountName"),
+    ("own-service-account", samples.account, "automountServiceAccountToken", ..., "automount"),
+    ("exposure", samples.service, "spec/type", "LoadBalancer", "spec.type"),
+    ("exposure", samples.service, "spec/type", "NodePort", "spec.type"),
+    ("exposure", samples.service, "spec/type", "ExternalName", "spec.type"),
+    ("exposure", samples.service, "spec/externalIPs", ["192.0.2.1"], "externalIPs"),
+    ("ingress-tls", samples.ingress, "spec/tls", ..., "spec.rules[0].host"),
+    ("ingress-tls", samples.ingress, "spec/tls/0/hosts", ["b.example.com"], "spec.rules[0].host"),
+    ("ingress-tls", samples.ingress, "spec/ingressClassName", ..., "ingressClassName"),
+    ("ingress-tls", samples.ingress, "spec/rules/0/host", ..., "spec.rules[0].host"),
+    ("ingress-tls", samples.ingress, "spec/defaultBackend", {"service": {}}, "defaultBackend"),
+    ("ingress-tls", samples.ingress, "metadata/annotations", {"nginx.org/server-snippets": "x"}, "annotations"),
+    ("least-rights", samples.role, "rules/0/verbs", ["*"], "rules[0].verbs"),
+    ("least-rights", samples.role, "rules/0/resources", ["*"], "rules[0].resources"),
+    ("least-rights", samples.role, "rules/0/apiGroups", ["*"], "rules[0].apiGroups"),
+    ("least-rights", samples.role, "rules/0/nonResourceURLs", ["/logs/*"], "nonResourceURLs"),
+    ("least-rights", samples.role, "rules/0/verbs", ["get", "impersonate"], "rules[0].verbs"),
+    ("least-rights", samples.role, "rules/0/resources", ["pods/exec"], "rules[0].resources"),
+    ("least-rights", lambda: samples.role("ClusterRole"), "rules/0/resources", ["secrets"], "rules[0].resources"),
+    ("least-rights", lambda: samples.role("ClusterRole"), "aggregationRule", {"x": 1}, "aggregationRule"),
+    ("least-rights", samples.binding, "roleRef/name", "cluster-admin", "roleRef.name"),
+    ("least-rights", samples.binding, "subjects/0/kind", "Group", "subjects[0].kind"),
+    ("least-rights", samples.binding, "subjects/0/name", "default", "subjects[0].name"),
+    ("namespace-level", samples.namespace, "metadata/labels", {}, "metadata.labels"),
+    ("kept-data", samples.volume, "spec/persistentVolumeReclaimPolicy", "Delete", "ReclaimPolicy"),
+    ("kept-data", samples.volume, "spec/storageClassName", ..., "storageClassName"),
+    ("kept-data", samples.volume, "spec/hostPath/path", "/etc", "hostPath.path"),
+    ("kept-data", samples.claim, "spec/storageClassName", ..., "storageClassName"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "make", "path", "value", "where"), BROKEN)
+def test_a_broken_object_is_found(rule: str, make: Callable[[], Object], path: str, value: Any, where: str) -> None:
+    item = broken(make, path, value)
+    found = {each.name: check_object(each, item) for each in RULES}
+    assert any(where in violation.where for violation in found[rule]), found
+    assert all(violation.judged for violation in found[rule])
+    assert "hunter2" not in "".join(map(str, found[rule])), "a finding must not repeat the secret"
+
+
+ALONE = [samples.deployment(), samples.network_policy()]
+BROKEN_STACKS: list[tuple[str, list[Object], str]] = [
+    ("network-policies", [samples.deployment()], "Deployment sample"),
+    ("network-policies", [samples.cron_job()], "CronJob sample"),
+    ("network-policies", [samples.deployment(), broken(samples.network_policy, "metadata/namespace", "b")], "Depl"),
+    ("network-policies", [ALONE[0], broken(samples.network_policy, "spec/policyTypes", ["Egress"])], "Deployment"),
+    ("network-policies", [ALONE[0], broken(samples.network_policy, "spec/podSelector/matchLabels/a", "b")], "Depl"),
+    ("network-policies", [ALONE[0], broken(samples.network_policy, "spec/ingress", [{}])], "NetworkPolicy sample"),
+    ("justified-root", [samples.own_folder(), samples.network_policy()], "Deployment sample"),
+    ("justified-level", [samples.own_folder(), samples.namespace()], "Namespace space"),
+    ("justified-level", [*ALONE, broken(samples.namespace, "metadata/labels", {LEVEL: "privileged"})], "Namespace"),
+    ("justified-level", [*ALONE, broken(samples.namespace, "metadata/labels", {LEVEL: "baseline"})], "Namespace"),
+    ("justified-exposure", [samples.load_balancer()], "Service sample"),
+    ("justified-exposure", [broken(samples.load_balancer, "spec/type", "NodePort")], "Service sample"),
+    ("justified-exposure", [broken(samples.deployment, f"{MAIN}/ports/0/hostPort", 80)], "Deployment sample"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "items", "target"), BROKEN_STACKS)
+def test_a_broken_stack_is_found(rule: str, items: list[Object], target: str) -> None:
+    found = next(check_stack(each, items) for each in STACK_RULES if each.name == rule)
+    assert [violation for violation in found if violation.target.startswith(target)], found
+
+
+def test_every_rule_is_broken_by_a_test() -> None:
+    assert {rule.name for rule in RULES} == {case[0] for case in BROKEN}
+    assert {rule.name for rule in STACK_RULES} == {case[0] for case in BROKEN_STACKS}
+
+
+def test_the_value_of_a_secret_is_found_wherever_it_stands_but_in_a_secret() -> None:
+    value = "nothing that looks like one"
+    for make in samples.ALL:
+        for path, _ in texts(make()):
+            item = broken(make, path, f"x {value} y")
+            found = [v for v in check([item], [value]) if "value of a secret" in v.message]
+            in_secret = item["kind"] == "Secret" and path[0] == "stringData"
+            assert bool(found) != in_secret, (item["kind"], path)
+    encoded = broken(samples.config_map, "data/level", "bm90aGluZyB0aGF0IGxvb2tzIGxpa2Ugb25l")
+    assert [v for v in check([encoded], [value]) if "value of a secret" in v.message]
+
+
+HARMLESS = [
+    {"name": "DB_PASSWORD_FILE", "value": "/run/secrets/password"},
+    {"name": "DB_PASSWORD", "value": "$(FROM_SECRET)"},
+    {"name": "DB_PASSWORD", "value": "/run/secrets/password"},
+    {"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "x", "key": "y"}}},
+    {"name": "OPTS", "value": "-Dkeystore.password=${PASSWORD}"},
+    {"name": "PASSWORD_ENCRYPTION", "value": "sha256"},
+    {"name": "SECRET", "value": UNKNOWN_TEXT},
+]
+
+
+@pytest.mark.parametrize("variable", HARMLESS)
+def test_the_name_or_the_place_of_a_secret_is_no_secret(variable: Object) -> None:
+    item = broken(samples.deployment, f"{MAIN}/env/0", variable)
+    assert check_object(RULES[0], item) == []
+
+
+def _fields(item: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    if isinstance(item, dict):
+        for key, value in item.items():
+            yield (*path, key)
+            yield from _fields(value, (*path, key))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_field_of_a_container_s_security_can_be_lost_from_a_real_object(stack: str) -> None:
+    """Each field is taken from the real pods in turn: the rules, and not the samples, must notice."""
+    needed = 0
+    for item in manifests(stack):
+        pod = pod_template(item)
+        if pod is None:
+            continue
+        for path, container in pod.containers():
+            for field in _fields(mapping(container.get("securityContext")), (*path, "securityContext")):
+                if field[-1] in {"add", "runAsUser", "runAsGroup", "runAsNonRoot"} or container["name"] in {
+                    "ei",
+                    "copy-conf",
+                }:
+                    continue  # fmt: skip
+                poorer = copy.deepcopy(item)
+                place: Any = poorer
+                for part in field[:-1]:
+                    place = place[part]
+                del place[field[-1]]
+                assert check([poorer, *[o for o in manifests(stack) if o["kind"] == "NetworkPolicy"]]), (path, field)
+                needed += 1
+    assert needed > 20
+
+
+@given(st.data())
+def test_a_value_that_is_not_known_yet_is_neither_a_finding_nor_a_crash(data: st.DataObject) -> None:
+    make = data.draw(st.sampled_from([*samples.ALL, samples.own_folder, samples.load_balancer, samples.volume]))
+    places = [path for path in _fields(make(), ()) if path[0] not in {"kind", "apiVersion"}]
+    path = data.draw(st.sampled_from(places))
+    placeholder = data.draw(st.sampled_from(sorted(UNKNOWN)))
+    item = broken(make, path, placeholder)
+    for rule in RULES:
+        assert [violation for violation in check_object(rule, item) if violation.judged] == [], path
+    check([item])
+
+
+def test_an_unknown_value_hides_no_finding_beside_it() -> None:
+    item = broken(samples.own_folder, f"{FIRST}/image", UNKNOWN_TEXT)
+    item["spec"]["template"]["spec"]["containers"][0]["securityContext"]["runAsUser"] = 0
+    found = [violation for violation in check([item]) if violation.rule == "pod-security-restricted"]
+    assert [(violation.path[4], violation.judged) for violation in found] == [(0, True)]
+    assert "containers[0].securityContext.runAsUser" in found[0].where
+
+
+def test_selectors_answer_as_in_kubernetes() -> None:
+    labels = {"a": "1", "b": "2"}
+    assert selects({}, labels)
+    assert selects({"matchLabels": {"a": "1"}, "matchExpressions": [{"key": "b", "operator": "Exists"}]}, labels)
+    assert not selects({"matchLabels": {"a": "2"}}, labels)
+    assert selects({"matchExpressions": [{"key": "a", "operator": "In", "values": ["1", "3"]}]}, labels)
+    assert not selects({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["1"]}]}, labels)
+    assert selects({"matchExpressions": [{"key": "c", "operator": "DoesNotExist"}]}, labels)
+    assert not selects({"matchExpressions": [{"key": "c", "operator": "Exists"}]}, labels)
