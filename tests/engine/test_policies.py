@@ -29,7 +29,8 @@ container = {"name": "main", "image": "sample:latest", "env": [{"name": "PASSWOR
 template = {"metadata": {"labels": {"app": "broken"}}, "spec": {"hostNetwork": True, "containers": [container]}}
 selector = {"match_labels": {"app": "broken"}}
 k8s.apps.v1.Deployment("broken", metadata=metadata, spec={"selector": selector, "template": template}, opts=opts)
-k8s.core.v1.Service("open", metadata={"name": "open"}, spec={"type": "LoadBalancer", "ports": [{"port": 80}]}, opts=opts)
+outside = {"type": "LoadBalancer", "ports": [{"port": 80}]}
+k8s.core.v1.Service("open", metadata={"name": "open"}, spec=outside, opts=opts)
 """
 
 
