@@ -123,6 +123,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ei": {"heap": "1Gi"}}, "ei.heap", ["ei.memory"]),
     ({"ei": {"memory": "600Mi"}}, "ei.heap", ["ei.memory"]),
     ({"ei": {"cpu": 4}}, "ei.cpuLimit", ["ei.cpu"]),
+    ({"mysql": {"cpu": 4}}, "mysql.cpuLimit", ["mysql.cpu"]),
     ({"ei": {"replicas": 5}}, "mysql.maxConnections", ["ei.replicas"]),
     (
         NO_CLUSTER_RIGHTS | {"namespace": {"create": False}, "ingress": {"controller": "existing"}},
