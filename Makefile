@@ -6,9 +6,11 @@ SHELL := /bin/bash
 STACK ?= local
 PYTHON ?= python3
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/wso2ei-embedded
-VENV_KEY := $(shell { cat requirements.txt requirements-dev.txt; $(PYTHON) -c 'import sys; print(sys.version)'; } | cksum | cut -d' ' -f1)
+VENV_KEY := $(shell { cat requirements.txt requirements-dev.txt policies/requirements.txt; $(PYTHON) -c 'import sys; print(sys.version)'; } | cksum | cut -d' ' -f1)
 VENV := $(CACHE)/venv/$(VENV_KEY)
 PY := $(VENV)/bin/python
+SCAN_KEY := $(shell { cat requirements-scan.txt; $(PYTHON) -c 'import sys; print(sys.version)'; } | cksum | cut -d' ' -f1)
+SCAN := $(CACHE)/scan/$(SCAN_KEY)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help up preview credentials destroy status env test lint types unit e2e bench clean
@@ -26,8 +28,15 @@ $(VENV)/.complete:
 up: $(VENV)/.complete ## from whatever this machine has to a running stack (STACK=local)
 	@$(PY) -m embedded up --stack $(STACK)
 
-preview: $(VENV)/.complete ## what an update would do; needs no cluster, credentials or secrets
-	@$(PY) -m embedded preview --stack $(STACK)
+# A virtual environment of their own: checkov pins half of PyPI. Made as the other one is.
+$(SCAN)/.complete:
+	@mkdir -p "$(CACHE)/scan" && exec 9>"$(SCAN).lock" && { ! command -v flock >/dev/null || flock 9; } \
+		&& { [ -e "$@" ] || { echo "... Python packages of the checks (once, usually 40s)" >&2; rm -rf "$(SCAN)" && $(PYTHON) -m venv "$(SCAN)" \
+		&& "$(SCAN)/bin/pip" install --quiet --disable-pip-version-check -r requirements-scan.txt && touch "$@"; }; }
+
+preview: $(VENV)/.complete $(SCAN)/.complete ## what an update would do, checked; needs no cluster, credentials or secrets
+	@plan=$$(mktemp) && trap 'rm -f "$$plan"' EXIT && $(PY) -m embedded preview --stack $(STACK) --json "$$plan" \
+		&& echo "... checking the objects" >&2 && $(SCAN)/bin/python -m tools.check_preview "$$plan"
 
 credentials: $(VENV)/.complete ## ask for the registry's user and token, check them, and store them encrypted
 	@$(PY) -m embedded run --stack $(STACK) -- $(PY) credentials.py --stack $(STACK)
@@ -53,9 +62,9 @@ types: $(VENV)/.complete
 	@$(VENV)/bin/mypy .
 	@cd embedded/images/nginx_ingress/controller && $(VENV)/bin/mypy --config-file ../../../../pyproject.toml --exclude=^$$ .
 
-unit: $(VENV)/.complete
+unit: $(VENV)/.complete $(SCAN)/.complete
 	@$(PY) -m embedded toolchain pulumi
-	@$(PY) -m pytest -q -m 'not cluster and not e2e' tests
+	@SCAN_PYTHON="$(SCAN)/bin/python" $(PY) -m pytest -q -m 'not cluster and not e2e' tests
 
 # A state folder of the tests' own; the tests of the kit's parts run on the same cluster, between the stack's tests.
 e2e: export WSO2EI_EMBEDDED_STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/wso2ei-embedded-e2e

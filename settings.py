@@ -157,7 +157,7 @@ class MysqlSettings(Section):
     cpu: Cpu = "150m"
     """CPU request."""
     cpu_limit: Cpu = "2"
-    """CPU limit."""
+    """CPU limit; a namespace with a ResourceQuota refuses a container without one."""
     memory: Bytes = "512Mi"
     """Memory request. The limit is half as much again: the server alone fills 512Mi, and clients run beside it."""
     max_connections: Annotated[int, Field(ge=50, le=10000)] = 400

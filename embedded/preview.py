@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables, 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Command-line arguments of ``preview``."""
     parser.add_argument("--stack", default="local")
-    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the plan as JSON into FILE, too")
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
@@ -39,6 +40,26 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
         env = PulumiEnv(CHECKOUT, args.stack, variables, copy_stack_file(source, folder))
         plugins.install(plugins.shared_home(), env.environment(), reporter)
         ensure_stack(env)
-        return env.run(["preview", *(["--json"] if args.json else [])])
+        return _preview(env, args.json, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _preview(env: PulumiEnv, plan: Path | None, folder: Path) -> int:
+    """The diff as the CLI prints it and, beside it, the plan: the CLI gives only one of them at a time."""
+    if plan is None:
+        return env.run(["preview", "--diff"])
+    said = folder / "said"
+    with plan.open("w") as out, said.open("w") as errors:
+        beside = subprocess.Popen(
+            env.arguments(["preview", "--json"]), env=env.environment(), stdout=out, stderr=errors
+        )
+        try:
+            code = env.run(["preview", "--diff"])
+            other = beside.wait()
+        finally:
+            beside.kill()
+            beside.wait()
+    if other != 0 and code == 0:
+        raise KitError(f"pulumi preview --json failed: {said.read_text().strip()}", "run it again")
+    return code

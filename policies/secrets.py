@@ -15,7 +15,7 @@ from typing import Any
 from policies.objects import Finding, Manifest, Path, is_unknown, items, mapping, pod_template, texts
 
 PUBLISHED = frozenset({"wso2carbon", "changeit"})
-"""Passwords of stores that every download of WSO2 EI and of the JDK holds: printed in their manuals, so no secret."""
+"""Passwords of the stores in every download of WSO2 EI and of the JDK: printed in their manuals, hence no secret."""
 _KEY = "api[-_.]?key|private[-_.]?key"
 _WORD = f"(?:passw(?:or)?d|passphrase|storepass|keypass|secret|token|credentials?|{_KEY})"
 _NAME = re.compile(rf"(?i){_WORD}$")

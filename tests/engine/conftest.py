@@ -51,6 +51,7 @@ def preview(pulumi_home: Path, tmp_path: Path) -> Callable[..., Preview]:
         as_json: bool = False,
         command: str = "preview",
         secrets: dict[str, str] | None = None,
+        options: list[str] | None = None,
     ) -> Preview:
         content = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
         for key, value in (change or {}).items():
@@ -73,6 +74,7 @@ def preview(pulumi_home: Path, tmp_path: Path) -> Callable[..., Preview]:
             "--color",
             "never",
             *(["--json"] if as_json else ["--diff"] if command == "preview" else ["--yes"]),
+            *(options or []),
         ]
         answer = subprocess.run(
             env.arguments(words), env=env.environment(), check=False, capture_output=True, text=True, timeout=120

@@ -1,0 +1,142 @@
+"""``python -m tools.check_preview FILE``: are the objects of a preview what Kubernetes and this project want?
+
+FILE is the output of ``pulumi preview --json``. Each object is checked against Kubernetes' schemas of the oldest and
+the newest supported version, against the project's policies, and by checkov; then follows what an update would still
+need. Exit code 0 when nothing was found, 1 when something was, 2 when a check could not be made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from policies import rules
+from policies.objects import Manifest, path_text, target, unknown_paths
+from tools import schemas
+from tools.kubernetes_versions import NEWEST, OLDEST
+from tools.preview_file import PreviewFile, UnreadableError, read
+from tools.scan import ScanError, scan, skips
+
+
+@dataclass(frozen=True)
+class Found:
+    """One finding: what is wrong with which object, by which rule."""
+
+    rule: str
+    target: str
+    where: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.target}\n    {self.rule}: {self.where + ': ' if self.where else ''}{self.why}"
+
+
+@dataclass
+class Report:
+    """Everything that was found, and what was looked at."""
+
+    findings: list[Found] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """A line for each check that was made, and what it could not judge."""
+    broken: list[str] = field(default_factory=list)
+    """Checks that could not be made, and why."""
+    needs: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """2 when a check could not be made, 1 when something was found, else 0."""
+        return 2 if self.broken else 1 if self.findings else 0
+
+    def text(self) -> str:
+        """For people: notes, findings, what an update needs, and the result in one last line."""
+        lines = [*self.notes]
+        lines += ["", *map(str, self.findings)] if self.findings else []
+        lines += ["", *(f"NOT CHECKED: {reason}" for reason in self.broken)] if self.broken else []
+        lines += ["", *self.needs] if self.needs else []
+        count = len(self.findings)
+        result = "no check found anything" if not count else f"{count} finding{'s' if count > 1 else ''}"
+        return "\n".join([*lines, "", f"result: {'NOT ALL CHECKS COULD BE MADE, ' if self.broken else ''}{result}"])
+
+
+def check(preview: PreviewFile) -> Report:
+    """Run every check; checkov runs beside the others."""
+    report = Report(needs=preview.needs)
+    changes = ", ".join(f"{count} {name}" for name, count in sorted(preview.changes.items()))
+    report.notes.append(f"preview: {len(preview.objects)} Kubernetes objects; resources: {changes or 'none'}")
+    report.findings += [Found("pulumi preview", "the program", "", message) for message in preview.errors]
+    if not preview.objects:
+        report.broken.append("the preview shows no Kubernetes object")
+        return report
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        scanning = beside.submit(_scan, preview.objects)
+        _schemas(preview.objects, report)
+        _policies(preview.objects, report)
+        findings, notes, broken = scanning.result()
+    report.findings += findings
+    report.notes += notes
+    report.broken += broken
+    unknown = [
+        f"{target(item)}: {', '.join(path_text(path) for path in paths)}"
+        for item in preview.objects
+        if (paths := list(unknown_paths(item)))
+    ]
+    if unknown:
+        report.notes.append("known only after an update, so not judged: " + "; ".join(unknown))
+    return report
+
+
+def _schemas(objects: Sequence[Manifest], report: Report) -> None:
+    custom = set()
+    for version in (OLDEST, NEWEST):
+        for item in objects:
+            try:
+                for error in schemas.errors(item, version):
+                    rule = f"schema of Kubernetes {version}"
+                    report.findings.append(Found(rule, target(item), path_text(error.path), error.message))
+            except schemas.NoSchemaError:
+                custom.add(target(item))
+    report.notes.append(f"schemas: Kubernetes {OLDEST} and {NEWEST}, {len(objects) - len(custom)} objects")
+    if custom:
+        report.notes.append(f"schemas: none for custom resources: {', '.join(sorted(custom))}")
+
+
+def _policies(objects: Sequence[Manifest], report: Report) -> None:
+    for violation in rules.check(objects):
+        if violation.judged:
+            rule = f"policy {violation.rule}"
+            report.findings.append(Found(rule, violation.target, violation.where, violation.message))
+    report.notes.append(f"policies: {len(rules.RULES) + len(rules.STACK_RULES)} rules")
+
+
+def _scan(objects: Sequence[Manifest]) -> tuple[list[Found], list[str], list[str]]:
+    try:
+        done = scan(objects, skips())
+    except ScanError as error:
+        return [], [], [f"scan: {error}"]
+    findings = [Found(f"checkov {each.check}", each.target, "", each.title) for each in done.failures]
+    by_check = sorted({skip.check for _, skip in done.skipped})
+    skipped = f"; expected, with reasons in tools/scan_skips.yaml: {', '.join(by_check)}" if by_check else ""
+    return findings, [f"scan: checkov {done.version}, {done.passed} checks passed{skipped}"], []
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.check_preview", description=__doc__)
+    parser.add_argument("file", type=Path, help="output of `pulumi preview --json`")
+    options = parser.parse_args(arguments)
+    try:
+        preview = read(options.file)
+    except UnreadableError as error:
+        print(f"NOT CHECKED: {error}", file=sys.stderr)
+        return 2
+    report = check(preview)
+    print(report.text())
+    return report.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
