@@ -49,8 +49,8 @@ class OneStack:
             words = ["preview", "--color", "never", *(["--json"] if as_json else [])]
             environment = PulumiEnv(ROOT, self.name, self._env.variables, file)
             answer = subprocess.run(
-                environment.arguments(words), env=environment.environment(), check=False, capture_output=True, text=True,
-                timeout=240,
+                environment.arguments(words), env=environment.environment(), check=False, capture_output=True,
+                text=True, timeout=240,
             )  # fmt: skip
         return Preview(answer.returncode, answer.stdout + ("" if as_json else answer.stderr))
 
