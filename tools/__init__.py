@@ -1,4 +1,4 @@
-"""Programs beside the stack: what a team's own checks use on a file of ``pulumi preview --json``, and what records states.
+"""Programs beside the stack: checks of a file of ``pulumi preview --json``, and what records states.
 
 Nothing here runs with the stack, or knows how a preview was made.
 """

@@ -90,8 +90,8 @@ def way_out(text: str, image: str, container: str, account: Account, pull_secret
     if re.search(_UNAUTHORIZED, text, re.IGNORECASE):
         if not pull_secrets:
             return (
-                f"this image needs credentials and the stack gives none: `make credentials STACK={account.stack}` stores "
-                f"them, then update; or name a public image in {key}"
+                f"this image needs credentials and the stack gives none: `make credentials STACK={account.stack}` "
+                f"stores them, then update; or name a public image in {key}"
             )
         return (
             f"give a valid token: `make credentials STACK={account.stack}`, then update; it stands in the pull secret "
