@@ -90,13 +90,12 @@ def way_out(text: str, image: str, container: str, account: Account, pull_secret
     if re.search(_UNAUTHORIZED, text, re.IGNORECASE):
         if not pull_secrets:
             return (
-                f"this image needs credentials and the stack gives none: `pulumi config set -s {account.stack} "
-                f"registryUsername USER` and `pulumi config set -s {account.stack} --secret registryPassword`; or name "
-                f"a public image in {key}"
+                f"this image needs credentials and the stack gives none: `make credentials STACK={account.stack}` "
+                f"stores them, then update; or name a public image in {key}"
             )
         return (
-            f"give a valid token: `pulumi config set -s {account.stack} --secret registryPassword`, then update; it is "
-            f"in the pull secret {', '.join(pull_secrets)}. If it is valid, the subscription does not cover {image}"
+            f"give a valid token: `make credentials STACK={account.stack}`, then update; it stands in the pull secret "
+            f"{', '.join(pull_secrets)}. If it is valid, the subscription does not cover {image}"
         )
     for pattern, advice in _ADVICE:
         if re.search(pattern, text, re.IGNORECASE):

@@ -175,7 +175,7 @@ def test_an_unauthorized_pull_names_registry_user_since_when_and_what_to_set(rea
     assert row.problem
     assert PRIVATE in row.problem.what
     assert "401 Unauthorized" in row.problem.what
-    assert "pulumi config set -s prod --secret registryPassword" in row.problem.way_out
+    assert "make credentials STACK=prod" in row.problem.way_out
     assert "wso2ei-pull-1a2b" in row.problem.way_out
 
 
@@ -184,7 +184,7 @@ def test_an_unauthorized_pull_without_credentials_says_that_there_are_none() -> 
     row = rows.pod_row(owner, view(told, user="subscriber@example.com"))
     assert "registry.wso2.com refuses a pull without a user: unauthorized" in row.text
     assert row.problem
-    assert "registryUsername" in row.problem.way_out
+    assert "gives none: `make credentials STACK=prod`" in row.problem.way_out
 
 
 SEED = "Get https://docker.wso2.com/v2/wso2ei-integrator/manifests/6.2.0: unauthorized: authentication required"
@@ -194,14 +194,14 @@ SEED = "Get https://docker.wso2.com/v2/wso2ei-integrator/manifests/6.2.0: unauth
 @pytest.mark.parametrize(
     ("text", "meaning", "remedy"),
     [
-        (SEED, "docker.wso2.com refuses user me: unauthorized", "registryPassword"),
+        (SEED, "docker.wso2.com refuses user me: unauthorized", "make credentials"),
         (
             "pull access denied, repository does not exist or may require authorization: server message: "
             "insufficient_scope: authorization failed",
             "docker.wso2.com refuses user me, or has no repository of this name",
-            "registryPassword",
+            "make credentials",
         ),
-        ("unexpected status from HEAD request: 403 Forbidden", "forbidden", "registryPassword"),
+        ("unexpected status from HEAD request: 403 Forbidden", "forbidden", "make credentials"),
         ('failed to resolve reference "x": x: not found', "docker.wso2.com has no docker.wso2.com/x:6.2.0", "ei.image"),
         ("manifest unknown: manifest unknown", "has no docker.wso2.com/x:6.2.0", "ei.image"),
         ("429 Too Many Requests - toomanyrequests: You have reached your pull rate limit", "too many", "images.mirror"),
