@@ -394,7 +394,7 @@ class Settings(Section):
                 f"needs a container that runs as root, which {openshift} forbids; use kind nfs, claim or class",
                 _CLAIMS,
             )
-        if self.ingress.expose == "hostPort":
+        if self.ingress.controller == "install" and self.ingress.expose == "hostPort":
             yield Contradiction(
                 "ingress.expose",
                 (openshift,),

@@ -52,10 +52,10 @@ class OneStack:
             answer = _run(environment.arguments(words), environment.environment())
         return Preview(answer.returncode, answer.stdout + ("" if as_json else answer.stderr))
 
-    def previews(self, configs: list[dict[str, Any]]) -> list[Preview]:
+    def previews(self, configs: list[dict[str, Any]], *, as_json: bool = False) -> list[Preview]:
         """Preview with each of ``configs``, two at a time."""
         with ThreadPoolExecutor(max_workers=2) as pool:
-            return list(pool.map(self.preview, configs))
+            return list(pool.map(lambda config: self.preview(config, as_json=as_json), configs))
 
     def shell(self, line: str) -> subprocess.CompletedProcess[str]:
         """Run a printed line of commands as a user would, beside the stack's file."""

@@ -66,6 +66,9 @@ STACKS: dict[str, dict[str, Any]] = {
     "slow network": with_(ei={"pullMinutes": 240}),
     "mysqld options": with_(mysql={"options": ["--innodb-buffer-pool-size=256M", "--skip-external-locking"]}),
     "node port": with_(ingress={"expose": "NodePort", "address": "192.168.49.2"}),
+    "node port with ports of one's own": with_(
+        ingress={"expose": "NodePort", "address": "10.0.0.7", "httpNodePort": 30080, "httpsNodePort": 30443}
+    ),
     "host port on high ports": with_(
         ingress={"expose": "hostPort", "address": "localhost", "httpPort": 8080, "httpsPort": 8443}
     ),
