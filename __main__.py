@@ -13,6 +13,7 @@ from components.acceptance import Acceptance
 from components.ei_cluster import EiCluster, service_names
 from components.mysql_database import MysqlDatabase
 from components.nginx_ingress import NginxIngress
+from components.scc_binding import SccBinding
 from volumes import carbonapps_volume, mysql_volume
 
 settings, secrets = configuration.from_pulumi()
@@ -45,6 +46,8 @@ if settings.namespace.create:
         ),
         opts=pulumi.ResourceOptions(provider=cluster, protect=settings.protect or None),
     ).metadata["name"]
+if settings.kubernetes.openshift and settings.kubernetes.cluster_scoped:
+    namespace = SccBinding("wso2ei-scc", {"namespace": namespace, "constraint": "nonroot-v2"}, on_cluster).namespace
 
 mysql = MysqlDatabase(
     "wso2ei-mysql",

@@ -9,6 +9,7 @@ import difflib
 import fnmatch
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,9 +117,26 @@ def choose_context(settings: Settings, kubeconfig: Path | None, dry_run: bool) -
     An ambient context is never trusted. A preview without an allowed context names the first allowed one, which
     the provider then finds unreachable and works from inputs alone.
 
-    :raises ConfigurationError: in an update, when the current context is not one of the stack's.
+    :raises ConfigurationError: in an update, when the current context is not one of the stack's; and when the context
+        looks like OpenShift and the stack does not say whether it is.
     """
-    allowed = settings.kubernetes.contexts
+    context = _allowed_context(settings.kubernetes.contexts, kubeconfig, dry_run)
+    if settings.kubernetes.openshift is None and looks_like_openshift(context):
+        expected = (
+            f"must be true or false: the context '{context}' looks like OpenShift, whose default security context "
+            "constraint refuses this stack's pods for their user ids (docs/openshift.md)"
+        )
+        mistake = Mistake("wso2ei:kubernetes.openshift", "", expected, set_command("kubernetes.openshift", True))
+        raise ConfigurationError(pulumi.get_stack(), [mistake])
+    return context
+
+
+def looks_like_openshift(context: str) -> bool:
+    """``oc login`` names a context PROJECT/HOST:PORT/USER, OpenShift Local ``crc-admin`` or ``crc-developer``."""
+    return bool(re.search(r"^[^/]*/[^/]+:[0-9]+/|^crc-(admin|developer)$|openshift|microshift", context))
+
+
+def _allowed_context(allowed: list[str], kubeconfig: Path | None, dry_run: bool) -> str:
     if len(allowed) == 1 and "*" not in allowed[0]:
         return allowed[0]
     current = _current_context(kubeconfig)

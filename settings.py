@@ -46,6 +46,9 @@ class KubernetesSettings(Section):
     cluster_scoped: bool = True
     """May the stack make what belongs to the whole cluster: Namespace, PersistentVolume, IngressClass, ClusterRole?
     False: it works with the rights of a namespace's admin, and refuses what needs more."""
+    openshift: Annotated[bool | None, Field(examples=[False])] = None
+    """The cluster is OpenShift: the namespace's pods get the right to use its SCC ``nonroot-v2``, see
+    docs/openshift.md. Left out, contexts that look like OpenShift are refused."""
     cluster_identifier: Annotated[Text | None, Field(examples=["production"])] = None
     """Keeps the cluster's identity when the kubeconfig changes (pulumi-kubernetes#4019). Default: the context."""
 
@@ -299,6 +302,14 @@ class EiSettings(Section):
             )
 
 
+_CLAIMS: dict[str, str | None] = {
+    "storage": None,
+    "storage.kind": "claim",
+    "storage.mysqlClaim": "wso2ei-mysql",
+    "storage.carbonappsClaim": "wso2ei-carbonapps",
+}
+
+
 class Settings(Section):
     """One stack."""
 
@@ -330,6 +341,8 @@ class Settings(Section):
         """What needs the rights of a cluster admin, a server too small, an image that nobody may pull."""
         if not self.kubernetes.cluster_scoped:
             yield from self._beyond_a_namespace()
+        if self.kubernetes.openshift:
+            yield from self._beyond_openshift()
         needed = self.ei.replicas * 130
         if self.mysql.max_connections < needed:
             yield Contradiction(
@@ -362,12 +375,7 @@ class Settings(Section):
                 "storage.kind",
                 ("kubernetes.clusterScoped",),
                 f"makes a PersistentVolume, {without}; let an admin make the claims and name them, or use kind class",
-                {
-                    "storage": None,
-                    "storage.kind": "claim",
-                    "storage.mysqlClaim": "wso2ei-mysql",
-                    "storage.carbonappsClaim": "wso2ei-carbonapps",
-                },
+                _CLAIMS,
             )
         if self.ingress.controller == "install":
             yield Contradiction(
@@ -375,6 +383,31 @@ class Settings(Section):
                 ("kubernetes.clusterScoped",),
                 f"makes an IngressClass and a ClusterRole, {without}; use the cluster's own controller",
                 {"ingress.controller": "existing"},
+            )
+
+    def _beyond_openshift(self) -> Iterator[Contradiction]:
+        openshift = "kubernetes.openshift"
+        if self.storage.kind == "hostPath":
+            yield Contradiction(
+                "storage.kind",
+                (openshift,),
+                f"needs a container that runs as root, which {openshift} forbids; use kind nfs, claim or class",
+                _CLAIMS,
+            )
+        if self.ingress.controller == "install" and self.ingress.expose == "hostPort":
+            yield Contradiction(
+                "ingress.expose",
+                (openshift,),
+                f"takes a port of a node, which {openshift} forbids; use LoadBalancer or NodePort",
+                {"ingress.expose": "LoadBalancer"},
+            )
+        if self.ingress.class_name == "openshift-default":
+            yield Contradiction(
+                "ingress.className",
+                (openshift,),
+                f"is the router of {openshift}, which cannot check EI's certificates by the names of its Services; "
+                "use an NGINX",
+                {"ingress.controller": "install", "ingress.className": "wso2ei", "ingress.dialect": "f5"},
             )
 
     @model_validator(mode="after")

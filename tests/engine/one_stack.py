@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -48,24 +49,23 @@ class OneStack:
             file = self.write(config, Path(folder) / self.file.name)
             words = ["preview", "--color", "never", *(["--json"] if as_json else [])]
             environment = PulumiEnv(ROOT, self.name, self._env.variables, file)
-            answer = subprocess.run(
-                environment.arguments(words), env=environment.environment(), check=False, capture_output=True,
-                text=True, timeout=240,
-            )  # fmt: skip
+            answer = _run(environment.arguments(words), environment.environment())
         return Preview(answer.returncode, answer.stdout + ("" if as_json else answer.stderr))
 
-    def previews(self, configs: list[dict[str, Any]]) -> list[Preview]:
+    def previews(self, configs: list[dict[str, Any]], *, as_json: bool = False) -> list[Preview]:
         """Preview with each of ``configs``, two at a time."""
         with ThreadPoolExecutor(max_workers=2) as pool:
-            return list(pool.map(self.preview, configs))
+            return list(pool.map(lambda config: self.preview(config, as_json=as_json), configs))
 
-    def shell(self, line: str, answers: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a printed line as a user would, beside the stack's file."""
-        variables = self._env.environment() | {"PULUMI_STACK": self.name}
-        return subprocess.run(
-            ["bash", "-c", line], cwd=self.file.parent, env=variables, input=answers, check=False, capture_output=True,
-            text=True, timeout=120,
-        )  # fmt: skip
+    def shell(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Run a printed line of commands as a user would, beside the stack's file."""
+        # A project of its own: the commands must write this stack file, and none of the checkout's.
+        shutil.copy(ROOT / "Pulumi.yaml", self.file.parent)
+        return _run(["bash", "-ec", line], self._env.environment() | {"PULUMI_STACK": self.name}, self.file.parent)
+
+
+def _run(words: list[str], environment: dict[str, str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, env=environment, cwd=folder, check=False, capture_output=True, text=True, timeout=240)
 
 
 def steps(answer: Preview) -> list[dict[str, Any]]:

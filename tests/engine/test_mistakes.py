@@ -12,9 +12,9 @@ import pytest
 
 from settings_keys import TOP
 from tests.engine.conftest import Preview
-from tests.engine.one_stack import OneStack
-from tests.unit.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, without
-from tests.unit.test_settings_mistakes import lines_of
+from tests.engine.one_stack import OneStack, steps
+from tests.unit.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, run_commands, without
+from tests.unit.test_settings_mistakes import CONTRADICTIONS, lines_of
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 STORAGE = TOP.child("storage")
@@ -105,3 +105,79 @@ def test_all_mistakes_of_a_stack_file_are_told_at_once(stack: OneStack, kind: st
             assert f"wso2ei:{pair.path}" in found, f"{pair} is not told:\n{answer.text}"
             assert "pulumi config " in found[f"wso2ei:{pair.path}"]
         assert len(found) == len(file), answer.text
+
+
+def test_all_contradictions_are_told_at_once(stack: OneStack) -> None:
+    configs: list[dict[str, Any]] = []
+    expected: list[set[str]] = []
+    for change, key, _ in CONTRADICTIONS:
+        fitting = [place for place, config in enumerate(configs) if not set(config) & set(change)]
+        if fitting:
+            configs[fitting[0]] |= change
+            expected[fitting[0]].add(f"wso2ei:{key}")
+        else:
+            configs.append(dict(change))
+            expected.append({f"wso2ei:{key}"})
+    for keys, answer in zip(expected, stack.previews([base() | config for config in configs]), strict=True):
+        assert_nothing_is_made(answer)
+        assert keys <= set(told(answer)), answer.text
+
+
+def test_passwords_in_plain_text_are_refused_and_not_shown(stack: OneStack) -> None:
+    config = base() | {"registryPassword": "hunter2", "ei": {"adminPassword": "hunter2"}, "adminPasword": "hunter2"}
+    answer = stack.preview(config)
+    assert_nothing_is_made(answer)
+    assert {"wso2ei:registryPassword", "wso2ei:ei.adminPassword", "wso2ei:adminPasword"} <= set(told(answer))
+    assert "hunter2" not in answer.text
+
+
+def test_the_cli_itself_refuses_a_wrong_type_at_the_top(stack: OneStack) -> None:
+    wrong: dict[str, dict[str, Any]] = {}
+    for key in TOP.children():
+        for value in ["text"] if key.sections or key.base is not str else [["item"], {"a": "b"}]:
+            wrong[f"{key.path} {value}"] = {key.path: value}
+    for name, answer in zip(wrong, stack.previews([base() | config for config in wrong.values()]), strict=True):
+        assert answer.code != 0
+        assert f"configuration key 'wso2ei:{name.split()[0]}' must be of type" in answer.text
+        assert "Traceback" not in answer.text
+
+
+def test_an_empty_stack_file_is_led_to_a_working_one_by_the_printed_commands(stack: OneStack) -> None:
+    answer = stack.preview({})
+    assert_nothing_is_made(answer)
+    found = told(answer)
+    assert set(found) == {"wso2ei:kubernetes.contexts", "wso2ei:storage.kind"}
+    stack.write({})
+    done = stack.shell("\n".join(found.values()))
+    assert done.returncode == 0, done.stderr
+    steps(stack.preview(stack.config(), as_json=True))
+
+
+OF_EVERY_SHAPE: dict[str, Any] = {
+    "kubernetes": {"contexts": "docker-desktop", "clusterScoped": "true"},
+    "storage": {"kind": "NFS", "server": "nfs.example.com", "path": "relative", "version": 4, "mountOptions": [5]},
+    "namespace": {"name": None, "creat": False},
+    "mysql": {"options": "--skip-external-locking", "memory": 1.5, "cpu": ""},
+    "ingress": {"controllerLabels": {"app.kubernetes.io/name": 5}, "tlsSecret": "Not Valid!", "httpsPort": 0},
+    "ei": {"replicas": "3", "heap": "512MB", "image": {"a": "b"}, "pullMinutes": [30]},
+    "hosts": {"console": "same", "gateway": "same"},
+}
+
+
+def test_the_printed_commands_do_in_the_cli_what_they_say(stack: OneStack) -> None:
+    """Every shape of command: numbers over quoted text, text like numbers, lists, maps, options, removals."""
+    answer = stack.preview(OF_EVERY_SHAPE)
+    assert_nothing_is_made(answer)
+    commands = list(told(answer).values())
+    assert len(commands) == 19
+    expected = OF_EVERY_SHAPE
+    for line in commands:
+        expected = run_commands(expected, line)
+    stack.write(OF_EVERY_SHAPE)
+    done = stack.shell("\n".join(commands))
+    assert done.returncode == 0, done.stderr
+    assert stack.config() == expected
+    nodes = [
+        step for step in steps(stack.preview(stack.config(), as_json=True)) if "Deployment::wso2ei-nodes" in step["urn"]
+    ]
+    assert nodes[0]["newState"]["inputs"]["spec"]["replicas"] == 3

@@ -113,6 +113,7 @@ def used() -> set[type[Section]]:
 
 
 # Each: what is set beside the smallest config, the key that is told, the keys that it contradicts.
+OPENSHIFT = {"contexts": ["team/api-ocp-example-com:6443/me"], "openshift": True}
 NO_CLUSTER_RIGHTS = {"kubernetes": {"contexts": ["team"], "clusterScoped": False}}
 CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"hosts": {"console": "same", "gateway": "same"}}, "hosts.gateway", ["hosts.console"]),
@@ -141,6 +142,21 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
         NO_CLUSTER_RIGHTS | {"storage": base("class")["storage"], "namespace": {"create": False}},
         "ingress.controller",
         ["kubernetes.clusterScoped"],
+    ),
+    ({"kubernetes": OPENSHIFT}, "storage.kind", ["kubernetes.openshift"]),
+    (
+        {"kubernetes": OPENSHIFT, "storage": base("nfs")["storage"], "ingress": {"expose": "hostPort", "address": "a"}},
+        "ingress.expose",
+        ["kubernetes.openshift"],
+    ),
+    (
+        {
+            "kubernetes": OPENSHIFT,
+            "storage": base("class")["storage"],
+            "ingress": {"controller": "existing", "className": "openshift-default"},
+        },
+        "ingress.className",
+        ["kubernetes.openshift"],
     ),
 ]
 

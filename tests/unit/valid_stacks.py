@@ -1,0 +1,99 @@
+"""Valid stack files of different shape, by the words that describe them; keys without the project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ONE: dict[str, Any] = {"contexts": ["docker-desktop"]}
+HOST_PATH: dict[str, Any] = {"kind": "hostPath", "path": "/var/lib/wso2ei"}
+NFS: dict[str, Any] = {"kind": "nfs", "server": "10.0.0.5", "path": "/exports/wso2ei"}
+CLAIM: dict[str, Any] = {"kind": "claim", "mysqlClaim": "mysql-data", "carbonappsClaim": "artifacts"}
+CLASS: dict[str, Any] = {"kind": "class", "mysqlClass": "fast-ssd", "carbonappsClass": "nfs.csi.k8s.io"}
+OPENSHIFT: dict[str, Any] = {"contexts": ["team/api-ocp-example-com:6443/me"], "openshift": True}
+EXISTING: dict[str, Any] = {"controller": "existing", "className": "nginx"}
+TENANT: dict[str, Any] = {
+    "kubernetes": {"contexts": ["team"], "clusterScoped": False},
+    "namespace": {"name": "team-a", "create": False},
+    "ingress": EXISTING,
+}
+SUBSCRIPTION = "registry.wso2.com/wso2-integrator/ei@sha256:" + "a" * 64
+
+
+def with_(**sections: Any) -> dict[str, Any]:
+    """The smallest stack with other sections."""
+    return {"kubernetes": ONE, "storage": HOST_PATH} | sections
+
+
+STACKS: dict[str, dict[str, Any]] = {
+    "smallest on hostPath": with_(),
+    "smallest on NFS": with_(storage=NFS),
+    "smallest on existing claims": with_(storage=CLAIM),
+    "smallest on storage classes": with_(storage=CLASS),
+    "hostPath on a named node, trailing slash": with_(storage=HOST_PATH | {"path": "/data/", "node": "worker-1.lan"}),
+    "hostPath with sizes": with_(storage=HOST_PATH | {"mysqlSize": "20Gi", "carbonappsSize": "512Mi"}),
+    "NFS 3 by name, no options": with_(storage=NFS | {"server": "nas.lan", "version": "3", "mountOptions": []}),
+    "NFS 4.2 with options": with_(storage=NFS | {"version": "4.2", "mountOptions": ["hard", "nconnect=4"]}),
+    "classes with decimal sizes": with_(storage=CLASS | {"mysqlSize": "1.5Ti", "carbonappsSize": "100G"}),
+    "several contexts with patterns": with_(kubernetes={"contexts": ["kind-*", "k3d-*", "arn:aws:eks:eu:1:cluster/x"]}),
+    "cluster identity": with_(kubernetes=ONE | {"clusterIdentifier": "production eu"}),
+    "namespace of another name": with_(namespace={"name": "integration"}),
+    "given namespace with cluster rights and NFS": with_(storage=NFS, namespace={"name": "team-a", "create": False}),
+    "given namespace with cluster rights and hostPath": with_(namespace={"create": False}),
+    "namespace admin with claims": TENANT | {"storage": CLAIM},
+    "namespace admin with classes": TENANT | {"storage": CLASS},
+    "OpenShift as a cluster admin": with_(kubernetes=OPENSHIFT, storage=NFS, namespace={"create": False}),
+    "OpenShift as a namespace admin": TENANT
+    | {"kubernetes": OPENSHIFT | {"clusterScoped": False}, "storage": CLASS, "ingress": EXISTING},
+    "not OpenShift, whatever the name says": with_(kubernetes={"contexts": ["not-openshift"], "openshift": False}),
+    "real host names": with_(hosts={"console": "ei-console.example.com", "gateway": "ei.example.com"}),
+    "only one host name": with_(hosts={"gateway": "api.example.com"}),
+    "mirror by host": with_(images={"mirror": "harbor.example.com"}),
+    "mirror by port and path": with_(images={"mirror": "harbor.example.com:5000/proxy/hub"}),
+    "another controller image": with_(images={"nginx": "docker.io/nginx/nginx-ingress:5.5.4-alpine"}),
+    "images by digest": with_(images={"mysql": "docker.io/library/mysql@sha256:" + "b" * 64}),
+    "images by tag and digest": with_(images={"python": "python:3.13-slim@sha256:" + "c" * 64}),
+    "image of a local registry": with_(ei={"image": "localhost:5000/ei:6.5.0-mysql"}),
+    "oldest version": with_(ei={"version": "6.2.0"}),
+    "newest version": with_(ei={"version": "6.6.0"}),
+    "one node": with_(ei={"replicas": 1}),
+    "three nodes": with_(ei={"replicas": 3}),
+    "ten nodes with a server to match": with_(ei={"replicas": 10}, mysql={"maxConnections": 1300, "memory": "8Gi"}),
+    "CPUs as numbers": with_(ei={"cpu": 1, "cpuLimit": 1.5}, mysql={"cpu": 0.5}),
+    "CPUs as text": with_(ei={"cpu": "1500m", "cpuLimit": "2"}, mysql={"cpu": "0.25"}),
+    "decimal memory": with_(ei={"heap": "2G", "memory": "4G"}),
+    "heap at its bound": with_(ei={"heap": "700Mi", "memory": "1000Mi"}),
+    "another administrator": with_(ei={"adminUsername": "ops.admin@example.com"}),
+    "slow network": with_(ei={"pullMinutes": 240}),
+    "mysqld options": with_(mysql={"options": ["--innodb-buffer-pool-size=256M", "--skip-external-locking"]}),
+    "node port": with_(ingress={"expose": "NodePort", "address": "192.168.49.2"}),
+    "node port with ports of one's own": with_(
+        ingress={"expose": "NodePort", "address": "10.0.0.7", "httpNodePort": 30080, "httpsNodePort": 30443}
+    ),
+    "host port on high ports": with_(
+        ingress={"expose": "hostPort", "address": "localhost", "httpPort": 8080, "httpsPort": 8443}
+    ),
+    "own certificate": with_(ingress={"tlsSecret": "wildcard.example.com"}),
+    "long calls and big bodies": with_(ingress={"readTimeout": 3600, "maxBody": "1g"}),
+    "existing controller, community dialect": with_(ingress=EXISTING | {"dialect": "community"}),
+    "existing controller, labels and address": with_(
+        ingress=EXISTING
+        | {
+            "controllerLabels": {"app.kubernetes.io/name": "ingress-nginx", "tier": "edge"},
+            "controllerAddress": "ingress-nginx-controller.ingress-nginx.svc:443",
+        }
+    ),
+    "address of an existing controller": with_(ingress=EXISTING | {"address": "lb.example.com"}),
+    "protected": with_(protect=True),
+    "protected, as the CLI writes it": with_(protect="true"),
+    "protection off": with_(protect="false"),
+    "subscription by digest": with_(
+        registryUsername="subscriber@example.com", ei={"version": "6.6.0", "image": SUBSCRIPTION}
+    ),
+    "empty sections, as the CLI fills them in": with_(
+        namespace={}, hosts={}, images={}, mysql={}, ingress={}, ei={}, protect="false", registryUsername="",
+        registryPassword="", adminPassword="",
+    ),
+    "nothing where nothing is needed": with_(
+        ei={"image": None}, ingress={"address": None, "tlsSecret": None}, images={"mirror": None}
+    ),
+}  # fmt: skip
