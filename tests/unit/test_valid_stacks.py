@@ -70,7 +70,11 @@ def settled(config: dict[str, Any]) -> str:
     return text
 
 
-@pytest.mark.parametrize("key", list(settings_only()), ids=lambda key: f"{key.path}{key.variant and f'({key.variant})'}")
+def name_of(key: Key) -> str:
+    return key.path + (f"({key.variant})" if key.variant else "")
+
+
+@pytest.mark.parametrize("key", list(settings_only()), ids=name_of)
 def test_every_setting_takes_each_of_its_values(key: Key) -> None:
     for value in valid_values(key):
         assert settled(at(base(key.variant), key.path, copy.deepcopy(value))) == "", value
