@@ -23,6 +23,11 @@ def log(level: str, text: str) -> None:
     print(f"{time.strftime('%Y%m%d %H:%M:%S')} {level} {text}", flush=True)
 
 
+def key(item: Object) -> str:
+    """``namespace/name``."""
+    return f"{item['metadata']['namespace']}/{item['metadata']['name']}"
+
+
 class Api:
     """Requests to the API server. ``urllib.error.HTTPError`` carries the server's refusal."""
 
@@ -53,7 +58,7 @@ class Api:
 
 
 class Watched:
-    """All objects of one kind in one namespace, kept current by list and watch in a thread of its own."""
+    """All objects of one kind, in one namespace or in all, kept current by list and watch in a thread of its own."""
 
     def __init__(self, api: Api, path: str, changed: Callable[[], None]) -> None:
         self.api, self.path, self.changed = api, path, changed
@@ -64,9 +69,9 @@ class Watched:
     def __iter__(self) -> Any:
         return iter(list(self.objects.values()))
 
-    def get(self, name: str) -> Object | None:
+    def get(self, namespace: str, name: str) -> Object | None:
         """The object of this name."""
-        return self.objects.get(name)
+        return self.objects.get(f"{namespace}/{name}")
 
     def _follow(self) -> None:
         while True:
@@ -82,7 +87,7 @@ class Watched:
 
     def _once(self) -> None:
         listed = self.api.call("GET", self.path)
-        self.objects = {item["metadata"]["name"]: item for item in listed.get("items", [])}
+        self.objects = {key(item): item for item in listed.get("items", [])}
         version = listed["metadata"]["resourceVersion"]
         self.synced.set()
         self.changed()
@@ -92,11 +97,10 @@ class Watched:
                 item = event["object"]
                 if event["type"] == "ERROR":
                     return
-                name = item["metadata"]["name"]
                 if event["type"] == "DELETED":
-                    self.objects.pop(name, None)
+                    self.objects.pop(key(item), None)
                 elif event["type"] in {"ADDED", "MODIFIED"}:
-                    self.objects[name] = item
+                    self.objects[key(item)] = item
                 self.changed()
 
 

@@ -35,17 +35,19 @@ class Controller:
         self.ready = threading.Event()
         self.dirty = threading.Event()
         self.events: dict[str, str] = {}
-        watched = args.text("watch-namespace") or self.own
+        # Left out, every namespace is watched, as by the real one.
+        namespace = args.text("watch-namespace")
+        below = f"/namespaces/{namespace}" if namespace else ""
 
         def watch(path: str) -> Watched:
             return Watched(api, path, self.dirty.set)
 
-        core, networking = f"/api/v1/namespaces/{watched}", f"/apis/networking.k8s.io/v1/namespaces/{watched}"
-        self.ingresses = watch(f"{networking}/ingresses")
+        core = f"/api/v1{below}"
+        self.ingresses = watch(f"/apis/networking.k8s.io/v1{below}/ingresses")
         self.services = watch(f"{core}/services")
         self.secrets = watch(f"{core}/secrets")
         self.pods = watch(f"{core}/pods")
-        self.slices = watch(f"/apis/discovery.k8s.io/v1/namespaces/{watched}/endpointslices")
+        self.slices = watch(f"/apis/discovery.k8s.io/v1{below}/endpointslices")
         self.configs = watch(f"/api/v1/namespaces/{self.own}/configmaps")
         self.leader = Leader(api, self.own, args.text("leader-election-lock-name"))
 
@@ -71,7 +73,7 @@ class Controller:
     def config(self) -> dict[str, str]:
         """The ConfigMap that the command line names."""
         pair = self.args.pair("nginx-configmaps")
-        found = self.configs.get(pair[1]) if pair else None
+        found = self.configs.get(*pair) if pair else None
         return dict((found or {}).get("data") or {})
 
     def sync(self) -> None:
@@ -82,14 +84,14 @@ class Controller:
         result = build(
             self.ingresses,
             self.args.text("ingress-class"),
-            {item["metadata"]["name"]: item for item in self.services},
+            self.services.objects.copy(),
             self.slices,
-            {item["metadata"]["name"]: item for item in self.secrets},
+            self.secrets.objects.copy(),
             wildcard is not None,
         )
         certificates = dict(result.certificates)
         for name, pair in (("wildcard", wildcard), ("default", default)):
-            pem = tls_pem(self.secrets.get(pair[1])) if pair else None
+            pem = tls_pem(self.secrets.get(*pair)) if pair else None
             if pem:
                 certificates[name] = pem
         changed = [self.nginx.write_secret(name, pem) for name, pem in certificates.items()]
@@ -99,7 +101,7 @@ class Controller:
             self.ready.set()
         self._tell(result.accepted, result.rejected, refused)
         if self.leader.leading and self.args.on("report-ingress-status"):
-            wanted = addresses(self.services.get(self.args.text("external-service")), config)
+            wanted = addresses(self.services.get(self.own, self.args.text("external-service")), config)
             for ingress in result.accepted:
                 publish(self.api, ingress, wanted)
 

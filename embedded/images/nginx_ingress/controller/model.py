@@ -67,7 +67,7 @@ def build(
     secrets: dict[str, Object],
     wildcard: bool,
 ) -> Result:
-    """All servers. Of two Ingresses for one host the oldest wins."""
+    """All servers. Of two Ingresses for one host the oldest wins. Services and Secrets are keyed ``namespace/name``."""
     result = Result([], [], [], {})
     hosts: set[str] = set()
     mine = [item for item in ingresses if belongs(item, ingress_class)]
@@ -121,7 +121,7 @@ def _servers(
         if not locations:
             raise Rejected("spec.rules[0].http.paths: Required value")
         found.append(
-            Server(host, _certificate(spec, host, secrets, wildcard, certificates), tuple(locations), settings)
+            Server(host, _certificate(ingress, host, secrets, wildcard, certificates), tuple(locations), settings)
         )
     if not found:
         raise Rejected("spec.rules: Required value")
@@ -129,19 +129,20 @@ def _servers(
 
 
 def _certificate(
-    spec: Object, host: str, secrets: dict[str, Object], wildcard: bool, certificates: dict[str, bytes]
+    ingress: Object, host: str, secrets: dict[str, Object], wildcard: bool, certificates: dict[str, bytes]
 ) -> str | None:
-    for entry in spec.get("tls") or []:
+    namespace = ingress["metadata"]["namespace"]
+    for entry in ingress["spec"].get("tls") or []:
         if host not in (entry.get("hosts") or []):
             continue
         name = entry.get("secretName")
         if not name:
             return "wildcard" if wildcard else ""
-        pem = tls_pem(secrets.get(name))
+        pem = tls_pem(secrets.get(f"{namespace}/{name}"))
         if pem is None:
             return ""
-        certificates[name] = pem
-        return str(name)
+        certificates[f"{namespace}-{name}"] = pem
+        return f"{namespace}-{name}"
     return None
 
 
@@ -163,21 +164,23 @@ def _upstream(
     meta = ingress["metadata"]
     return Upstream(
         f"{meta['namespace']}-{meta['name']}-{host}-{name}-{key}",
-        tuple(sorted(endpoints(services.get(name), name, key, slices))),
+        tuple(sorted(endpoints(services.get(f"{meta['namespace']}/{name}"), key, slices))),
         name in settings.ssl_services,
         settings.cookies.get(name, ""),
     )
 
 
-def endpoints(service: Object | None, name: str, port: str | int | None, slices: list[Object]) -> list[str]:
+def endpoints(service: Object | None, port: str | int | None, slices: list[Object]) -> list[str]:
     """host:port of the ready endpoints of one port of a Service, from its EndpointSlices."""
     ports = (service or {}).get("spec", {}).get("ports", [])
     match = next((item for item in ports if port in (item.get("name"), item["port"])), None)
-    if match is None:
+    if service is None or match is None:
         return []
     found = []
     for item in slices:
-        if (item["metadata"].get("labels") or {}).get("kubernetes.io/service-name") != name:
+        if item["metadata"]["namespace"] != service["metadata"]["namespace"]:
+            continue
+        if (item["metadata"].get("labels") or {}).get("kubernetes.io/service-name") != service["metadata"]["name"]:
             continue
         numbers = [p["port"] for p in item.get("ports") or [] if (p.get("name") or "") == (match.get("name") or "")]
         for endpoint in item.get("endpoints") or []:
