@@ -30,7 +30,7 @@ are written as `pulumi config set --path` takes them:
 
 ```sh
 pulumi config set --path 'wso2ei:ei.replicas' 3          # a number or true/false
-pulumi config set --path 'wso2ei:ei.heap' 1Gi            # text
+pulumi config set --path 'wso2ei:ei.heap' 700Mi          # text
 pulumi config set --path 'wso2ei:storage.version' --type string 4   # text that looks like a number
 pulumi config set --path 'wso2ei:kubernetes.contexts[0]' production
 pulumi config rm --path 'wso2ei:ei.image'                # back to the default
@@ -42,7 +42,7 @@ or in the file:
 config:
   wso2ei:ei:
     replicas: 3
-    heap: 1Gi
+    heap: 700Mi
 ```
 
 Mistakes are told all at once, before anything is made: each with its key, its value, what is allowed and the command
