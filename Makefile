@@ -13,7 +13,7 @@ SCAN_KEY := $(shell { cat requirements-scan.txt; $(PYTHON) -c 'import sys; print
 SCAN := $(CACHE)/scan/$(SCAN_KEY)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help up preview credentials destroy status env test lint types unit e2e bench clean
+.PHONY: help up preview credentials destroy status env docs test lint types unit e2e bench clean
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
@@ -52,6 +52,9 @@ env: $(VENV)/.complete ## export lines, so that plain pulumi and kubectl work: e
 
 clean: $(VENV)/.complete ## remove the embedded cluster and its state; the cache stays
 	@$(PY) -m embedded clean
+
+docs: $(VENV)/.complete ## write docs/settings.md from the models
+	@$(PY) -m tools.settings_reference
 
 test: lint types unit ## lint, types, unit and engine tests
 

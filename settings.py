@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from components.image_reference import parse_image
+import contradictions
 from components.quantities import quantity
-from components.wso2ei.versions import SUBSCRIPTION_REGISTRIES, VERSIONS, version_of
+from components.wso2ei.versions import VERSIONS, version_of
 from setting_types import (
     AbsolutePath,
     Address,
@@ -302,14 +302,6 @@ class EiSettings(Section):
             )
 
 
-_CLAIMS: dict[str, str | None] = {
-    "storage": None,
-    "storage.kind": "claim",
-    "storage.mysqlClaim": "wso2ei-mysql",
-    "storage.carbonappsClaim": "wso2ei-carbonapps",
-}
-
-
 class Settings(Section):
     """One stack."""
 
@@ -338,77 +330,8 @@ class Settings(Section):
     reached, ``required`` refuses to go on and ``whenReachable`` warns; ``never`` does not ask."""
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """What needs the rights of a cluster admin, a server too small, an image that nobody may pull."""
-        if not self.kubernetes.cluster_scoped:
-            yield from self._beyond_a_namespace()
-        if self.kubernetes.openshift:
-            yield from self._beyond_openshift()
-        needed = self.ei.replicas * 130
-        if self.mysql.max_connections < needed:
-            yield Contradiction(
-                "mysql.maxConnections",
-                ("ei.replicas",),
-                f"must be at least {needed}: ei.replicas {self.ei.replicas} x 130",
-                {"mysql.maxConnections": needed},
-            )
-        registry = parse_image(self.ei_image).registry
-        if registry in SUBSCRIPTION_REGISTRIES and not self.registry_username and self.registry_check != "never":
-            yield Contradiction(
-                "registryUsername",
-                ("ei.image", "registryCheck"),
-                f"is needed beside ei.image: {registry} gives nothing to anybody who is not logged in (make "
-                "credentials asks for both). Where the nodes log in by themselves, set registryCheck to never",
-                {"registryUsername": "subscriber@example.com"},
-            )
-
-    def _beyond_a_namespace(self) -> Iterator[Contradiction]:
-        without = "which needs cluster rights that kubernetes.clusterScoped false says the stack has not"
-        if self.namespace.create:
-            yield Contradiction(
-                "namespace.create",
-                ("kubernetes.clusterScoped",),
-                f"makes a Namespace, {without}; name one that exists",
-                {"namespace.create": False},
-            )
-        if self.storage.kind in {"hostPath", "nfs"}:
-            yield Contradiction(
-                "storage.kind",
-                ("kubernetes.clusterScoped",),
-                f"makes a PersistentVolume, {without}; let an admin make the claims and name them, or use kind class",
-                _CLAIMS,
-            )
-        if self.ingress.controller == "install":
-            yield Contradiction(
-                "ingress.controller",
-                ("kubernetes.clusterScoped",),
-                f"makes an IngressClass and a ClusterRole, {without}; use the cluster's own controller",
-                {"ingress.controller": "existing"},
-            )
-
-    def _beyond_openshift(self) -> Iterator[Contradiction]:
-        openshift = "kubernetes.openshift"
-        if self.storage.kind == "hostPath":
-            yield Contradiction(
-                "storage.kind",
-                (openshift,),
-                f"needs a container that runs as root, which {openshift} forbids; use kind nfs, claim or class",
-                _CLAIMS,
-            )
-        if self.ingress.controller == "install" and self.ingress.expose == "hostPort":
-            yield Contradiction(
-                "ingress.expose",
-                (openshift,),
-                f"takes a port of a node, which {openshift} forbids; use LoadBalancer or NodePort",
-                {"ingress.expose": "LoadBalancer"},
-            )
-        if self.ingress.class_name == "openshift-default":
-            yield Contradiction(
-                "ingress.className",
-                (openshift,),
-                f"is the router of {openshift}, which cannot check EI's certificates by the names of its Services; "
-                "use an NGINX",
-                {"ingress.controller": "install", "ingress.className": "wso2ei", "ingress.dialect": "f5"},
-            )
+        """What does not go together across sections."""
+        yield from contradictions.across_sections(self)
 
     @model_validator(mode="after")
     def _hang_together(self) -> Settings:

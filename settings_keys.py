@@ -136,7 +136,9 @@ class Key:
         if self.sections:
             return f"a map of {', '.join(dict.fromkeys(key.name for key in self.children()))}"
         if self.options:
-            return f"one of {', '.join(self.options)}" if len(self.options) > 1 else self.options[0]
+            # In quotes, where YAML would make a number of it.
+            words = [f'"{option}"' if re.fullmatch(r"[0-9]+(\.[0-9]+)?", option) else option for option in self.options]
+            return f"one of {', '.join(words)}" if len(words) > 1 else words[0]
         return self.allowed.words or self._words_of_type()
 
     def _words_of_type(self) -> str:

@@ -1,0 +1,106 @@
+"""What does not go together across the sections of a stack's settings; each section knows its own contradictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from components.image_reference import parse_image
+from components.wso2ei.versions import SUBSCRIPTION_REGISTRIES
+from setting_types import Contradiction
+
+if TYPE_CHECKING:
+    from settings import Settings
+
+_CLAIMS: dict[str, str | None] = {
+    "storage": None,
+    "storage.kind": "claim",
+    "storage.mysqlClaim": "wso2ei-mysql",
+    "storage.carbonappsClaim": "wso2ei-carbonapps",
+}
+
+
+def across_sections(settings: Settings) -> Iterator[Contradiction]:
+    """All of them."""
+    yield from _without_cluster_rights(settings)
+    yield from _on_openshift(settings)
+    yield from _too_few_connections(settings)
+    yield from _subscription_without_a_user(settings)
+
+
+def _without_cluster_rights(settings: Settings) -> Iterator[Contradiction]:
+    if settings.kubernetes.cluster_scoped:
+        return
+    without = "which needs cluster rights that kubernetes.clusterScoped false says the stack has not"
+    if settings.namespace.create:
+        yield Contradiction(
+            "namespace.create",
+            ("kubernetes.clusterScoped",),
+            f"makes a Namespace, {without}; name one that exists",
+            {"namespace.create": False},
+        )
+    if settings.storage.kind in {"hostPath", "nfs"}:
+        yield Contradiction(
+            "storage.kind",
+            ("kubernetes.clusterScoped",),
+            f"makes a PersistentVolume, {without}; let an admin make the claims and name them, or use kind class",
+            _CLAIMS,
+        )
+    if settings.ingress.controller == "install":
+        yield Contradiction(
+            "ingress.controller",
+            ("kubernetes.clusterScoped",),
+            f"makes an IngressClass and a ClusterRole, {without}; use the cluster's own controller",
+            {"ingress.controller": "existing"},
+        )
+
+
+def _on_openshift(settings: Settings) -> Iterator[Contradiction]:
+    if not settings.kubernetes.openshift:
+        return
+    openshift = "kubernetes.openshift"
+    if settings.storage.kind == "hostPath":
+        yield Contradiction(
+            "storage.kind",
+            (openshift,),
+            f"needs a container that runs as root, which {openshift} forbids; use kind nfs, claim or class",
+            _CLAIMS,
+        )
+    if settings.ingress.controller == "install" and settings.ingress.expose == "hostPort":
+        yield Contradiction(
+            "ingress.expose",
+            (openshift,),
+            f"takes a port of a node, which {openshift} forbids; use LoadBalancer or NodePort",
+            {"ingress.expose": "LoadBalancer"},
+        )
+    if settings.ingress.class_name == "openshift-default":
+        yield Contradiction(
+            "ingress.className",
+            (openshift,),
+            f"is the router of {openshift}, which reads neither dialect of annotations and would not speak HTTPS to "
+            "EI; use an NGINX",
+            {"ingress.controller": "install", "ingress.className": "wso2ei", "ingress.dialect": "f5"},
+        )
+
+
+def _too_few_connections(settings: Settings) -> Iterator[Contradiction]:
+    needed = settings.ei.replicas * 130
+    if settings.mysql.max_connections < needed:
+        yield Contradiction(
+            "mysql.maxConnections",
+            ("ei.replicas",),
+            f"must be at least {needed}: ei.replicas {settings.ei.replicas} x 130",
+            {"mysql.maxConnections": needed},
+        )
+
+
+def _subscription_without_a_user(settings: Settings) -> Iterator[Contradiction]:
+    registry = parse_image(settings.ei_image).registry
+    if registry in SUBSCRIPTION_REGISTRIES and not settings.registry_username and settings.registry_check != "never":
+        yield Contradiction(
+            "registryUsername",
+            ("ei.image", "registryCheck"),
+            f"is needed beside ei.image: {registry} gives nothing to anybody who is not logged in (make "
+            "credentials asks for both). Where the nodes log in by themselves, set registryCheck to never",
+            {"registryUsername": "subscriber@example.com"},
+        )

@@ -1,0 +1,140 @@
+"""Writes ``docs/settings.md``: every key of a stack file, from the models that check it.
+
+``python -m tools.settings_reference`` (or ``make docs``) writes the page, ``--check`` fails when it has drifted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mistakes import SECRET_KEYS
+from settings_keys import TOP, Key
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "settings.md"
+
+_HEAD = """\
+# Settings
+
+<!-- Written by `make docs` from settings.py; edit there. -->
+
+Everything that a stack file (`Pulumi.<stack>.yaml`) may say. Every default is here; what has none is required. Keys
+are written as `pulumi config set --path` takes them:
+
+```sh
+pulumi config set --path 'wso2ei:ei.replicas' 3          # a number or true/false
+pulumi config set --path 'wso2ei:ei.heap' 700Mi          # text
+pulumi config set --path 'wso2ei:storage.version' --type string 4   # text that looks like a number
+pulumi config set --path 'wso2ei:kubernetes.contexts[0]' production
+pulumi config rm --path 'wso2ei:ei.image'                # back to the default
+```
+
+or in the file:
+
+```yaml
+config:
+  wso2ei:ei:
+    replicas: 3
+    heap: 700Mi
+```
+
+Mistakes are told all at once, before anything is made: each with its key, its value, what is allowed and the command
+that mends it. Two kinds the CLI tells itself, one at a time and without the command: `configuration key 'wso2ei:ei'
+must be of type 'object'` (text or a list stands where the keys of a section belong, or nothing at all: remove the line,
+or `pulumi config rm ei`), and the same with `'boolean'` or `'string'`.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([_HEAD, *_top(), *_secrets()])
+
+
+def _top() -> Iterator[str]:
+    single = [key for key in TOP.children() if not key.sections]
+    for section in TOP.children():
+        if section.sections:
+            yield from _section(section)
+    yield "## Single keys\n"
+    yield _table(single)
+
+
+def _section(section: Key) -> Iterator[str]:
+    required = "Required. " if section.required else ""
+    yield f"## {section.name}\n\n{required}{_description(section)}\n"
+    if not section.tag:
+        yield _table(list(section.children()))
+        return
+    for kind, model in zip(section.options, section.sections, strict=True):
+        yield f"### {section.path}.{section.tag}: {kind}\n\n{_plain(model.__doc__ or '')}\n"
+        children = [key for key in section.children() if key.variant == kind]
+        yield _table(sorted(children, key=lambda key: (key.name != section.tag, not key.required)))
+
+
+def _secrets() -> Iterator[str]:
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    yield "## Secrets\n\nStored encrypted, with `pulumi config set --secret KEY`; plain text is refused.\n"
+    yield "| key | what it is |\n|---|---|"
+    for key in SECRET_KEYS:
+        yield f"| `{key}` | {_cell(declared[f'wso2ei:{key}']['description'])} |"
+    yield ""
+
+
+def _table(keys: list[Key]) -> str:
+    rows = ["| key | allowed | default | what it is |", "|---|---|---|---|"]
+    for key in keys:
+        rows.append(f"| `{key.path}` | {_cell(key.words())} | {_default(key)} | {_cell(_description(key))} |")
+    return "\n".join(rows) + "\n"
+
+
+def _default(key: Key) -> str:
+    if key.required:
+        return "required"
+    return "none" if key.default is None else f"`{_written(key.default)}`"
+
+
+def _written(value: Any) -> str:
+    """A value as YAML has it on one line."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _description(key: Key) -> str:
+    if key.field is None or not key.field.description:
+        raise ValueError(f"{key.path} has no description: put a docstring under it in settings.py")
+    return _plain(key.field.description)
+
+
+def _plain(text: str) -> str:
+    """A docstring as one line of Markdown."""
+    return " ".join(text.replace("``", "`").split())
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> int:
+    """Write the page, or say that it has drifted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only compare")
+    check = parser.parse_args().check
+    text = page()
+    if not check:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{PAGE.relative_to(ROOT)} is not what settings.py says; run: make docs", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
