@@ -62,6 +62,14 @@ def test_every_pod_is_ready_and_both_ingresses_show_an_address(machine: Machine)
         assert ingress["status"]["loadBalancer"]["ingress"] == [{"hostname": "localhost"}]
 
 
+def test_status_shows_the_stack_and_both_answers_on_one_screen(machine: Machine) -> None:
+    shown = machine.make("status", "ONCE=1").ok()
+    assert "4 of 4 pods run; all is well" in shown
+    assert re.search(rf"check +https://{CONSOLE}/carbon +302 https://{CONSOLE}/carbon/admin/index.jsp", shown)
+    assert re.search(rf"check +https://{GATEWAY}/services +200 text/html", shown)
+    assert f"127.0.0.1 {CONSOLE} {GATEWAY}" in shown
+
+
 def test_each_node_s_log_lists_two_members(machine: Machine) -> None:
     addresses = {pod["status"]["podIP"] for pod in machine.nodes()}
     for pod in machine.nodes():
