@@ -217,6 +217,41 @@ def test_a_rolling_update_fits_the_small_machine_and_the_gateway_keeps_answering
     assert "Job wso2ei-acceptance-job" in said or "wso2ei-acceptance-job replaced" in said
 
 
+def set_ingress(machine: Machine, values: dict[str, str]) -> None:
+    """Keys of ``ingress`` in the stack's file; an empty value removes a key."""
+    file = ["--config-file", machine.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local", "--path"]
+    for key, value in values.items():
+        words = ["set", *file, f"wso2ei:ingress.{key}", value] if value else ["rm", *file, f"wso2ei:ingress.{key}"]
+        machine.run(["pulumi", "config", *words], env=machine.environment).ok()
+
+
+def outputs_of(machine: Machine) -> dict[str, Any]:
+    return dict(json.loads(machine.pulumi("stack", "output", "-s", "local", "--json").ok()))
+
+
+def test_outputs_and_the_console_s_redirect_follow_a_node_port_and_back(machine: Machine) -> None:
+    """The port is allotted by the cluster, and EI is configured with it; the address is the node's."""
+    node = names.node_address(1)
+    set_ingress(machine, {"expose": "NodePort", "address": node})
+    try:
+        machine.pulumi("up", "-s", "local", "--yes", "--skip-preview").ok()
+        outputs = outputs_of(machine)
+        assert outputs["hosts_file_line"] == f"{node} {CONSOLE} {GATEWAY}"
+        found = re.fullmatch(rf"https://{CONSOLE}:(3\d{{4}})/carbon", outputs["console_url"])
+        assert found, outputs["console_url"]
+        port = found[1]
+        assert outputs["gateway_url"] == f"https://{GATEWAY}:{port}"
+        command = ["curl", "-sk", "-i", "--resolve", f"{CONSOLE}:{port}:{node}", outputs["console_url"]]
+        answer = machine.run(command, seconds=60).ok()
+        assert answer.startswith("HTTP/2 302")
+        assert f"\nlocation: https://{CONSOLE}:{port}/carbon/admin/index.jsp\n" in answer
+    finally:
+        set_ingress(machine, {"expose": "", "address": ""})
+        machine.pulumi("up", "-s", "local", "--yes", "--skip-preview").ok()
+    assert outputs_of(machine)["hosts_file_line"] == f"127.0.0.1 {CONSOLE} {GATEWAY}"
+    assert answers(machine)
+
+
 def test_a_killed_update_is_mended_by_the_next_one(machine: Machine) -> None:
     machine.pulumi("destroy", "-s", "local", "--yes", "--skip-preview").ok()
     update = subprocess.Popen(
