@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from embedded.environment import CHECKOUT, existing
 from embedded.errors import KitError
@@ -30,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Command-line arguments of ``status``."""
     parser.add_argument("--stack", default="local")
     parser.add_argument("--once", action="store_true", help="look once and end, in a terminal too")
+
+
+class Looks(Protocol):
+    """What can be looked at."""
+
+    def look(self, note: str = "") -> tuple[Group, bool]:
+        """The screen, and whether all is well. Raises ``KitError`` when the cluster does not answer."""
 
 
 class Looker:
@@ -70,16 +78,26 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
         drawn, good = looker.look()
         console.print(drawn)
         return 0 if good else 1
-    note = "looks every 2 s until all is well; Ctrl-C ends it"
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        while True:
-            try:
-                drawn, good = looker.look(note)
-            except KitError as error:
-                drawn, good = Group(f"{error}", note), False
-            live.update(drawn, refresh=True)
-            if good:
-                break
-            time.sleep(_LOOK_EVERY_SECONDS)
+    return live(console, looker)
+
+
+def live(console: Console, looker: Looks) -> int:
+    """Look again and again; the last screen stays in the terminal, however it ends."""
+    note, good = "looks every 2 s until all is well; Ctrl-C ends it", False
+    drawn = Group("looking ...")
+    try:
+        with Live(drawn, console=console, auto_refresh=False, transient=True) as shown:
+            while not good:
+                try:
+                    drawn, good = looker.look(note)
+                except KitError as error:
+                    # The API server may be away for a moment; what it says is all that can be shown of it.
+                    drawn = Group(Text(str(error)), Text(note))
+                shown.update(drawn, refresh=True)
+                if not good:
+                    time.sleep(_LOOK_EVERY_SECONDS)
+    except KeyboardInterrupt:
+        console.print(drawn)
+        return 130
     console.print(looker.look()[0])
     return 0

@@ -62,6 +62,14 @@ def test_every_pod_is_ready_and_both_ingresses_show_an_address(machine: Machine)
         assert ingress["status"]["loadBalancer"]["ingress"] == [{"hostname": "localhost"}]
 
 
+def test_status_shows_the_stack_and_both_answers_on_one_screen(machine: Machine) -> None:
+    shown = machine.make("status", "ONCE=1").ok()
+    assert "4 of 4 pods run; all is well" in shown
+    assert re.search(rf"check +https://{CONSOLE}/carbon +302 https://{CONSOLE}/carbon/admin/index.jsp", shown)
+    assert re.search(rf"check +https://{GATEWAY}/services +200 text/html", shown)
+    assert f"127.0.0.1 {CONSOLE} {GATEWAY}" in shown
+
+
 def test_each_node_s_log_lists_two_members(machine: Machine) -> None:
     addresses = {pod["status"]["podIP"] for pod in machine.nodes()}
     for pod in machine.nodes():
@@ -207,6 +215,41 @@ def test_a_rolling_update_fits_the_small_machine_and_the_gateway_keeps_answering
     after = {pod["metadata"]["name"] for pod in machine.nodes()}
     assert not before & after
     assert "Job wso2ei-acceptance-job" in said or "wso2ei-acceptance-job replaced" in said
+
+
+def set_ingress(machine: Machine, values: dict[str, str]) -> None:
+    """Keys of ``ingress`` in the stack's file; an empty value removes a key."""
+    file = ["--config-file", machine.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local", "--path"]
+    for key, value in values.items():
+        words = ["set", *file, f"wso2ei:ingress.{key}", value] if value else ["rm", *file, f"wso2ei:ingress.{key}"]
+        machine.run(["pulumi", "config", *words], env=machine.environment).ok()
+
+
+def outputs_of(machine: Machine) -> dict[str, Any]:
+    return dict(json.loads(machine.pulumi("stack", "output", "-s", "local", "--json").ok()))
+
+
+def test_outputs_and_the_console_s_redirect_follow_a_node_port_and_back(machine: Machine) -> None:
+    """The port is allotted by the cluster, and EI is configured with it; the address is the node's."""
+    node = names.node_address(1)
+    set_ingress(machine, {"expose": "NodePort", "address": node})
+    try:
+        machine.pulumi("up", "-s", "local", "--yes", "--skip-preview").ok()
+        outputs = outputs_of(machine)
+        assert outputs["hosts_file_line"] == f"{node} {CONSOLE} {GATEWAY}"
+        found = re.fullmatch(rf"https://{CONSOLE}:(3\d{{4}})/carbon", outputs["console_url"])
+        assert found, outputs["console_url"]
+        port = found[1]
+        assert outputs["gateway_url"] == f"https://{GATEWAY}:{port}"
+        command = ["curl", "-sk", "-i", "--resolve", f"{CONSOLE}:{port}:{node}", outputs["console_url"]]
+        answer = machine.run(command, seconds=60).ok()
+        assert answer.startswith("HTTP/2 302")
+        assert f"\nlocation: https://{CONSOLE}:{port}/carbon/admin/index.jsp\n" in answer
+    finally:
+        set_ingress(machine, {"expose": "", "address": ""})
+        machine.pulumi("up", "-s", "local", "--yes", "--skip-preview").ok()
+    assert outputs_of(machine)["hosts_file_line"] == f"127.0.0.1 {CONSOLE} {GATEWAY}"
+    assert answers(machine)
 
 
 def test_a_killed_update_is_mended_by_the_next_one(machine: Machine) -> None:

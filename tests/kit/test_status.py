@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
+from rich.text import Text
 
 from components.tls import self_signed
-from embedded.status import checks, objects, pulls, rows
+from embedded.errors import KitError
+from embedded.status import checks, cli, objects, pulls, rows
 from embedded.status.pulls import Account
 from embedded.status.report import Report, report
 from embedded.status.rows import PodRow, View
@@ -584,3 +586,39 @@ def test_nobody_there_is_an_answer_too() -> None:
 
 def test_rows_are_of_one_kind() -> None:
     assert isinstance(rows.pod_row(pod(), view()), PodRow)
+
+
+# --- the loop
+
+
+class Looker:
+    """Gives one prepared look after another; an exception is raised."""
+
+    def __init__(self, *looks: tuple[str, bool] | BaseException) -> None:
+        self.looks = list(looks)
+
+    def look(self, note: str = "") -> tuple[Group, bool]:
+        found = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if isinstance(found, BaseException):
+            raise found
+        return Group(Text(f"{found[0]} {note}")), found[1]
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, *looks: tuple[str, bool] | BaseException) -> tuple[int, str]:
+    monkeypatch.setattr(cli, "_LOOK_EVERY_SECONDS", 0)
+    file = io.StringIO()
+    code = cli.live(Console(file=file, width=100), Looker(*looks))
+    return code, file.getvalue()
+
+
+def test_it_looks_until_all_is_well_and_outlives_an_api_server_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = KitError("the cluster of context embedded does not answer: refused")
+    code, text = watched(monkeypatch, ("starting", False), away, ("all is well", True))
+    assert code == 0
+    assert "all is well" in text
+
+
+def test_what_was_seen_last_stays_in_the_terminal_after_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, text = watched(monkeypatch, ("pulling", False), KeyboardInterrupt())
+    assert code == 130
+    assert "pulling" in text
