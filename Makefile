@@ -13,7 +13,7 @@ SCAN_KEY := $(shell { cat requirements-scan.txt; $(PYTHON) -c 'import sys; print
 SCAN := $(CACHE)/scan/$(SCAN_KEY)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help up preview credentials destroy status env docs test lint types unit e2e bench clean
+.PHONY: help up preview credentials destroy status env docs test lint types unit e2e judge bench clean
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
@@ -35,8 +35,9 @@ $(SCAN)/.complete:
 		&& "$(SCAN)/bin/pip" install --quiet --disable-pip-version-check -r requirements-scan.txt && touch "$@"; }; }
 
 preview: $(VENV)/.complete $(SCAN)/.complete ## what an update would do, checked; needs no cluster, credentials or secrets
-	@plan=$$(mktemp) && trap 'rm -f "$$plan"' EXIT && $(PY) -m embedded preview --stack $(STACK) --json "$$plan" \
-		&& echo "... checking the objects" >&2 && $(SCAN)/bin/python -m tools.check_preview "$$plan"
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && file="Pulumi.$(STACK).yaml" && $(PY) -m tools.without_secrets "$$file" "$$folder/$$file" \
+		&& $(PY) -m embedded preview --stack $(STACK) --stack-file "$$folder/$$file" --json "$$folder/plan.json" \
+		&& echo "... checking the objects" >&2 && echo && $(SCAN)/bin/python -m tools.check_preview "$$folder/plan.json"
 
 credentials: $(VENV)/.complete ## ask for the registry's user and token, check them, and store them encrypted
 	@$(PY) -m embedded run --stack $(STACK) -- $(PY) credentials.py --stack $(STACK)
@@ -75,6 +76,10 @@ e2e: export KUBECONFIG = $(WSO2EI_EMBEDDED_STATE)/cluster/kubeconfig
 e2e: $(VENV)/.complete ## the whole stack on a real cluster, then everything is removed
 	@$(PY) -m embedded clean
 	@$(PY) -m pytest -v -p no:randomly -m 'cluster or e2e' tests/e2e/test_stack.py tests/kit tests/e2e/test_clean.py
+
+judge: $(VENV)/.complete ## the stack's and the plugins' tests on the cluster that is current, with the stock CLI, plugins and images
+	@$(PY) -m pytest -v -p no:randomly -m e2e tests/e2e/test_stack.py
+	@$(PY) -m pytest -v -p no:randomly -m cluster tests/kit/plugins
 
 bench: $(VENV)/.complete ## times, side by side in one run, as ratios
 	@$(PY) -m tests.bench

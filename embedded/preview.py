@@ -1,7 +1,6 @@
 """``make preview``: what an update would do. Needs no cluster, no credentials and no secrets.
 
-With a stack that the kit keeps, the preview is against it; otherwise against nothing, in a backend that is thrown
-away together with its passphrase.
+It is a preview against nothing: all objects of the stack, in a backend that is thrown away with its passphrase.
 """
 
 from __future__ import annotations
@@ -23,12 +22,13 @@ from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables, 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Command-line arguments of ``preview``."""
     parser.add_argument("--stack", default="local")
+    parser.add_argument("--stack-file", type=Path, metavar="FILE", help="instead of the checkout's Pulumi.STACK.yaml")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the plan as JSON into FILE, too")
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Preview once in a temporary folder."""
-    source = CHECKOUT / f"Pulumi.{args.stack}.yaml"
+    source = args.stack_file or CHECKOUT / f"Pulumi.{args.stack}.yaml"
     if not source.is_file():
         raise KitError(f"there is no stack file {source.name}", "copy one of the existing ones and edit it")
     bins = [] if user_program("pulumi") else [pulumi_cli(reporter)]

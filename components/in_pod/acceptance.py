@@ -137,6 +137,13 @@ def main(arguments: list[str] | None = None) -> int:
         Check(args.console_host, "/carbon", 302, "Location", console),
         Check(args.gateway_host, "/services", 200, "Content-Type", "text/html"),
     ]
+    if address == "localhost":
+        print(
+            "acceptance: the controller's published address is localhost, which in a pod is the pod itself; "
+            "set ingress.controllerAddress to its host:port inside the cluster",
+            flush=True,
+        )
+        return 1
     good, lines = run(address.strip("[]"), int(port), checks, args.timeout)
     print("\n".join(f"acceptance: {line}" for line in lines), flush=True)
     return 0 if good else 1

@@ -40,4 +40,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Nothing is left running, also after a failure."""
     if any(item.get_closest_marker("e2e") for item in session.items):
+        if _machine.run(["make", "-s", "env"]).code == 0 and not _machine.embedded:
+            _machine.make("destroy")
         _machine.make("clean")

@@ -58,6 +58,11 @@ class Machine:
         lines = self.run(["bash", "-c", 'eval "$(make -s env)" && env -0']).ok()
         return dict(pair.split("=", 1) for pair in lines.split("\0") if "=" in pair)
 
+    @cached_property
+    def embedded(self) -> bool:
+        """The cluster is one that the kit made; otherwise everything is the real thing, and tested to be."""
+        return self.run(["kubectl", "config", "current-context"], env=self.environment).ok().strip() == "embedded"
+
     def pulumi(self, *words: str) -> Done:
         """The CLI, without the Makefile."""
         return self.run(["pulumi", "--non-interactive", *words], env=self.environment)

@@ -41,12 +41,13 @@ def test_the_blog_s_two_requests_are_answered_as_its_author_typed_them(machine: 
     assert "Deployed services" in gateway
 
 
-def test_the_last_lines_tell_a_person_what_comes_next(first_up: str) -> None:
+def test_the_last_lines_tell_a_person_what_comes_next(machine: Machine, first_up: str) -> None:
     for text in (
         "hosts file",
         "127.0.0.1 wso2ei-scalable-integrator",
         "curl -k -i https://localhost/carbon",
-        "STAND-IN",
+        # Elsewhere nothing may be a stand-in: there these tests are the judge of the stand-ins.
+        "announce themselves in their logs" if machine.embedded else "none: everything is the real thing",
     ):
         assert text in first_up
 
@@ -284,6 +285,8 @@ def test_kept_data_is_found_again_and_both_databases_and_the_console_take_the_ne
 
 
 def test_after_the_whole_node_was_killed_the_next_make_up_brings_the_same_stack_back(machine: Machine) -> None:
+    if not machine.embedded:
+        pytest.skip("the node of somebody else's cluster is not ours to kill")
     claims = {item["metadata"]["uid"] for item in machine.objects("pvc")}
     os.kill(units.alive(names.current(), "node-1"), signal.SIGKILL)
     assert not answers(machine)

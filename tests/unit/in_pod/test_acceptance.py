@@ -111,3 +111,11 @@ def test_the_console_must_redirect_to_the_port_that_clients_use(port: int, capsy
     redirect = {"Location": "https://console:8443/carbon/admin/index.jsp"}
     Handler.answers = GOOD | {("console", "/carbon"): (302, redirect)}
     assert run(port, "--console-port", "8443") == 0
+
+
+def test_an_address_that_means_the_pod_itself_is_told_at_once_with_the_setting_that_mends_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["--address", "localhost:443", "--console-host", "console", "--gateway-host", "gateway"]
+    assert acceptance.main([*words, "--timeout", "3600"]) == 1
+    assert "ingress.controllerAddress" in capsys.readouterr().out
