@@ -76,7 +76,9 @@ class Trial:
 
     def apply(self, items: list[dict[str, Any]]) -> None:
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-        self.kubectl("apply", "--server-side", "-f", "-", stdin=text).ok()
+        # Objects of several namespaces, so none is given.
+        command = ["kubectl", "apply", "--server-side", "-f", "-"]
+        self.machine.run(command, env=self.machine.environment, stdin=text).ok()
 
 
 @pytest.fixture(scope="module")
