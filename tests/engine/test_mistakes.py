@@ -13,7 +13,18 @@ import pytest
 from settings_keys import TOP
 from tests.engine.conftest import Preview
 from tests.engine.one_stack import OneStack, steps
-from tests.unit.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, run_commands, without
+from tests.unit.mistake_pairs import (
+    COMPANIONS,
+    MISSING,
+    MISSPELT,
+    WRONG_TYPE,
+    Pair,
+    at,
+    base,
+    pairs,
+    run_commands,
+    without,
+)
 from tests.unit.test_settings_mistakes import CONTRADICTIONS, lines_of
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
@@ -29,7 +40,7 @@ def stack(pulumi_home: Path, tmp_path_factory: pytest.TempPathFactory) -> OneSta
 
 def of_the_cli(pair: Pair) -> bool:
     """The CLI itself looks at the type of a top-level key, and says so before the program runs."""
-    return "." not in pair.key.path and pair.kind not in {MISSPELT, MISSING}
+    return "." not in pair.key.path and pair.kind == WRONG_TYPE
 
 
 def of_kind(kind: str) -> list[Pair]:
@@ -41,7 +52,8 @@ def of_kind(kind: str) -> list[Pair]:
     first: dict[tuple[str, ...], Pair] = {}
     for pair in sorted(pairs(), key=lambda pair: KINDS.index(pair.key.variant or KINDS[0])):
         if not of_the_cli(pair) and not pair.key.sections:
-            first.setdefault((pair.path, pair.kind, repr(pair.key.annotation)), pair)
+            what = "the kind" if STORAGE and pair.key.name == STORAGE.tag else repr(pair.key.annotation)
+            first.setdefault((pair.path, pair.kind, what), pair)
     return [pair for pair in first.values() if (pair.key.variant or KINDS[0]) == kind]
 
 
@@ -49,11 +61,13 @@ def files(kind: str) -> list[list[Pair]]:
     """For one kind of storage: lists of mistakes that can stand in one stack file."""
     by_setting: dict[str, list[Pair]] = {}
     for pair in of_kind(kind):
+        if pair.key.path in COMPANIONS:
+            continue
         by_setting.setdefault(pair.key.path.partition("[")[0], []).append(pair)
     # Without its kind a section is known by its other keys, so these are there, if wrong, where the kind is wrong.
-    assert STORAGE is not None
     lists: dict[str, list[Pair | None]] = {setting: sorted(found, key=_there) for setting, found in by_setting.items()}
-    lists[f"{STORAGE.path}.{STORAGE.tag}"][:0] = [None, None]
+    if STORAGE and f"{STORAGE.path}.{STORAGE.tag}" in lists:
+        lists[f"{STORAGE.path}.{STORAGE.tag}"][:0] = [None, None]
     return [[pair for pair in slot if pair] for slot in zip_longest(*lists.values())]
 
 
@@ -97,7 +111,11 @@ def assert_nothing_is_made(answer: Preview) -> None:
 def test_all_mistakes_of_a_stack_file_are_told_at_once(stack: OneStack, kind: str) -> None:
     mistakes = files(kind)
     assert len(mistakes) >= 4
-    answers = stack.previews([merged(kind, file) for file in mistakes])
+    configs = [merged(kind, file) for file in mistakes]
+    # A setting that must not stand alone has a file of its own.
+    alone = [pair for pair in of_kind(kind) if pair.key.path in COMPANIONS]
+    mistakes += [[pair] for pair in alone]
+    answers = stack.previews([*configs, *(pair.config for pair in alone)])
     for file, answer in zip(mistakes, answers, strict=True):
         assert_nothing_is_made(answer)
         found = told(answer)
@@ -134,7 +152,8 @@ def test_passwords_in_plain_text_are_refused_and_not_shown(stack: OneStack) -> N
 def test_the_cli_itself_refuses_a_wrong_type_at_the_top(stack: OneStack) -> None:
     wrong: dict[str, dict[str, Any]] = {}
     for key in TOP.children():
-        for value in ["text"] if key.sections or key.base is not str else [["item"], {"a": "b"}]:
+        is_text = not key.sections and (key.base is str or bool(key.options))
+        for value in [["item"], {"a": "b"}] if is_text else ["text"]:
             wrong[f"{key.path} {value}"] = {key.path: value}
     for name, answer in zip(wrong, stack.previews([base() | config for config in wrong.values()]), strict=True):
         assert answer.code != 0

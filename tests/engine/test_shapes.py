@@ -20,9 +20,7 @@ SHAPES = (
     "smallest on existing claims",
     "namespace admin with classes",
     "OpenShift as a cluster admin",
-    "host port on high ports",
     "existing controller, labels and address",
-    "nothing where nothing is needed",
 )
 
 
