@@ -73,7 +73,7 @@ def full(path: str) -> str:
 def set_command(path: str, value: str | int | float | bool) -> str:
     """The command that sets ``path`` (``ei.replicas``) to ``value``; copied into a shell, it does just that."""
     text = value if isinstance(value, str) else json.dumps(value)
-    words = [f"pulumi config set --path '{full(path)}'"]
+    words = [f"pulumi config set --path {_quoted(full(path))}"]
     # Below the top, the CLI makes numbers and booleans of words that look like them.
     if isinstance(value, str) and "." in path and re.fullmatch(r"[-+]?[0-9]+|true|false", value):
         words.append("--type string")
@@ -83,6 +83,11 @@ def set_command(path: str, value: str | int | float | bool) -> str:
     return " ".join([*words, *(["--"] if text.startswith("-") else []), shlex.quote(text)])
 
 
+def _quoted(key: str) -> str:
+    """In quotes even where the shell needs none: brackets are special to some, and one look is easier to read."""
+    return shlex.quote(key) if "'" in key else f"'{key}'"
+
+
 def commands(changes: Iterable[Change]) -> str:
     """One line that makes ``changes`` in order."""
     return " && ".join(command for change in changes for command in _commands(change))
@@ -90,7 +95,7 @@ def commands(changes: Iterable[Change]) -> str:
 
 def _commands(change: Change) -> list[str]:
     path, value = path_of(change.place), change.value
-    remove = f"pulumi config rm --path '{full(path)}'"
+    remove = f"pulumi config rm --path {_quoted(full(path))}"
     if isinstance(value, dict | list):
         # Setting an item keeps the others, and fails where there is a value of another kind.
         items = value.items() if isinstance(value, dict) else enumerate(value)
@@ -309,7 +314,8 @@ def _value(config: Any, place: Sequence[int | str]) -> Any:
 
 def _shown(value: Any) -> str:
     """As JSON, not too long; of a map only the keys, since anything may stand below them."""
-    if isinstance(value, dict):
-        return f"{{{', '.join(value)}}}"
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    is_map = isinstance(value, dict)
+    text = f"{{{', '.join(value)}}}" if is_map else json.dumps(value, default=str, ensure_ascii=False)
+    text = text if len(text) <= 80 else f"{text[:77]}..."
+    # Nothing that a terminal would act on.
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -96,8 +96,14 @@ def _cpu(text: str) -> str:
     return text
 
 
+def _line(text: str) -> str:
+    if not text.isprintable() or text != text.strip() or not 0 < len(text) <= 253:
+        raise ValueError("not text of one line")
+    return text
+
+
 def _absolute(text: str) -> str:
-    if not re.fullmatch(r"(/[^/\s]+)+/?", text) or {"..", "."} & set(text.split("/")):
+    if not text.isprintable() or not re.fullmatch(r"(/[^/\s]+)+/?", text) or {"..", "."} & set(text.split("/")):
         raise ValueError("not an absolute path below /")
     return text.rstrip("/")
 
@@ -154,7 +160,7 @@ Registry = Annotated[
 ]
 Text = Annotated[
     str,
-    StringConstraints(pattern=r"^\S(.{0,251}\S)?$"),
+    AfterValidator(_line),
     Allowed("text of one line, at most 253 characters, without spaces at its ends", "text"),
 ]
 Bytes = Annotated[

@@ -168,7 +168,7 @@ class MysqlSettings(Section):
     options: list[
         Annotated[
             str,
-            StringConstraints(pattern=r"^--[a-z][a-z0-9_-]*(=.*)?$"),
+            StringConstraints(pattern=r"^--[a-z][a-z0-9_-]*(=[ -~]*)?$"),
             Allowed("a mysqld option such as --innodb-buffer-pool-size=2G", "--innodb-buffer-pool-size=256M"),
         ]
     ] = []

@@ -12,6 +12,7 @@ import yaml
 import configuration
 from components.quantities import quantity
 from settings import Settings
+from settings_keys import TOP
 
 ROOT = Path(__file__).parents[2]
 LOCAL: dict[str, Any] = {
@@ -54,6 +55,20 @@ def test_every_declared_key_exists_and_every_setting_is_declared() -> None:
     from pydantic.alias_generators import to_camel
 
     assert declared == {to_camel(name) for name in Settings.model_fields} | set(configuration.SECRET_KEYS)
+
+
+def test_every_key_is_declared_with_its_type_and_a_description() -> None:
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    for key in TOP.children():
+        entry = declared[f"wso2ei:{key.path}"]
+        text = key.base is str or key.options
+        assert entry["type"] == (
+            "object" if key.sections else "boolean" if key.base is bool else "string" if text else ""
+        )
+        assert len(entry["description"]) > 20, key.path
+    for name in configuration.SECRET_KEYS:
+        assert declared[f"wso2ei:{name}"]["type"] == "string"
+        assert len(declared[f"wso2ei:{name}"]["description"]) > 20, name
 
 
 def test_all_mistakes_are_told_at_once_each_with_its_remedy() -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import shlex
 import sys
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic.alias_generators import to_camel
 
 import configuration
+import contradictions
 import settings as models
 from setting_types import Section
 from settings import Settings
@@ -263,3 +267,28 @@ def test_text_that_the_cli_hands_over_for_top_level_keys_works() -> None:
 
 def test_numbers_that_yaml_makes_of_cpus_work() -> None:
     assert told(base() | {"ei": {"cpu": 1, "cpuLimit": 1.5}}) == ""
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+names = st.sampled_from([key.name for key in walk()]) | st.text(min_size=1, max_size=8)
+
+
+@given(config=st.dictionaries(names, anything | st.dictionaries(names, anything, max_size=4), max_size=5))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_stands_in_a_stack_file_is_told_in_words_and_its_commands_can_be_read_by_a_shell(
+    config: dict[str, Any],
+) -> None:
+    for _, mend in lines_of(told(base() | config)):
+        assert shlex.split(mend)
+
+
+def test_a_refusal_that_a_model_raises_by_itself_is_told_with_its_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Settings) -> None:
+        raise ValueError("the moon is full")
+
+    monkeypatch.setattr(contradictions, "across_sections", refuse)
+    assert "wso2ei: the moon is full" in told(base())
