@@ -1,7 +1,8 @@
 """``make bench``: a preview of each committed stack against a preview of an empty Pulumi program.
 
-Both commands run in turn, pair by pair, in one run on one machine, so that the ratio holds when the machine's speed
-drifts. Nothing here passes or fails.
+First the CLI's preview alone, then the whole of ``make preview`` for prod: diff, plan, schemas, policies and scan. Both
+commands run in turn, pair by pair, in one run on one machine, so that the ratio holds when the machine's speed drifts.
+Nothing here passes or fails.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from embedded.environment import CHECKOUT
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables, ensure_stack
 
+Command = tuple[list[str], dict[str, str]]
+"""A command and its environment."""
 _EMPTY = "name: empty\nruntime: python\n"
 
 
@@ -49,6 +52,21 @@ def prepare(folder: Path, stack: str) -> PulumiEnv:
     return env
 
 
+def compare(title: str, full: Command, empty: Command, pairs: int) -> None:
+    """Run both in turn and print the row."""
+    rows = []
+    for number in range(pairs + 1):
+        row = [seconds(*command) for command in (full, empty)]
+        if number:  # the first pair warms the caches
+            rows.append(row)
+    ratios = [one / other for one, other in rows]
+    print(
+        f"{title}: {_spread([row[0] for row in rows], 's')}; empty program: {_spread([row[1] for row in rows], 's')}; "
+        f"ratio {_spread(ratios, '')} ({pairs} pairs)",
+        flush=True,
+    )
+
+
 def main() -> None:
     """Print a row for each stack: seconds of both, and the ratio pair by pair."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -57,18 +75,12 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="wso2ei-bench-"))
     try:
         empty = prepare(folder / "empty", "empty")
+        base = empty.arguments(["preview"]), empty.environment()
         for stack in ("local", "prod"):
             full = prepare(folder / stack, stack)
-            rows = []
-            for number in range(pairs + 1):
-                row = [seconds(env.arguments(["preview"]), env.environment()) for env in (full, empty)]
-                if number:  # the first pair warms the caches
-                    rows.append(row)
-            ratios = [one / other for one, other in rows]
-            print(
-                f"preview of {stack}: {_spread([row[0] for row in rows], 's')}; "
-                f"empty program: {_spread([row[1] for row in rows], 's')}; ratio {_spread(ratios, '')} ({pairs} pairs)"
-            )
+            compare(f"pulumi preview of {stack}", (full.arguments(["preview"]), full.environment()), base, pairs)
+        make = ["make", "-s", "-C", str(CHECKOUT), "preview", "STACK=prod"]
+        compare("make preview STACK=prod", (make, dict(os.environ)), base, pairs)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

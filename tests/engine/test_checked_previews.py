@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.engine.conftest import Preview
 from tests.unit.policies import samples
@@ -56,3 +58,26 @@ def test_what_only_checkov_knows_is_found(check: Callable[[str], tuple[int, str]
     code, text = check(json.dumps(plan_of([item, samples.network_policy()])))
     assert code == 1
     assert "Deployment sample\n    checkov CKV_K8S_9: Readiness Probe Should be Configured" in text
+
+
+def test_make_preview_of_a_team_s_own_stack_file_needs_none_of_its_secrets(tmp_path: Path) -> None:
+    """A third stack, with values that were encrypted with a passphrase that nobody here has."""
+    if not os.environ.get("SCAN_PYTHON"):
+        pytest.skip("the Makefile's virtual environments are there when `make test` runs")
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(".git", "*_cache", "venv", "__pycache__"))
+    content = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())
+    content["encryptionsalt"] = "v1:c29tZXRoaW5n:v1:bm90aGluZw==:bm9ib2R5IGhlcmUgaGFzIHRoZSBrZXk="
+    content["config"]["wso2ei:registryPassword"] = {"secure": "v1:bm90aGluZw==:bm9ib2R5IGhlcmUgaGFzIHRoZSBrZXk="}
+    stack_file = checkout / "Pulumi.acme.yaml"
+    stack_file.write_text(yaml.safe_dump(content))
+    before = stack_file.read_bytes()
+    done = subprocess.run(
+        ["make", "-s", "preview", "STACK=acme"], cwd=checkout, capture_output=True, text=True, check=False, timeout=280
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert "left out, because it is encrypted: wso2ei:registryPassword" in done.stderr
+    assert "kubernetes:apps/v1:Deployment: (create)" in done.stdout
+    assert "scan: checkov" in done.stdout
+    assert done.stdout.rstrip().endswith("result: no check found anything")
+    assert stack_file.read_bytes() == before
