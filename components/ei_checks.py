@@ -40,26 +40,26 @@ def check(name: str, args: EiClusterArgs) -> EiVersion:
 
 def _sizes(args: EiClusterArgs) -> Iterator[Problem]:
     if args["replicas"] < 1:
-        yield Problem("replicas", f"must be positive, not {args['replicas']}")
+        yield Problem(("replicas",), f"must be positive, not {args['replicas']}")
     sizes = {"heap": args["heap"], "memory": args["memory"], "cpu": args["cpu"], "cpu_limit": args.get("cpu_limit")}
     for field, text in sizes.items():
         try:
             if text is not None and quantity(text) <= 0:
-                yield Problem(field, f"must be positive, not {text}")
+                yield Problem((field,), f"must be positive, not {text}")
         except ValueError as error:
-            yield Problem(field, f"{text!r}: {error}")
+            yield Problem((field,), f"{text!r}: {error}")
     if args.get("pull_minutes", 1) < 1:
-        yield Problem("pull_minutes", "must be positive")
+        yield Problem(("pull_minutes",), "must be positive")
 
 
 def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Iterator[Problem]:
     """A public image of another version, or one that is known to lack a jar which nothing delivers."""
     other = other_version(version, image)
     if other:
-        yield Problem("image", f"{image} is EI {other}, and version says {version.version}")
+        yield Problem(("image",), f"{image} is EI {other}, and version says {version.version}")
         return
     for missing in lacking(version, image, [jar_name(jar) for jar in args.get("jars") or ()]):
-        yield Problem("jars", f"must hold {missing.what}, such as {missing.remedy}: {image} {missing.reason}")
+        yield Problem(("jars",), f"must hold {missing.what}, such as {missing.remedy}: {image} {missing.reason}")
 
 
 def addition_problems(version: EiVersion, args: AdditionsArgs) -> Iterator[Problem]:

@@ -305,7 +305,7 @@ class EiCluster(pulumi.ComponentResource):
         )
         schema = schema_labels(name)
         k8s.networking.v1.NetworkPolicy(
-            f"{name}-schema-clients",
+            f"{name}-clients-of-schema",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=schema),
             spec=common.no_clients_spec(schema),
             opts=child,

@@ -101,12 +101,25 @@ class AdditionsArgs(TypedDict):
 
 @dataclass(frozen=True)
 class Problem:
-    """An addition that is refused."""
+    """An argument that is refused."""
 
-    field: str
-    """The argument, e.g. ``patches[0].path``."""
+    place: tuple[str | int, ...]
+    """The argument, the item's index or name in it, and the field of the item, as far as they go."""
     expected: str
     """What is allowed; completes a sentence that begins with the field."""
+
+    @property
+    def field(self) -> str:
+        """The place in words: ``patches[0].path``, ``environment["A"]``."""
+        first, *rest = self.place
+        names = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest]
+        if first in {"environment", "secret_environment"}:
+            names = [f'["{part}"]' for part in rest]
+        return "".join([str(first), *names])
+
+    def within(self, *place: str | int) -> Problem:
+        """The same of an item of something larger."""
+        return Problem((*place, *self.place), self.expected)
 
 
 # Names in the environment that something else decides, with what does.
@@ -159,16 +172,16 @@ def patch_problems(patches: Sequence[PatchArgs], managed: Sequence[Patch]) -> It
     for index, patch in enumerate(patches):
         problem = _of_patch(patch, managed)
         if problem:
-            yield Problem(f"patches[{index}]{problem.field}", problem.expected)
+            yield problem.within("patches", index)
 
 
 def _of_patch(patch: PatchArgs, managed: Sequence[Patch]) -> Problem | None:
     place = _inside_home(patch["file"])
     if place or not patch["file"].startswith("conf/"):
-        return Problem(".file", place or "must lie below conf/, the only folder that is patched")
+        return Problem(("file",), place or "must lie below conf/, the only folder that is patched")
     secret = patch.get("set_from_secret")
     if secret and (patch.get("set") is not None or _bad_reference(secret)):
-        return Problem(".set_from_secret", _bad_reference(secret) or "must not stand beside set")
+        return Problem(("set_from_secret",), _bad_reference(secret) or "must not stand beside set")
     full = as_patch(patch)
     try:
         plain = full | {"set": ""} if secret else full
@@ -179,10 +192,10 @@ def _of_patch(patch: PatchArgs, managed: Sequence[Patch]) -> Problem | None:
         if "xml" in full:
             fragment(full["xml"], steps[-1])
     except PatchError as error:
-        return Problem("", f"is refused by the patcher: {error}")
+        return Problem((), f"is refused by the patcher: {error}")
     return _plain_secret(full, steps) or next(
         (
-            Problem("", f"must leave {item['file']} {item.get('path') or item['property']} alone, which is managed")
+            Problem((), f"must leave {item['file']} {item.get('path') or item['property']} alone, which is managed")
             for item in managed
             if item["file"] == full["file"] and _undoes(full, item)
         ),
@@ -194,7 +207,7 @@ def _plain_secret(patch: Patch, steps: Sequence[Step]) -> Problem | None:
     names = [patch.get("property") or steps[-1].name] if isinstance(patch.get("set"), str) and patch["set"] else []
     for name in (*names, *patch.get("attributes", {})):
         if _SECRET.search(name):
-            return Problem("", f"sets {name} in plain text; take it from a Secret (set_from_secret, or a whole file)")
+            return Problem((), f"sets {name} in plain text; take it from a Secret (set_from_secret, or a whole file)")
     return None
 
 
@@ -234,9 +247,9 @@ def file_problems(files: Sequence[FileArgs]) -> Iterator[Problem]:
         problem = _of_file(file, seen)
         seen.add(file["path"])
         if problem:
-            yield Problem(f"files[{index}]{problem.field}", problem.expected)
+            yield problem.within("files", index)
     if sum(len((file.get("content") or "").encode()) for file in files) > _MOST_TEXT:
-        yield Problem("files", f"hold more than {_MOST_TEXT} bytes of text; put large ones into an image or a jar")
+        yield Problem(("files",), f"hold more than {_MOST_TEXT} bytes of text; put large ones into an image or a jar")
 
 
 def _of_file(file: FileArgs, seen: set[str]) -> Problem | None:
@@ -251,15 +264,15 @@ def _of_file(file: FileArgs, seen: set[str]) -> Problem | None:
     elif place is None and path in {"bin/integrator.sh", "wso2carbon.pid"}:
         place = "must not be what starts and stops the server"
     if place:
-        return Problem(".path", place)
+        return Problem(("path",), place)
     sources = [name for name in ("content", "secret", "config_map") if file.get(name) is not None]
     if len(sources) != 1:
-        return Problem("", f"needs one of content, secret and config_map, and has {' and '.join(sources) or 'none'}")
+        return Problem((), f"needs one of content, secret and config_map, and has {' and '.join(sources) or 'none'}")
     for name in ("secret", "config_map"):
         reference = file.get(name)
         wrong = _bad_reference(reference) if reference else None  # type: ignore[arg-type]
         if wrong:
-            return Problem(f".{name}", wrong)
+            return Problem((name,), wrong)
     return None
 
 
@@ -267,7 +280,7 @@ def environment_problems(plain: Mapping[str, str], secret: Mapping[str, SecretKe
     """Names that are none, that are managed, that stand twice, or that hold a password in plain text."""
     for field, names in (("environment", plain), ("secret_environment", secret)):
         for name in names:
-            where = f'{field}["{name}"]'
+            where = (field, name)
             reference = secret[name] if field == "secret_environment" else None
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 yield Problem(where, "must be a name of letters, digits and '_' that does not begin with a digit")
@@ -286,7 +299,7 @@ def environment_problems(plain: Mapping[str, str], secret: Mapping[str, SecretKe
 def option_problems(options: Sequence[str]) -> Iterator[Problem]:
     """JVM options that are none, that are managed, or that the start script would take apart."""
     for index, option in enumerate(options):
-        where = f"java_options[{index}]"
+        where = ("java_options", index)
         managed = next((reason for name, reason in _MANAGED_OPTIONS.items() if option.startswith(name)), None)
         if not option.startswith("-") or len(option) < 2:
             yield Problem(where, "must begin with '-'")
@@ -307,33 +320,33 @@ def jar_problems(jars: Sequence[JarArgs]) -> Iterator[Problem]:
         problem = next(_of_jar(jar, seen), None)
         seen.add(jar_name(jar))
         if problem:
-            yield Problem(f"jars[{index}]{problem.field}", problem.expected)
+            yield problem.within("jars", index)
 
 
 def _of_jar(jar: JarArgs, seen: set[str]) -> Iterator[Problem]:
     url, claim, path, name = jar.get("url"), jar.get("claim"), jar.get("path"), jar_name(jar)
     if bool(url) == bool(claim):
-        yield Problem("", "needs either url and sha256, or claim and path")
+        yield Problem((), "needs either url and sha256, or claim and path")
     if url:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
-            yield Problem(".url", "must be http:// or https://, with a host and without credentials")
+            yield Problem(("url",), "must be http:// or https://, with a host and without credentials")
         if not jar.get("sha256"):
-            yield Problem(".sha256", "is required beside url: it makes the jar the same one at every start")
+            yield Problem(("sha256",), "is required beside url: it makes the jar the same one at every start")
         if path:
-            yield Problem(".path", "belongs to claim, not to url")
+            yield Problem(("path",), "belongs to claim, not to url")
     elif claim and not _NAME.fullmatch(claim):
-        yield Problem(".claim", "must be the name of a PersistentVolumeClaim")
+        yield Problem(("claim",), "must be the name of a PersistentVolumeClaim")
     elif _inside_home(path or ""):
-        yield Problem(".path", "must be the path of a jar in the claim, relative and without '..'")
+        yield Problem(("path",), "must be the path of a jar in the claim, relative and without '..'")
     if not re.fullmatch(r"[0-9a-f]{64}", jar.get("sha256") or "0" * 64):
-        yield Problem(".sha256", "must be 64 lower-case hex digits, as sha256sum prints them")
+        yield Problem(("sha256",), "must be 64 lower-case hex digits, as sha256sum prints them")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\.jar", name):
         yield Problem(
-            ".name", f"must be given, as letters, digits, '.', '_' and '-' with .jar at the end, not {name!r}"
+            ("name",), f"must be given, as letters, digits, '.', '_' and '-' with .jar at the end, not {name!r}"
         )
     if name in seen:
-        yield Problem(".name", f"must differ from the other jars', and {name} stands there twice")
+        yield Problem(("name",), f"must differ from the other jars', and {name} stands there twice")
 
 
 def _inside_home(path: str) -> str | None:

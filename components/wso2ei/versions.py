@@ -39,6 +39,8 @@ class MissingJar:
     reason: str
     """Completes a sentence that begins with the image."""
     remedy: str
+    example: dict[str, str]
+    """A jar that would do, as ``ei.jars`` takes it; empty where none can be named."""
 
 
 DRIVER = MissingJar(
@@ -47,6 +49,10 @@ DRIVER = MissingJar(
     r"(?i)(mysql|connector-?j|jdbc)",
     "holds no MySQL driver (WSO2 removed it from the 6.6.0 images in 2024)",
     "Connector/J 5.1.49",
+    {
+        "url": "https://repo.example.com/mysql-connector-java-5.1.49.jar",
+        "sha256": "5bba9ff50e5e637a0996a730619dee19ccae274883a4d28c890d945252bb0e12",
+    },
 )
 SCHEME = MissingJar(
     SCHEME_CLASS,
@@ -54,6 +60,7 @@ SCHEME = MissingJar(
     r"(?i)membership",
     "holds no Kubernetes membership scheme (it was left out of the 6.5.0.2 images, wso2/docker-ei#142)",
     "kubernetes-membership-scheme 1.0.7",
+    {},
 )
 
 

@@ -170,6 +170,8 @@ def test_two_clusters_in_one_namespace_and_program_never_see_each_other() -> Non
     names = ["ei", "ei-2", "ei-schema", "ei-members"]
     recorder = made(*((name, {"storage": STORAGE | {"claim_name": f"{name}-apps"}}) for name in names))
     pods: dict[str, dict[str, str]] = {}
+    urns = [(item.type, item.name) for item in recorder.registered]
+    assert len(urns) == len(set(urns))
     for item in recorder.registered:
         body = item.body()
         if item.type.split(":")[-1] in {"Deployment", "Job"}:
@@ -190,7 +192,8 @@ def test_two_clusters_in_one_namespace_and_program_never_see_each_other() -> Non
                 assert {key for key, labels in pods.items() if spec["selector"].items() <= labels.items()} == {nodes}
             if kind in {"NetworkPolicy", "PodDisruptionBudget", "Deployment"}:
                 selector = spec["podSelector" if kind == "NetworkPolicy" else "selector"]["matchLabels"]
-                assert {key for key, labels in pods.items() if selector.items() <= labels.items()} == {nodes}
+                own = f"{name}-schema" if item.name.endswith("-of-schema") else nodes
+                assert {key for key, labels in pods.items() if selector.items() <= labels.items()} == {own}
         role = named(recorder, "Role", f"{name}-members")
         assert role["rules"][0]["resourceNames"] == [f"{name}-members"]
         assert named(recorder, "Service", f"{name}-members-service")["metadata"]["name"] == f"{name}-members"
@@ -204,6 +207,15 @@ def test_two_clusters_in_one_namespace_and_program_never_see_each_other() -> Non
         assert values["KUBERNETES_NAMESPACE"] == "team"
         domains.add(values["domain"])
     assert len(domains) == len(names)
+
+
+def test_no_name_of_a_cluster_can_make_two_objects_one() -> None:
+    """A URN holds the types of the parents, not their names: ``ei`` + ``-a-b`` must not be ``ei-a`` + ``-b``."""
+    suffixes: dict[str, set[str]] = {}
+    for item in made(("ei", ADDITIONS)).registered:
+        suffixes.setdefault(item.type, set()).add(item.name.removeprefix("ei"))
+    for kind, found in suffixes.items():
+        assert [(one, two) for one in found for two in found if one != two and one.endswith(two)] == [], kind
 
 
 @pytest.fixture
