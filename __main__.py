@@ -119,6 +119,7 @@ ei = EiCluster(
         if settings.ingress.controller == "install"
         else settings.ingress.controller_labels,
         "pull_minutes": settings.ei.pull_minutes,
+        **settings.ei.additions(),
     },
     on_cluster,
 )

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from setting_types import Contradiction, ContradictionsError
 from settings import Settings
-from settings_keys import Key, locate, path_of, walk
+from settings_keys import Key, locate, path_of, place_of, walk
 
 PROJECT = "wso2ei"
 SECRET_KEYS = ("registryPassword", "adminPassword")
@@ -109,11 +109,16 @@ def apply(config: dict[str, Any], changes: Iterable[Change]) -> None:
     for change in changes:
         *parents, last = change.place
         target: Any = config
-        for part in parents:
-            if isinstance(target, dict) and not isinstance(target.get(part), dict | list):
-                target[part] = {}
+        for part, following in zip(parents, change.place[1:], strict=True):
+            empty: Any = [] if isinstance(following, int) else {}
+            if isinstance(target, list) and part == len(target):
+                target.append(empty)
+            elif isinstance(target, dict) and not isinstance(target.get(part), dict | list):
+                target[part] = empty
             target = target[part]
-        if change.value is not None:
+        if change.value is not None and isinstance(target, list) and last == len(target):
+            target.append(copy.deepcopy(change.value))
+        elif change.value is not None:
             target[last] = copy.deepcopy(change.value)
         elif isinstance(target, dict):
             target.pop(last, None)
@@ -221,14 +226,15 @@ class _Look:
         for found in error.contradictions:
             paths = (found.key, *found.others)
             # A value that is wrong by itself was replaced, and contradicts nothing.
-            if not any(path == wrong or path.startswith(f"{wrong}.") for path in paths for wrong in self._wrong):
+            if not any(_one_in_the_other(path, wrong) for path in paths for wrong in self._wrong):
                 self._contradiction(found)
 
     def _contradiction(self, found: Contradiction) -> None:
-        changes = [Change(tuple(path.split(".")), value) for path, value in found.mend.items()]
+        changes = [Change(place_of(path), value) for path, value in found.mend.items()]
         value: Any = self._config
-        for part in found.key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
+        for part in place_of(found.key):
+            inside = part in value if isinstance(value, dict) else isinstance(value, list) and len(value) > int(part)
+            value = value[part] if inside else None
         hidden = found.key.split(".")[0] in self._concealed
         shown = "" if value is None else "[secret]" if hidden else _shown(value)
         self.changes += changes
@@ -264,6 +270,12 @@ class _Look:
         self._wrong.add(path_of(place))
         self.changes += changes
         self.mistakes.append(Mistake(full(path_of(place)), "", f"is not a setting; {hint}", mend))
+
+
+def _one_in_the_other(path: str, other: str) -> bool:
+    """Two paths are the same, or one leads through the other."""
+    long, short = (path, other) if len(path) > len(other) else (other, path)
+    return long == short or long.startswith((f"{short}.", f"{short}["))
 
 
 def _better(key: Key, value: Any) -> Any:

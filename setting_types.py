@@ -28,6 +28,8 @@ class Allowed:
     """A value that is accepted."""
     unit: str = ""
     """What a number counts, e.g. ``seconds``; or ``memory``, ``cpu``, ``body`` for a text with a unit of its own."""
+    any_text: bool = False
+    """Every text is allowed, the empty one too."""
     options: tuple[str, ...] = ()
     """The only values, where they come from a table."""
 
@@ -162,6 +164,27 @@ Text = Annotated[
     str,
     AfterValidator(_line),
     Allowed("text of one line, at most 253 characters, without spaces at its ends", "text"),
+]
+Line = Annotated[
+    str,
+    StringConstraints(pattern=r"^\S(.{0,1998}\S)?$"),
+    Allowed("text of one line, at most 2000 characters, without spaces at its ends", "-Duser.timezone=UTC"),
+]
+AnyText = Annotated[str, Allowed("text", "text", any_text=True)]
+DataKey = Annotated[
+    str,
+    StringConstraints(pattern=r"^[-._:a-zA-Z0-9]{1,253}$"),
+    Allowed("a key of letters, digits, '-', '_' and '.', at most 253 characters", "password"),
+]
+VariableName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,252}$"),
+    Allowed("a name of letters, digits and '_' that does not begin with a digit", "BACKEND_URL"),
+]
+Sha256 = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{64}$"),
+    Allowed("64 lower-case hex digits, as sha256sum prints them", "0" * 64),
 ]
 Bytes = Annotated[
     str,

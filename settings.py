@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 import contradictions
 from components.quantities import quantity
-from components.wso2ei.versions import VERSIONS, version_of
 from setting_types import (
     AbsolutePath,
     Address,
@@ -27,7 +26,6 @@ from setting_types import (
     Image,
     LabelKey,
     LabelValue,
-    Minutes,
     Name,
     ObjectName,
     Port,
@@ -36,6 +34,7 @@ from setting_types import (
     Section,
     Text,
 )
+from settings_ei import EiSettings
 
 
 class KubernetesSettings(Section):
@@ -255,53 +254,6 @@ class IngressSettings(Section):
             )
 
 
-class EiSettings(Section):
-    """The EI nodes."""
-
-    version: Annotated[str, AfterValidator(lambda text: version_of(text).version), Allowed(options=tuple(VERSIONS))] = (
-        "6.5.0"
-    )
-    """EI's version; decides paths and formats inside the image, so it must be that of ``image``."""
-    image: Image | None = None
-    """Any reference. Default: the public ``docker.io/wso2/wso2ei-integrator:<version>``, without WSO2's updates."""
-    replicas: Annotated[int, Field(ge=1, le=20)] = 2
-    """Number of EI nodes."""
-    heap: Bytes = "512Mi"
-    """Java heap; at most 70 % of memory, the rest is metaspace and up to 500 threads' stacks."""
-    cpu: Cpu = "200m"
-    """CPU request of one node."""
-    cpu_limit: Cpu = "2"
-    """CPU limit of one node; a start needs more than steady work does."""
-    memory: Bytes = "1Gi"
-    """Request and limit of one node."""
-    admin_username: Annotated[
-        str,
-        StringConstraints(pattern=r"^[a-zA-Z0-9._@-]{3,30}$"),
-        Allowed("3 to 30 letters, digits and '.', '_', '@', '-'", "admin"),
-    ] = "admin"
-    """Name of EI's administrator."""
-    pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 30
-    """Minutes that anything may take that pulls the EI image (1.5 GB)."""
-
-    def contradictions(self) -> Iterator[Contradiction]:
-        """A heap that leaves the rest of the JVM no room, and a limit below the request."""
-        most = int(0.7 * quantity(self.memory) / 1024**2)
-        if quantity(self.heap) > 0.7 * quantity(self.memory):
-            yield Contradiction(
-                "ei.heap",
-                ("ei.memory",),
-                f"must be at most 70 % of ei.memory {self.memory}; more leaves too little for the rest of the JVM",
-                {"ei.heap": f"{most}Mi"},
-            )
-        if quantity(self.cpu_limit) < quantity(self.cpu):
-            yield Contradiction(
-                "ei.cpuLimit",
-                ("ei.cpu",),
-                f"must be at least ei.cpu {self.cpu}",
-                {"ei.cpuLimit": self.cpu},
-            )
-
-
 class Settings(Section):
     """One stack."""
 
@@ -351,7 +303,7 @@ class Settings(Section):
     @property
     def ei_image(self) -> str:
         """The EI image that the nodes run."""
-        return self.image(self.ei.image or f"docker.io/wso2/wso2ei-integrator:{self.ei.version}")
+        return self.image(self.ei.public_or_named)
 
 
 def _other_host(host: str) -> str:

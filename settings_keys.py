@@ -173,8 +173,9 @@ def walk(key: Key = TOP) -> Iterator[Key]:
     """Every setting below ``key``, sections included, depth first in the order of the models."""
     for child in key.children():
         yield child
-        if child.sections:
-            yield from walk(child)
+        item = child.item(0) if get_origin(child.base) is list else child
+        if item.sections:
+            yield from walk(item)
 
 
 def settings_only() -> Iterator[Key]:
@@ -216,6 +217,12 @@ def path_of(place: Sequence[int | str]) -> str:
     for part in place:
         path = f"{path}[{part}]" if isinstance(part, int) else _below(path, part)
     return path
+
+
+def place_of(path: str) -> tuple[int | str, ...]:
+    """The place that ``path_of`` wrote so."""
+    parts = re.findall(r"""\["([^"]*)"\]|\[([0-9]+)\]|([^.\[\]]+)""", path)
+    return tuple(int(index) if index else quoted or plain for quoted, index, plain in parts)
 
 
 def _below(path: str, name: str) -> str:

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components import common, ei_objects, mysql_objects
+from components.ei_additions import Additions
+from components.ei_checks import check
 from components.image_reference import parse_image
 from components.mysql_database import schemas
 from components.quantities import quantity
 from components.storage import DataVolume, DataVolumeArgs
+from components.wso2ei.additions import AdditionsArgs
 from components.wso2ei.patches import Datasource, EiConfig, EiSecrets, plain_patches, secret_patches
-from components.wso2ei.versions import EiVersion, version_of
+from components.wso2ei.versions import EiVersion
 
 
-class EiClusterArgs(TypedDict):
-    """Inputs of ``EiCluster``."""
+class EiClusterArgs(AdditionsArgs):
+    """Inputs of ``EiCluster``. What users may add to a node is in ``AdditionsArgs``."""
 
     namespace: pulumi.Input[str]
     """Namespace of everything."""
@@ -86,9 +89,7 @@ class EiCluster(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EiClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("wso2ei:index:EiCluster", name, {}, opts)
-        version = version_of(args["version"])
-        if args["replicas"] < 1:
-            raise ValueError(f"EiCluster {name}: replicas must be positive, not {args['replicas']}")
+        version = check(name, args)
         child = pulumi.ResourceOptions(parent=self)
         slow = pulumi.ResourceOptions(custom_timeouts=common.timeouts(args.get("pull_minutes", 30)))
         self.console_service, self.gateway_service = service_names(name)
@@ -96,14 +97,15 @@ class EiCluster(pulumi.ComponentResource):
         self._services(name, args, pulumi.ResourceOptions.merge(child, slow))
         parts = self._parts(name, args, version, child)
         pull_secret = self._pull_secret(name, args, parts.selector, child)
+        job_labels = schema_labels(name)
         job = k8s.batch.v1.Job(
             f"{name}-schema",
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 namespace=args["namespace"],
-                labels=common.labels("wso2ei", f"{name}-schema"),
+                labels=job_labels,
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
-            spec=ei_objects.schema_job_spec(parts, version.db_script, common.labels("wso2ei", f"{name}-schema")),
+            spec=ei_objects.schema_job_spec(parts, version.db_script, job_labels),
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions.merge(child, slow),
                 pulumi.ResourceOptions(depends_on=[pull_secret] if pull_secret else []),
@@ -169,7 +171,13 @@ class EiCluster(pulumi.ComponentResource):
             f"{name}-programs",
             metadata=meta,
             data=common.programs(
-                "patch_config.py", "xml_patch.py", "properties_patch.py", "schema.sh", "gate.sh", "bootstrap.sql"
+                "patch_config.py",
+                "xml_patch.py",
+                "properties_patch.py",
+                "deliver.py",
+                "schema.sh",
+                "gate.sh",
+                "bootstrap.sql",
             ),
             opts=child,
         )
@@ -198,6 +206,12 @@ class EiCluster(pulumi.ComponentResource):
             opts=child,
         )
         volume = DataVolume(f"{name}-carbonapps", args["storage"], child)
+        additions = _additions(args)
+        added = (
+            k8s.core.v1.ConfigMap(f"{name}-additions", metadata=meta, data=data, opts=child)
+            if (data := additions.config_map())
+            else None
+        )
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account", metadata=meta, automount_service_account_token=False, opts=child
         )
@@ -218,7 +232,9 @@ class EiCluster(pulumi.ComponentResource):
             carbonapps_claim=volume.claim_name,
             needs_owner=volume.needs_owner,
             heap=jvm_size(args["heap"]),
-            java_options=version.java_options,
+            java_options=" ".join([version.java_options, *(args.get("java_options") or ())]),
+            additions=additions,
+            added=common.name_of(added) if added else None,
             cpu=args["cpu"],
             cpu_limit=args.get("cpu_limit"),
             memory=args["memory"],
@@ -287,9 +303,9 @@ class EiCluster(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        schema = common.labels("wso2ei", f"{name}-schema")
+        schema = schema_labels(name)
         k8s.networking.v1.NetworkPolicy(
-            f"{name}-schema-clients",
+            f"{name}-clients-of-schema",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=schema),
             spec=common.no_clients_spec(schema),
             opts=child,
@@ -302,6 +318,11 @@ class EiCluster(pulumi.ComponentResource):
             ),
             opts=child,
         )
+
+
+def schema_labels(name: str) -> dict[str, str]:
+    """Labels of the schema Job's pods, under a name that no cluster's selector can find, whatever it is called."""
+    return common.labels("wso2ei-schema", name)
 
 
 def service_names(name: str) -> tuple[str, str]:
@@ -355,6 +376,16 @@ def _mysql_files(host: str, passwords: dict[str, str], admin: str, admin_passwor
         "registry.cnf": mysql_objects.client_cnf(host, registry),
         "admin.sql": admin_sql(admin, admin_password),
     }
+
+
+def _additions(args: EiClusterArgs) -> Additions:
+    return Additions(
+        patches=args.get("patches") or (),
+        files=args.get("files") or (),
+        environment=args.get("environment") or {},
+        secret_environment=args.get("secret_environment") or {},
+        jars=args.get("jars") or (),
+    )
 
 
 def _secrets(passwords: dict[str, str], admin_password: str) -> EiSecrets:

@@ -13,6 +13,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import common, mysql_objects
+from components.ei_additions import DELIVERED, Additions
+from components.wso2ei.versions import DRIVER, SCHEME, MissingJar
 
 UID = 802
 """User ``wso2carbon`` and group ``wso2`` of every EI 6.x image (wso2/docker-ei, all tags)."""
@@ -56,6 +58,10 @@ class PodParts:
     heap: str
     """As the JVM writes it, e.g. ``512m``."""
     java_options: str
+    """As JAVA_OPTS."""
+    additions: Additions
+    added: pulumi.Input[str] | None
+    """Name of the ConfigMap of the additions, if there are any."""
     cpu: str
     cpu_limit: str | None
     memory: str
@@ -92,20 +98,41 @@ def membership_rules(service: str) -> list[k8s.rbac.v1.PolicyRuleArgs]:
     ]
 
 
+def _needs_home(parts: PodParts) -> str:
+    """Shell: stop with a reason when the image is not of the version that paths are made for."""
+    return f"""set -eu
+if [ ! -d {parts.home}/conf ]; then
+    echo "This image has no {parts.home}: its own home is ${{WSO2_SERVER_HOME:-not named}}." \\
+        "ei.version must be the version that ei.image holds." >&2
+    exit 1
+fi"""
+
+
+def _needs_class(parts: PodParts, needed: MissingJar) -> str:
+    """Shell: stop with the way out when no jar of the image or of the additions holds a class.
+
+    The server itself would start, log a ClassNotFoundException, and never be ready. A jar's own list of its files is
+    never compressed, so their names can be looked for as text.
+    """
+    found = " ".join(f"{top}/{folder}/*.jar" for top in (parts.home, DELIVERED) for folder in ("lib", "dropins"))
+    return f"""if ! grep -qF {needed.class_name.replace(".", "/")}.class {found} 2>/dev/null; then
+    echo "This image {needed.reason}, and ei.jars brings none." \\
+        "Give {needed.remedy} in ei.jars, by url and sha256 or from a claim, or an ei.image that holds it." >&2
+    exit 1
+fi"""
+
+
 def copy_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     """Copies the image's own ``conf`` and truststore, and adds the cluster's CA to the copy.
 
-    Without that CA the membership scheme needs a trust-all socket factory for the whole JVM. An image without a MySQL
-    driver is told here: the server itself would only log a ClassNotFoundException.
+    Without that CA the membership scheme needs a trust-all socket factory for the whole JVM. An image of another
+    version, or without what the server needs, is told here.
     """
     # The oldest images have their JDK beside the server and not on PATH.
-    script = f"""set -eu
+    script = f"""{_needs_home(parts)}
 PATH="$PATH:${{JAVA_HOME:-/home/wso2carbon/java}}/bin"
-if [ -z "$(ls {parts.home}/lib {parts.home}/dropins | grep '^mysql[-_]connector')" ]; then
-    echo "copy-conf: this image holds no MySQL driver (WSO2 removed it from the 6.6.0 images in 2024)." \\
-        "Build one from it that has Connector/J 5.1.49 in {parts.home}/lib, and name it in ei.image." >&2
-    exit 1
-fi
+{_needs_class(parts, DRIVER)}
+{_needs_class(parts, SCHEME)}
 cp -R {parts.home}/conf/. /work/conf/
 cp {parts.home}/repository/resources/security/client-truststore.jks /work/truststore/
 chmod u+w /work/truststore/client-truststore.jks
@@ -124,6 +151,7 @@ keytool -importcert -noprompt -alias kubernetes-cluster-ca -keystore /work/trust
             common.mount("work", "/work/conf", sub_path="conf"),
             common.mount("work", "/work/truststore", sub_path="truststore"),
             common.mount("cluster-ca", common.API_ACCESS_MOUNT, read_only=True),
+            *parts.additions.delivered_mounts(),
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -135,7 +163,10 @@ def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         name="patch-conf",
         image=parts.python_image,
         command=["python", f"{common.IN_POD_MOUNT}/patch_config.py", "--home", "/work"],
-        args=["--patches", "/patches/plain/patches.json", "--patches", "/patches/secret/patches.json"],
+        args=[
+            *("--patches", "/patches/plain/patches.json", "--patches", "/patches/secret/patches.json"),
+            *parts.additions.patch_arguments(),
+        ],
         env=[_from_pod("POD_IP", "status.podIP")],
         security_context=common.container_security(),
         resources=common.resources("20m", "48Mi"),
@@ -144,6 +175,7 @@ def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             common.mount("programs", common.IN_POD_MOUNT, read_only=True),
             common.mount("plain-patches", "/patches/plain", read_only=True),
             common.mount("secret-patches", "/patches/secret", read_only=True),
+            *parts.additions.patch_mounts(),
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -187,6 +219,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         env=[
             k8s.core.v1.EnvVarArgs(name="JVM_MEM_OPTS", value=f"-Xms{parts.heap} -Xmx{parts.heap}"),
             k8s.core.v1.EnvVarArgs(name="JAVA_OPTS", value=parts.java_options),
+            *parts.additions.variables(),
         ],
         ports=[
             k8s.core.v1.ContainerPortArgs(name=name, container_port=port)
@@ -217,6 +250,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             # The membership scheme calls the API.
             common.mount("api-access", common.API_ACCESS_MOUNT, read_only=True),
             common.mount("carbonapps", f"{parts.home}/repository/deployment/server/carbonapps"),
+            *parts.additions.server_mounts(parts.home),
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -241,7 +275,14 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             )
             for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
         ],
-        init_containers=[*owner, copy_container(parts), patch_container(parts), gate_container(parts)],
+        init_containers=[
+            *owner,
+            *parts.additions.fetch_containers(parts.python_image),
+            copy_container(parts),
+            *parts.additions.place_containers(parts.python_image),
+            patch_container(parts),
+            gate_container(parts),
+        ],
         containers=[server_container(parts)],
         volumes=[
             common.empty_dir("work", "64Mi"),
@@ -252,6 +293,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             common.secret_volume("secret-patches", parts.secret_patches),
             common.secret_volume("mysql-credentials", parts.mysql_credentials),
             common.claim_volume("carbonapps", parts.carbonapps_claim),
+            *parts.additions.volumes(parts.added),
         ],
     )
     return k8s.apps.v1.DeploymentSpecArgs(
@@ -278,7 +320,7 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
     copy = k8s.core.v1.ContainerArgs(
         name="copy-dbscripts",
         image=parts.ei_image,
-        command=["sh", "-c", f"cp {parts.home}/dbscripts/{script} /work/"],
+        command=["sh", "-c", f"{_needs_home(parts)}\ncp {parts.home}/dbscripts/{script} /work/"],
         security_context=common.container_security(),
         resources=common.resources("20m", "32Mi"),
         volume_mounts=[common.mount("work", "/work")],

@@ -220,10 +220,10 @@ def patch_xml(data: bytes, patch: Patch) -> bytes:
             return data
         return _checked(document.replaced(_line_start(document, element), element.end, b""), patch)
     if "xml" in patch:
-        fragment = _fragment(document, step, patch)
+        new = _in_file(document, fragment(patch["xml"], step), patch)
         if element is None:
-            return _checked(_insert(document, parent, step, fragment), patch)
-        return _checked(document.replaced(element.start, element.end, fragment), patch)
+            return _checked(_insert(document, parent, step, new), patch)
+        return _checked(document.replaced(element.start, element.end, new), patch)
     if element is None:
         if "set" not in patch:
             raise PatchError(f"{path}: there is no {step} in {parent.local}, which holds {_holds(parent)}")
@@ -254,20 +254,25 @@ def _line_start(document: Document, element: Element) -> int:
     return element.start - len(document.indent_before(element.start))
 
 
-def _fragment(document: Document, step: Step, patch: Patch) -> bytes:
-    """The new element's bytes, in the file's encoding and with its line ends."""
-    text: str = patch["xml"].strip()
+def fragment(xml: str, step: Step) -> str:
+    """``xml`` without white space around it, when it is one element that fits ``step``. Raises ``PatchError``."""
+    text = xml.strip()
     if _NO_XML.search(text):
-        raise PatchError(f"{patch['path']}: the xml holds a character that XML cannot hold")
+        raise PatchError(f"{step}: the xml holds a character that XML cannot hold")
     try:
         alone = Document(text.encode())
     except PatchError as error:
-        raise PatchError(f"{patch['path']}: the xml {error}") from error
+        raise PatchError(f"{step}: the xml {error}") from error
     root = alone.root
     if root is None or root.start != 0 or root.end != len(alone.data):
-        raise PatchError(f"{patch['path']}: the xml is not one element and nothing else")
+        raise PatchError(f"{step}: the xml is not one element and nothing else")
     if not root.fits(step):
-        raise PatchError(f"{patch['path']}: the xml does not fit {step}, so it would be added again and again")
+        raise PatchError(f"{step}: the xml does not fit it, so it would be added again and again")
+    return text
+
+
+def _in_file(document: Document, text: str, patch: Patch) -> bytes:
+    """A new element's bytes, in the file's encoding and with its line ends."""
     encoded = document.encode(text)
     # Neither in a comment nor in a CDATA section is there such a thing as a character reference.
     if "<!" in text and encoded != text.encode(document.encoding, "replace"):

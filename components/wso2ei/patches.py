@@ -9,10 +9,10 @@ Every path was tried on the files of every version's own sources: see docs/ei-ve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from components.wso2ei.versions import EiVersion
+from components.wso2ei.versions import DRIVER_CLASS, SCHEME_CLASS, EiVersion
 
 Patch = dict[str, Any]
 Value = str | dict[str, str]
@@ -25,9 +25,6 @@ USERS = "conf/user-mgt.xml"
 CATALINA = "conf/tomcat/catalina-server.xml"
 HAZELCAST = "conf/hazelcast.properties"
 _AGENT = "org.wso2.carbon.core.clustering.hazelcast.HazelcastClusteringAgent"
-SCHEME = "org.wso2.carbon.membership.scheme.kubernetes.KubernetesMembershipScheme"
-DRIVER = "com.mysql.jdbc.Driver"
-"""Of Connector/J 5.1; newer ones keep it as another name of theirs."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +111,14 @@ def secret_patches(config: EiConfig, secrets: EiSecrets) -> list[Patch]:
     ]
 
 
+def managed_patches(version: EiVersion) -> list[Patch]:
+    """The table with values of no meaning: its files and paths are those of every cluster."""
+    source = Datasource("", "", "", "", 1)
+    users, registry = replace(source, name="WSO2_USER_DB"), replace(source, name="WSO2_CONFIG_DB")
+    config = EiConfig("", "", "", "", "", "", users, registry, "", "")
+    return [*plain_patches(version, config), *secret_patches(config, EiSecrets("", "", ""))]
+
+
 def _users(path: str) -> str:
     return f"UserManager/Realm/{path}"
 
@@ -147,7 +152,7 @@ def _clustering(config: EiConfig) -> list[Patch]:
         # images up to 6.5.0.1, whose sed puts the last line of /etc/hosts behind `<parameter name="localMemberHost"`.
         {"file": AXIS2, "path": host, "xml": '<parameter locked="false" name="localMemberHost"/>'},
         {"file": AXIS2, "path": host, "set": {"env": "POD_IP"}},
-        parameter("membershipSchemeClassName", SCHEME),
+        parameter("membershipSchemeClassName", SCHEME_CLASS),
         parameter("USE_DNS", "false"),
         parameter("KUBERNETES_NAMESPACE", config.namespace),
         parameter("KUBERNETES_SERVICES", config.members_service),
@@ -212,7 +217,7 @@ def _datasource(config: EiConfig, source: Datasource) -> Patch:
     settings = {
         "url": jdbc_url(config.mysql_host, source.database),
         "username": source.user,
-        "driverClassName": DRIVER,
+        "driverClassName": DRIVER_CLASS,
         "maxActive": str(source.max_active),
         "maxWait": "60000",
         "testOnBorrow": "true",

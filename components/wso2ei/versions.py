@@ -1,18 +1,67 @@
 """What differs between EI 6.2.0 and 6.6.0, in one table.
 
 Sources: wso2/docker-ei (tags v6.2.0.1 to v6.6.0.10), wso2/product-ei (v6.x.0, distribution), wso2/kubernetes-ei.
+An image is told by its reference alone, so the table says what is known of the public ones and no more; what a pod
+finds in its image decides (``copy-conf``).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 SUBSCRIPTION_REGISTRIES = ("registry.wso2.com", "docker.wso2.com")
 """WSO2's registries for subscribers: the present one, and the one that it replaced in 2026."""
+PUBLIC_REPOSITORY = "wso2/wso2ei-integrator"
+"""On Docker Hub: the general-availability packs, without WSO2's updates. Their tags are moved when they are rebuilt."""
+DRIVER_CLASS = "com.mysql.jdbc.Driver"
+"""Of Connector/J 5.1; newer ones keep it as another name of theirs."""
+SCHEME_CLASS = "org.wso2.carbon.membership.scheme.kubernetes.KubernetesMembershipScheme"
 _HOME = "/home/wso2carbon"
 # Set in some images' JAVA_OPTS; a JAVA_OPTS of the pod replaces it, so it is given again.
 _PREFERENCES = f"-Djava.util.prefs.systemRoot={_HOME}/.java -Djava.util.prefs.userRoot={_HOME}/.java/.userPrefs"
+# Log4Shell (CVE-2021-44228) in the 6.6.0 packs without WSO2's updates: part of a mitigation, and no harm elsewhere.
+_LOG4J = "-Dlog4j2.formatMsgNoLookups=true"
+_TLS12 = "-Djdk.tls.client.protocols=TLSv1.2"
+_PUBLIC = re.compile(rf"(?:(?:index\.)?docker\.io/)?{PUBLIC_REPOSITORY}:(?P<tag>[\w.-]+)(?:@.*)?")
+
+
+@dataclass(frozen=True)
+class MissingJar:
+    """A class that no jar of an image holds, and what is known about it."""
+
+    class_name: str
+    what: str
+    """In words."""
+    names: str
+    """Pattern of the file names under which its jar goes."""
+    reason: str
+    """Completes a sentence that begins with the image."""
+    remedy: str
+    example: dict[str, str]
+    """A jar that would do, as ``ei.jars`` takes it; empty where none can be named."""
+
+
+DRIVER = MissingJar(
+    DRIVER_CLASS,
+    "a MySQL driver",
+    r"(?i)(mysql|connector-?j|jdbc)",
+    "holds no MySQL driver (WSO2 removed it from the 6.6.0 images in 2024)",
+    "Connector/J 5.1.49",
+    {
+        "url": "https://repo.example.com/mysql-connector-java-5.1.49.jar",
+        "sha256": "5bba9ff50e5e637a0996a730619dee19ccae274883a4d28c890d945252bb0e12",
+    },
+)
+SCHEME = MissingJar(
+    SCHEME_CLASS,
+    "the Kubernetes membership scheme",
+    r"(?i)membership",
+    "holds no Kubernetes membership scheme (it was left out of the 6.5.0.2 images, wso2/docker-ei#142)",
+    "kubernetes-membership-scheme 1.0.7",
+    {},
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +76,10 @@ class EiVersion:
     """Format of ``catalina-server.xml``."""
     driver_in_image: bool
     """Connector/J lies in the newest public image of the version (removed from 6.6.0.6 on, docker-ei#343)."""
+    scheme_in_image: bool
+    """So does the membership scheme."""
+    internal_keystore: bool
+    """carbon.xml has an InternalKeyStore beside its KeyStore (kernel 4.4.36 and newer)."""
     java_options: str
     """Always given as JAVA_OPTS."""
 
@@ -35,20 +88,27 @@ class EiVersion:
         """``WSO2_SERVER_HOME`` of the image."""
         return f"{_HOME}/wso2ei-{self.version}"
 
+    @property
+    def private_tag(self) -> str:
+        """Form of a tag in WSO2's subscription registries: the version and an update level."""
+        return f"{self.version}.N"
 
-def _before_66(version: str) -> EiVersion:
-    return EiVersion(version, "mysql5.7.sql", 8, "tomcat7", True, _PREFERENCES)
+    @property
+    def public_image(self) -> str:
+        """The public image."""
+        return f"docker.io/{PUBLIC_REPOSITORY}:{self.version}"
 
 
 VERSIONS = {
-    "6.2.0": _before_66("6.2.0"),
-    "6.3.0": _before_66("6.3.0"),
-    "6.4.0": _before_66("6.4.0"),
-    "6.5.0": _before_66("6.5.0"),
-    # JDK 11 fails to talk to the API server with its default of TLS 1.3 (kubernetes-ei#230).
-    "6.6.0": EiVersion(
-        "6.6.0", "mysql.sql", 11, "tomcat9", False, f"{_PREFERENCES} -Djdk.tls.client.protocols=TLSv1.2"
-    ),
+    row.version: row
+    for row in (
+        EiVersion("6.2.0", "mysql5.7.sql", 8, "tomcat7", True, True, False, _PREFERENCES),
+        EiVersion("6.3.0", "mysql5.7.sql", 8, "tomcat7", True, True, False, _PREFERENCES),
+        EiVersion("6.4.0", "mysql5.7.sql", 8, "tomcat7", True, True, True, _PREFERENCES),
+        EiVersion("6.5.0", "mysql5.7.sql", 8, "tomcat7", True, True, True, _PREFERENCES),
+        # JDK 11 fails to talk to the API server with its default of TLS 1.3 (kubernetes-ei#230).
+        EiVersion("6.6.0", "mysql.sql", 11, "tomcat9", False, True, True, f"{_PREFERENCES} {_TLS12} {_LOG4J}"),
+    )
 }
 
 
@@ -58,3 +118,31 @@ def version_of(text: str) -> EiVersion:
     if found is None:
         raise ValueError(f"EI version {text!r} is not one of {', '.join(VERSIONS)}")
     return found
+
+
+def public_tag(image: str) -> str | None:
+    """The tag of one of WSO2's public images; ``None`` for any other image, or one named by digest alone."""
+    found = _PUBLIC.fullmatch(image)
+    return found["tag"] if found else None
+
+
+def lacking(version: EiVersion, image: str, jars: list[str]) -> list[MissingJar]:
+    """What ``image`` is known to lack and none of the delivered ``jars`` (file names) can be."""
+    tag = public_tag(image)
+    found = []
+    if tag and not version.driver_in_image and _is_of(tag, version.version):
+        found.append(DRIVER)
+    if tag and (not version.scheme_in_image or _is_of(tag, "6.5.0.2")):
+        found.append(SCHEME)
+    return [missing for missing in found if not any(re.search(missing.names, name) for name in jars)]
+
+
+def _is_of(tag: str, version: str) -> bool:
+    """``6.6.0`` and ``6.6.0-alpine`` are of 6.6.0; so are its rebuilds, ``6.6.0.7``."""
+    return re.match(rf"{re.escape(version)}(?![0-9])", tag) is not None
+
+
+def other_version(version: EiVersion, image: str) -> str | None:
+    """The known version that a public image's tag names, when it is not ``version``."""
+    tag = public_tag(image) or ""
+    return next((name for name in VERSIONS if _is_of(tag, name) and name != version.version), None)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from settings_keys import TOP
+from settings_keys import TOP, walk
 from tests.engine.conftest import Preview
 from tests.engine.one_stack import OneStack, steps
 from tests.unit.mistake_pairs import (
@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 STORAGE = TOP.child("storage")
 assert STORAGE is not None
 KINDS = STORAGE.options
+SETTINGS = {key.path for key in walk() if "[" not in key.path}
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +58,18 @@ def of_kind(kind: str) -> list[Pair]:
     return [pair for pair in first.values() if (pair.key.variant or KINDS[0]) == kind]
 
 
+def setting_of(path: str) -> str:
+    """The setting whose list or map holds what is at ``path``; most often itself."""
+    return max((name for name in SETTINGS if path == name or path.startswith((f"{name}.", f"{name}["))), key=len)
+
+
 def files(kind: str) -> list[list[Pair]]:
     """For one kind of storage: lists of mistakes that can stand in one stack file."""
     by_setting: dict[str, list[Pair]] = {}
     for pair in of_kind(kind):
         if pair.key.path in COMPANIONS:
             continue
-        by_setting.setdefault(pair.key.path.partition("[")[0], []).append(pair)
+        by_setting.setdefault(setting_of(pair.key.path), []).append(pair)
     # Without its kind a section is known by its other keys, so these are there, if wrong, where the kind is wrong.
     lists: dict[str, list[Pair | None]] = {setting: sorted(found, key=_there) for setting, found in by_setting.items()}
     if STORAGE and f"{STORAGE.path}.{STORAGE.tag}" in lists:
@@ -80,12 +86,12 @@ def merged(kind: str, mistakes: list[Pair]) -> dict[str, Any]:
     config = base(kind)
     for pair in mistakes:
         path = pair.key.path
-        if pair.kind == MISSING:
+        setting = setting_of(path)
+        if pair.kind == MISSING and path == setting:
             config = without(config, path)
-        elif pair.kind == MISSPELT:
+        elif pair.kind == MISSPELT and path == setting:
             config = at(config, path, pair.value, name=pair.path.rpartition(".")[2])
         else:
-            setting = path.partition("[")[0]
             *parents, last = setting.split(".")
             found: Any = pair.config
             for part in (*parents, last):

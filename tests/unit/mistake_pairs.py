@@ -7,6 +7,7 @@ engine tests try it against the CLI.
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import re
 import shlex
@@ -36,12 +37,14 @@ def kinds_for(key: Key) -> set[str]:
     kinds = {MISSPELT}
     if key.required:
         kinds.add(MISSING)
-    if "." in key.path:
+    if "." in key.path and not (key.allowed.any_text and key.accepts(None)):
         kinds.add(EMPTY)
     # The CLI itself looks at the type of a top-level key, and hands every text over as a text.
     if "." in key.path or key.base is not str:
         kinds.add(WRONG_TYPE)
     if key.sections or key.base is bool or get_origin(key.base) in {list, dict}:
+        return kinds
+    if key.allowed.any_text:
         return kinds
     if key.options or key.base is str:
         kinds.add(WRONG_FORM)
@@ -61,6 +64,30 @@ COMPANIONS: dict[str, dict[str, Any]] = {
     "ingress.httpsNodePort": _NODE_PORT,
 }
 """What must be set beside a setting, so that the stack has no other mistake."""
+
+
+_JAR = {"url": "https://repo.example.com/a.jar", "sha256": "0" * 64}
+ITEMS: dict[str, dict[str, Any]] = {
+    "ei.patches[0]": {"ei": {"patches": [{"file": "conf/carbon.xml", "path": "Server/A", "set": "v"}]}},
+    "ei.files[0]": {"ei": {"files": [{"path": "conf/a.xml", "content": "<a/>"}]}},
+    "ei.jars[0]": {"ei": {"jars": [_JAR]}},
+}
+"""An item of each list of sections that is right."""
+
+
+def companions(path: str) -> dict[str, Any]:
+    """What must be set beside the setting at ``path``."""
+    item = next((config for name, config in ITEMS.items() if path.startswith(f"{name}.")), {})
+    config = copy.deepcopy(item | COMPANIONS.get(path, {}))
+    if ".setFromSecret" in path:
+        del config["ei"]["patches"][0]["set"]
+    if path.startswith(("ei.files[0].secret", "ei.files[0].configMap")):
+        del config["ei"]["files"][0]["content"]
+    for section in ("setFromSecret", "secret", "configMap"):
+        if f".{section}." in path:
+            place = path.partition(f".{section}.")[0]
+            config = at(config, f"{place}.{section}", {"name": "backend", "key": "password"})
+    return config
 
 
 @dataclass(frozen=True)
@@ -99,10 +126,13 @@ def base(variant: str = "") -> dict[str, Any]:
 def at(config: dict[str, Any], path: str, value: Any, *, name: str | None = None) -> dict[str, Any]:
     """A copy of ``config`` with ``value`` at ``path``; under another last ``name``, instead of the right one."""
     config = copy.deepcopy(config)
-    *parents, last = path.split(".")
-    target = config
-    for part in parents:
-        target = target.setdefault(part, {})
+    place = _place(path)
+    last, target = place[-1], config
+    for part, following in itertools.pairwise(place):
+        empty: Any = [] if isinstance(following, int) else {}
+        if isinstance(target, list) and part == len(target):
+            target.append(empty)
+        target = target.setdefault(part, empty) if isinstance(target, dict) else target[part]
     if name:
         target.pop(last, None)
     target[name or last] = value
@@ -117,13 +147,13 @@ def misspell(name: str) -> str:
 def pairs() -> Iterator[Pair]:
     """All of them."""
     for key in walk():
-        config = base(key.variant) | copy.deepcopy(COMPANIONS.get(key.path, {}))
+        config = base(key.variant) | copy.deepcopy(companions(key.path))
         for kind in sorted(kinds_for(key) - {MISSING, MISSPELT}):
             for value in _wrong_values(key, kind):
                 yield Pair(key, kind, value, at(config, key.path, value))
         if key.required:
             yield Pair(key, MISSING, None, without(config, key.path))
-        value = _value_at(config, key.path) if key.required else {} if key.sections else key.example()
+        value = _value_at(config, _place(key.path)) if key.required else key.sample() if key.sections else key.example()
         if not key.tag and not _is_tag(key):
             yield Pair(key, MISSPELT, value, at(config, key.path, value, name=misspell(key.name)))
         yield from _of_items(key, config)
@@ -148,6 +178,7 @@ def _wrong_values(key: Key, kind: str) -> list[Any]:
     unit = key.allowed.unit
     if kind == EMPTY:
         nothing: list[Any] = [[]] if get_origin(key.base) is list and key.bounds()[0] else [""]
+        nothing = [] if key.allowed.any_text else nothing
         return [*nothing, *([] if key.field and key.accepts(None) else [None])]
     if kind == WRONG_TYPE:
         return _wrong_types(key)
@@ -161,6 +192,8 @@ def _wrong_values(key: Key, kind: str) -> list[Any]:
 
 
 def _wrong_forms(key: Key) -> list[Any]:
+    if key.allowed.any_text:
+        return []
     if key.options:
         return ["something-else", *(text for text in (key.options[0].upper(),) if text not in key.options)]
     refused: list[Any] = [text for text in STRANGE_TEXTS if not key.accepts(text)]
@@ -187,13 +220,13 @@ def _wrong_types(key: Key) -> list[Any]:
 def without(config: dict[str, Any], path: str) -> dict[str, Any]:
     """A copy of ``config`` without ``path``."""
     config = copy.deepcopy(config)
-    *parents, last = path.split(".")
-    del _value_at(config, ".".join(parents))[last]
+    *parents, last = _place(path)
+    del _value_at(config, parents)[last]
     return config
 
 
-def _value_at(config: Any, path: str) -> Any:
-    for part in filter(None, path.split(".")):
+def _value_at(config: Any, place: list[Any]) -> Any:
+    for part in place:
         config = config[part]
     return config
 
@@ -209,7 +242,7 @@ def run_commands(config: dict[str, Any], line: str) -> dict[str, Any]:
     renamed = re.match(r"rename it to '(\w+)' in the stack file, or pulumi config rm --path '(.*)'", line)
     if renamed:
         place = _place(renamed[2])
-        parent = _value_at(config, ".".join(map(str, place[:-1])))
+        parent = _value_at(config, place[:-1])
         parent[renamed[1]] = parent.pop(place[-1])
         return config
     for command in line.split(" && "):

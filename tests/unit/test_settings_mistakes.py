@@ -9,7 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, get_origin
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 import configuration
 import contradictions
 import settings as models
+import settings_ei
 from setting_types import Section
 from settings import Settings
 from settings_keys import TOP, Key, walk
@@ -26,6 +27,10 @@ from tests.unit.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, r
 
 ROOT = Path(__file__).parents[2]
 CLI_FILLS = {"registryPassword": "", "adminPassword": ""}
+
+
+MODELS = vars(models) | vars(settings_ei)
+"""Everything that the modules with the models define."""
 
 
 def told(config: dict[str, Any], secret_keys: frozenset[str] = frozenset()) -> str:
@@ -99,7 +104,7 @@ def test_every_setting_has_every_kind_of_mistake_that_fits_it() -> None:
 
 
 def test_the_walk_finds_every_field_of_every_model() -> None:
-    defined = [value for value in vars(models).values() if inspect.isclass(value) and issubclass(value, Section)]
+    defined = [value for value in MODELS.values() if inspect.isclass(value) and issubclass(value, Section)]
     expected = {(model, to_camel(name)) for model in defined for name in model.model_fields if model in used()}
     found = {
         (section, child.name)
@@ -108,18 +113,22 @@ def test_the_walk_finds_every_field_of_every_model() -> None:
         for child in key.children()
         if child.field in section.model_fields.values()
     }
+    items = [key.item(0) for key in walk() if get_origin(key.base) is list]
+    found |= {(section, child.name) for item in items for section in item.sections for child in item.children()}
     assert found == expected
 
 
 def used() -> set[type[Section]]:
     """The sections that a stack's config can hold, by pydantic's own account."""
     names = {*Settings.model_json_schema()["$defs"], "Settings"}
-    return {model for name, model in vars(models).items() if name in names}
+    return {model for name, model in MODELS.items() if name in names}
 
 
 # Each: what is set beside the smallest config, the key that is told, the keys that it contradicts.
 OPENSHIFT = {"contexts": ["team/api-ocp-example-com:6443/me"], "openshift": True}
 NO_CLUSTER_RIGHTS = {"kubernetes": {"contexts": ["team"], "clusterScoped": False}}
+CARBON, HUB = "conf/carbon.xml", "docker.io/wso2/wso2ei-integrator"
+JAR = {"url": "https://repo.example.com/other.jar", "sha256": "0" * 64}
 CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"hosts": {"console": "same", "gateway": "same"}}, "hosts.gateway", ["hosts.console"]),
     ({"hosts": {"gateway": "wso2ei-scalable-integrator"}}, "hosts.gateway", ["hosts.console"]),
@@ -130,6 +139,17 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ei": {"heap": "1Gi"}}, "ei.heap", ["ei.memory"]),
     ({"ei": {"memory": "600Mi"}}, "ei.heap", ["ei.memory"]),
     ({"ei": {"cpu": 4}}, "ei.cpuLimit", ["ei.cpu"]),
+    ({"ei": {"version": "6.6.0"}}, "ei.jars", ["ei.version", "ei.image"]),
+    ({"ei": {"version": "6.6.0", "jars": [JAR]}}, "ei.jars", ["ei.version", "ei.image"]),
+    ({"ei": {"image": f"{HUB}:6.5.0.2"}}, "ei.jars", ["ei.version", "ei.image"]),
+    ({"ei": {"version": "6.6.0", "image": f"{HUB}:6.5.0"}}, "ei.version", ["ei.image"]),
+    ({"ei": {"patches": [{"file": CARBON, "path": "Server/HostName", "set": "x"}]}}, "ei.patches[0]", [CARBON]),
+    ({"ei": {"patches": [{"file": CARBON, "path": "a/Password", "set": "x"}]}}, "ei.patches[0]", ["setFromSecret"]),
+    ({"ei": {"files": [{"path": "../x", "content": ""}]}}, "ei.files[0].path", []),
+    ({"ei": {"files": [{"path": "conf/x"}]}}, "ei.files[0]", ["configMap"]),
+    ({"ei": {"environment": {"USE_DNS": "true"}}}, "ei.environment.USE_DNS", []),
+    ({"ei": {"javaOptions": ["-Xmx1g"]}}, "ei.javaOptions[0]", ["heap"]),
+    ({"ei": {"jars": [{"url": "https://x/a.jar"}]}}, "ei.jars[0].sha256", ["url"]),
     ({"mysql": {"cpu": 4}}, "mysql.cpuLimit", ["mysql.cpu"]),
     ({"ei": {"replicas": 5}}, "mysql.maxConnections", ["ei.replicas"]),
     ({"ei": {"image": "registry.wso2.com/p/ei:6.6.0.10"}}, "registryUsername", ["ei.image", "registryCheck"]),
@@ -220,6 +240,19 @@ def test_contradictions_are_told_beside_other_mistakes_and_only_where_both_keys_
     config = base() | {"hosts": {"console": "same", "gateway": "same"}, "ei": {"replicas": "five", "heap": "2Gi"}}
     names = {line.split(":")[1].split(" ")[0] for line, _ in lines_of(told(config | {"mysql": {"cpu": "lots"}}))}
     assert names == {"ei.replicas", "mysql.cpu", "hosts.gateway", "ei.heap"}
+
+
+def test_several_wrong_items_of_a_list_are_all_told_and_mended_by_their_commands() -> None:
+    wrong = [{"file": CARBON, "path": f"Server/{name}", "set": "x"} for name in ("HostName", "Fine", "MgtHostName")]
+    config = base() | {"ei": {"patches": wrong, "javaOptions": ["x", "-Dfine=1", "y"]}}
+    found = lines_of(told(config))
+    assert [line.partition(":")[2].partition(" ")[0].rstrip(":") for line, _ in found] == [
+        "ei.patches[2]", "ei.patches[0]", "ei.javaOptions[2]", "ei.javaOptions[0]",
+    ]  # fmt: skip
+    for _, mend in found:
+        config = run_commands(config, mend)
+    assert told(config) == ""
+    assert config["ei"] == {"patches": [wrong[1]], "javaOptions": ["-Dfine=1"]}
 
 
 def test_mistakes_inside_a_misspelt_section_are_told_too() -> None:

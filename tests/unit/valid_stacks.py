@@ -24,6 +24,7 @@ def with_(**sections: Any) -> dict[str, Any]:
     return {"kubernetes": ONE, "storage": HOST_PATH} | sections
 
 
+DRIVER = {"url": "https://repo.example.com/mysql-connector-java-5.1.49.jar", "sha256": "0" * 64}
 STACKS: dict[str, dict[str, Any]] = {
     "smallest on hostPath": with_(),
     "smallest on NFS": with_(storage=NFS),
@@ -54,7 +55,38 @@ STACKS: dict[str, dict[str, Any]] = {
     "images by tag and digest": with_(images={"python": "python:3.13-slim@sha256:" + "c" * 64}),
     "image of a local registry": with_(ei={"image": "localhost:5000/ei:6.5.0-mysql"}),
     "oldest version": with_(ei={"version": "6.2.0"}),
-    "newest version": with_(ei={"version": "6.6.0"}),
+    "newest version, with a driver for the public image": with_(ei={"version": "6.6.0", "jars": [DRIVER]}),
+    "newest version, driver from a claim": with_(
+        ei={"version": "6.6.0", "jars": [{"claim": "jars", "path": "mysql/mysql-connector-java-5.1.49.jar"}]}
+    ),
+    "everything that may be added to a node": with_(
+        ei={
+            "javaOptions": ["-Duser.timezone=UTC", "-XX:+UseG1GC"],
+            "environment": {"BACKEND_URL": "https://backend:8443", "EMPTY": ""},
+            "secretEnvironment": {"BACKEND_PASSWORD": {"name": "backend", "key": "password"}},
+            "patches": [
+                {"file": "conf/passthru-http.properties", "property": "worker_pool_size_max", "set": "900"},
+                {"file": "conf/carbon.xml", "path": "Server/HideMenuItemIds", "xml": "<HideMenuItemIds/>"},
+                {"file": "conf/carbon.xml", "path": "Server/Ports/JMX", "remove": True},
+                {
+                    "file": "conf/tomcat/catalina-server.xml",
+                    "path": "Server/Service/Connector[@port='9443']",
+                    "attributes": {"maxThreads": "500"},
+                },
+                {
+                    "file": "conf/carbon.xml",
+                    "path": "Server/Analytics/Password",
+                    "setFromSecret": {"name": "analytics", "key": "password"},
+                },
+            ],
+            "files": [
+                {"path": "conf/log4j.properties", "content": "log4j.rootLogger=INFO, CARBON_CONSOLE\n"},
+                {"path": "repository/resources/a.wsdl", "configMap": {"name": "wsdls", "key": "a.wsdl"}},
+                {"path": "repository/resources/security/b.jks", "secret": {"name": "stores", "key": "b.jks"}},
+            ],
+            "jars": [DRIVER, {"claim": "jars", "path": "bundle.jar", "into": "dropins"}],
+        }
+    ),
     "one node": with_(ei={"replicas": 1}),
     "three nodes": with_(ei={"replicas": 3}),
     "ten nodes with a server to match": with_(ei={"replicas": 10}, mysql={"maxConnections": 1300, "memory": "8Gi"}),

@@ -1,0 +1,189 @@
+"""What users add to a node, as parts of its pod: the ConfigMap, init containers, volumes, mounts and variables.
+
+Pure functions. Jars and files reach the server's home as single files, mounted one by one over or beside the image's
+own: so no folder of the image is hidden, and the image's entrypoint, which differs from tag to tag, has no part in it.
+Files below ``conf/`` are put into the copy of ``conf`` that is patched and mounted as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import common
+from components.wso2ei.additions import FileArgs, JarArgs, PatchArgs, SecretKeyArgs, as_patch, jar_name
+
+DELIVERED = "/delivered"
+"""Where init containers see the volume of jars and files."""
+SECRETS = "/patches/from"
+"""Where the patcher finds the Secrets that patches take values from, each in a folder of its name."""
+_MANIFEST = "/additions"
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@dataclass(frozen=True)
+class Additions:
+    """Everything that users add to a node."""
+
+    patches: Sequence[PatchArgs] = ()
+    files: Sequence[FileArgs] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secret_environment: Mapping[str, SecretKeyArgs] = field(default_factory=dict)
+    jars: Sequence[JarArgs] = ()
+
+    def config_map(self) -> dict[str, str]:
+        """Data of the ConfigMap: patches, the list of deliveries, and inline files."""
+        contents = [(f"file-{index}", file.get("content")) for index, file in enumerate(self.files)]
+        inline = {key: text for key, text in contents if text is not None}
+        manifest = {
+            "jars": [_jar(jar) for jar in self.jars],
+            "files": [{"path": file["path"], "source": _source(index, file)} for index, file in enumerate(self.files)],
+        }
+        data = {"patches.json": _json({"patches": [as_patch(patch) for patch in self.patches]})} if self.patches else {}
+        return data | ({"deliveries.json": _json(manifest)} if self.jars or self.files else {}) | inline
+
+    def variables(self) -> list[k8s.core.v1.EnvVarArgs]:
+        """Environment of the server."""
+        plain = [k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(self.environment.items())]
+        return plain + [
+            k8s.core.v1.EnvVarArgs(
+                name=name,
+                value_from=k8s.core.v1.EnvVarSourceArgs(
+                    secret_key_ref=k8s.core.v1.SecretKeySelectorArgs(name=source["name"], key=source["key"])
+                ),
+            )
+            for name, source in sorted(self.secret_environment.items())
+        ]
+
+    def volumes(self, config_map: pulumi.Input[str] | None) -> list[k8s.core.v1.VolumeArgs]:
+        """Volumes of the pod; ``config_map`` is the name of the one made of ``config_map()``."""
+        found = [common.config_map_volume("additions", config_map)] if config_map is not None else []
+        found += [common.empty_dir("delivered", "2Gi")] if self._delivers() else []
+        found += [common.secret_volume(volume, name) for name, volume in self._secrets().items()]
+        found += [common.config_map_volume(volume, name) for name, volume in self._config_maps().items()]
+        return found + [common.claim_volume(volume, name) for name, volume in self._claims().items()]
+
+    def fetch_containers(self, image: str) -> list[k8s.core.v1.ContainerArgs]:
+        """The container that fetches jars, if there are any; before the image is looked at for what it lacks."""
+        if not self.jars:
+            return []
+        proxies = {name: value for name, value in self.environment.items() if name.upper() in _PROXIES}
+        claims = [common.mount(volume, f"/claims/{name}", read_only=True) for name, volume in self._claims().items()]
+        container = _deliver("fetch-jars", image, ["jars"], [common.mount("delivered", DELIVERED), *claims])
+        container.env = [k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(proxies.items())]
+        return [container]
+
+    def place_containers(self, image: str) -> list[k8s.core.v1.ContainerArgs]:
+        """The container that puts whole files into place, if there are any; before they are patched."""
+        if not self.files:
+            return []
+        mounts = [
+            common.mount("delivered", DELIVERED),
+            common.mount("work", "/work/conf", sub_path="conf"),
+            *(
+                common.mount(volume, f"/sources/{kind}/{name}", read_only=True)
+                for kind, names in (("secret", self._secrets()), ("config_map", self._config_maps()))
+                for name, volume in names.items()
+                if any((file.get(kind) or {}).get("name") == name for file in self.files)  # type: ignore[attr-defined]
+            ),
+        ]
+        return [_deliver("place-files", image, ["files", "--home", "/work"], mounts)]
+
+    def delivered_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
+        """For the container that looks for what the image lacks."""
+        return [common.mount("delivered", DELIVERED, read_only=True)] if self.jars else []
+
+    def patch_arguments(self) -> list[str]:
+        """For the patcher, behind the managed patches."""
+        secrets = ["--secrets", SECRETS] if self._patch_secrets() else []
+        return ["--patches", f"{_MANIFEST}/patches.json", *secrets] if self.patches else []
+
+    def patch_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
+        """For the patcher."""
+        if not self.patches:
+            return []
+        secrets = self._secrets()
+        return [
+            common.mount("additions", _MANIFEST, read_only=True),
+            *(common.mount(secrets[name], f"{SECRETS}/{name}", read_only=True) for name in self._patch_secrets()),
+        ]
+
+    def server_mounts(self, home: str) -> list[k8s.core.v1.VolumeMountArgs]:
+        """Each jar and each file outside ``conf/``, one by one."""
+        jars = [f"{jar.get('into') or 'lib'}/{jar_name(jar)}" for jar in self.jars]
+        files = [file["path"] for file in self.files if not file["path"].startswith("conf/")]
+        return [
+            *(common.mount("delivered", f"{home}/{path}", sub_path=path, read_only=True) for path in jars),
+            *(common.mount("delivered", f"{home}/{path}", sub_path=f"files/{path}") for path in files),
+        ]
+
+    def _delivers(self) -> bool:
+        return bool(self.jars or self.files)
+
+    def _patch_secrets(self) -> list[str]:
+        return sorted({secret["name"] for patch in self.patches if (secret := patch.get("set_from_secret"))})
+
+    def _secrets(self) -> dict[str, str]:
+        """Volume of each Secret that is mounted anywhere."""
+        in_files = {secret["name"] for file in self.files if (secret := file.get("secret"))}
+        return _numbered("secret", in_files | set(self._patch_secrets()))
+
+    def _config_maps(self) -> dict[str, str]:
+        return _numbered("config-map", {source["name"] for file in self.files if (source := file.get("config_map"))})
+
+    def _claims(self) -> dict[str, str]:
+        return _numbered("jar-claim", {claim for jar in self.jars if (claim := jar.get("claim"))})
+
+
+def _numbered(prefix: str, names: set[str]) -> dict[str, str]:
+    """A volume name for each object: the objects' own may be too long for one."""
+    return {name: f"{prefix}-{index}" for index, name in enumerate(sorted(names))}
+
+
+def _deliver(
+    name: str, image: str, arguments: list[str], mounts: list[k8s.core.v1.VolumeMountArgs]
+) -> k8s.core.v1.ContainerArgs:
+    return k8s.core.v1.ContainerArgs(
+        name=name,
+        image=image,
+        command=["python", f"{common.IN_POD_MOUNT}/deliver.py"],
+        args=[*arguments, "--manifest", f"{_MANIFEST}/deliveries.json", "--to", DELIVERED],
+        security_context=common.container_security(),
+        resources=common.resources("20m", "64Mi"),
+        volume_mounts=[
+            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
+            common.mount("additions", _MANIFEST, read_only=True),
+            *mounts,
+        ],
+        termination_message_policy="FallbackToLogsOnError",
+    )
+
+
+def _jar(jar: JarArgs) -> dict[str, str]:
+    found: dict[str, str | None] = {
+        "name": jar_name(jar),
+        "into": jar.get("into") or "lib",
+        "url": jar.get("url"),
+        "claim": jar.get("claim"),
+        "path": jar.get("path"),
+        "source": f"/claims/{jar['claim']}/{jar.get('path')}" if jar.get("claim") else None,
+        "sha256": jar.get("sha256"),
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _source(index: int, file: FileArgs) -> str:
+    """Where the container that places files finds this one."""
+    for kind in ("secret", "config_map"):
+        reference: SecretKeyArgs | None = file.get(kind)  # type: ignore[assignment]
+        if reference:
+            return f"/sources/{kind}/{reference['name']}/{reference['key']}"
+    return f"{_MANIFEST}/file-{index}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, sort_keys=True)

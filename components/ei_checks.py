@@ -1,0 +1,71 @@
+"""The checks of ``EiClusterArgs``: every one names the field, and all are told at once. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from components.quantities import quantity
+from components.wso2ei.additions import (
+    AdditionsArgs,
+    Problem,
+    environment_problems,
+    file_problems,
+    jar_name,
+    jar_problems,
+    option_problems,
+    patch_problems,
+)
+from components.wso2ei.patches import managed_patches
+from components.wso2ei.versions import EiVersion, lacking, other_version, version_of
+
+if TYPE_CHECKING:
+    from components.ei_cluster import EiClusterArgs
+
+
+def check(name: str, args: EiClusterArgs) -> EiVersion:
+    """The row of the version table for ``args``.
+
+    :raises ValueError: with every field that is wrong, and what is allowed.
+    """
+    try:
+        version = version_of(args["version"])
+    except ValueError as error:
+        raise ValueError(f"EiCluster {name}: version: {error}") from error
+    found = [*_sizes(args), *image_problems(version, args["image"], args), *addition_problems(version, args)]
+    if found:
+        raise ValueError("\n".join(f"EiCluster {name}: {problem.field} {problem.expected}" for problem in found))
+    return version
+
+
+def _sizes(args: EiClusterArgs) -> Iterator[Problem]:
+    if args["replicas"] < 1:
+        yield Problem(("replicas",), f"must be positive, not {args['replicas']}")
+    sizes = {"heap": args["heap"], "memory": args["memory"], "cpu": args["cpu"], "cpu_limit": args.get("cpu_limit")}
+    for field, text in sizes.items():
+        try:
+            if text is not None and quantity(text) <= 0:
+                yield Problem((field,), f"must be positive, not {text}")
+        except ValueError as error:
+            yield Problem((field,), f"{text!r}: {error}")
+    if args.get("pull_minutes", 1) < 1:
+        yield Problem(("pull_minutes",), "must be positive")
+
+
+def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Iterator[Problem]:
+    """A public image of another version, or one that is known to lack a jar which nothing delivers."""
+    other = other_version(version, image)
+    if other:
+        yield Problem(("image",), f"{image} is EI {other}, and version says {version.version}")
+        return
+    for missing in lacking(version, image, [jar_name(jar) for jar in args.get("jars") or ()]):
+        yield Problem(("jars",), f"must hold {missing.what}, such as {missing.remedy}: {image} {missing.reason}")
+
+
+def addition_problems(version: EiVersion, args: AdditionsArgs) -> Iterator[Problem]:
+    """Whatever is wrong with what users add."""
+    yield from patch_problems(args.get("patches") or (), managed_patches(version))
+    yield from file_problems(args.get("files") or ())
+    yield from environment_problems(args.get("environment") or {}, args.get("secret_environment") or {})
+    yield from option_problems(args.get("java_options") or ())
+    yield from jar_problems(args.get("jars") or ())

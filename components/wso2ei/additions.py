@@ -1,0 +1,363 @@
+"""What users add to an EI node: patches, whole files, environment, JVM options and jars. Types and checks, pure.
+
+Whatever the deployment itself depends on is *managed*: an addition that would undo it is refused, and so is one that
+would never work. Secret values come from Secrets that exist already, by name and key; none is ever part of an argument.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal, NotRequired, TypedDict
+from urllib.parse import urlsplit
+
+from components.in_pod.patch_config import resolved
+from components.in_pod.xml_patch import PatchError, Step, escape, fragment, parse_path
+from components.wso2ei.patches import Patch
+
+
+class SecretKeyArgs(TypedDict):
+    """One value of a Secret, or of a ConfigMap, that exists already in the cluster's namespace."""
+
+    name: str
+    """Name of the object. A change of what it holds is seen by a pod's next start, and starts none itself."""
+    key: str
+    """Key in it."""
+
+
+class PatchArgs(TypedDict):
+    """One change of one of EI's own configuration files, applied behind the managed ones.
+
+    Either ``path`` (XML) or ``property`` (Java properties), and one of ``set``, ``set_from_secret``, ``xml``,
+    ``remove`` and ``attributes``; ``attributes`` may stand beside ``set``.
+    """
+
+    file: str
+    """Below the server's home: ``conf/...``."""
+    path: NotRequired[str | None]
+    """Element names joined by ``/``, with ``[@name='x']`` or ``[child='x']`` to choose among siblings."""
+    property: NotRequired[str | None]
+    """Key in a properties file."""
+    set: NotRequired[str | None]
+    """The new text of the element, or value of the property. Never a password."""
+    set_from_secret: NotRequired[SecretKeyArgs | None]
+    """As ``set``, with a value that only the pod sees; line ends at its end are cut off."""
+    attributes: NotRequired[Mapping[str, str] | None]
+    """Attributes of an element that exists."""
+    xml: NotRequired[str | None]
+    """A whole element, which takes the place of the one that the path finds, or is added."""
+    remove: NotRequired[bool]
+    """Remove the element or the property; default no."""
+
+
+class FileArgs(TypedDict):
+    """One whole file, put over the image's own or beside it, before any patch is applied to it."""
+
+    path: str
+    """Below the server's home, e.g. ``conf/log4j2.properties``."""
+    content: NotRequired[str | None]
+    """Its text. Never a password."""
+    secret: NotRequired[SecretKeyArgs | None]
+    """Where its content is, in a Secret."""
+    config_map: NotRequired[SecretKeyArgs | None]
+    """Where its content is, in a ConfigMap."""
+
+
+class JarArgs(TypedDict):
+    """One jar, put beside the image's own, by ``url`` with ``sha256`` or from a ``claim``."""
+
+    url: NotRequired[str | None]
+    """http or https, reachable from the pods, without credentials."""
+    sha256: NotRequired[str | None]
+    """Of the jar, in hex; required with ``url``, checked with ``claim`` if given."""
+    claim: NotRequired[str | None]
+    """A PersistentVolumeClaim of the namespace that holds the jar."""
+    path: NotRequired[str | None]
+    """Path of the jar in the claim."""
+    into: NotRequired[Literal["lib", "dropins"]]
+    """``lib`` (default) for plain jars, which the server makes bundles of; ``dropins`` for OSGi bundles."""
+    name: NotRequired[str | None]
+    """File name; default: the last part of ``url`` or ``path``."""
+
+
+class AdditionsArgs(TypedDict):
+    """Inputs of ``EiCluster`` by which users add to what it makes."""
+
+    patches: NotRequired[Sequence[PatchArgs]]
+    """More changes of EI's own configuration files."""
+    files: NotRequired[Sequence[FileArgs]]
+    """Whole files below the server's home."""
+    environment: NotRequired[Mapping[str, str]]
+    """Environment variables of the server; never a password."""
+    secret_environment: NotRequired[Mapping[str, SecretKeyArgs]]
+    """Environment variables whose values are in Secrets."""
+    java_options: NotRequired[Sequence[str]]
+    """More options of the JVM, each without white space; they come behind the deployment's own, and the last wins."""
+    jars: NotRequired[Sequence[JarArgs]]
+    """Jars beside the image's own, such as a MySQL driver."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An argument that is refused."""
+
+    place: tuple[str | int, ...]
+    """The argument, the item's index or name in it, and the field of the item, as far as they go."""
+    expected: str
+    """What is allowed; completes a sentence that begins with the field."""
+
+    @property
+    def field(self) -> str:
+        """The place in words: ``patches[0].path``, ``environment["A"]``."""
+        first, *rest = self.place
+        names = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest]
+        if first in {"environment", "secret_environment"}:
+            names = [f'["{part}"]' for part in rest]
+        return "".join([str(first), *names])
+
+    def within(self, *place: str | int) -> Problem:
+        """The same of an item of something larger."""
+        return Problem((*place, *self.place), self.expected)
+
+
+# Names in the environment that something else decides, with what does.
+_MANAGED_ENVIRONMENT = {
+    "JVM_MEM_OPTS": "is made from heap",
+    "JAVA_OPTS": "is made from java_options",
+    "WSO2_SERVER_HOME": "is the image's own",
+    "WORKING_DIRECTORY": "is the image's own",
+    "CARBON_HOME": "is the image's own",
+    # The membership scheme looks here before it looks into axis2.xml (kubernetes-common v1.0.7).
+    "USE_DNS": "is part of the membership",
+    "DNS_LOOKUP_TIMEOUT": "is part of the membership",
+    "BEARER_TOKEN_FILE_LOCATION": "is part of the membership",
+}
+_MANAGED_OPTIONS = {
+    "-Xmx": "is made from heap",
+    "-Xms": "is made from heap",
+    "-Djavax.net.ssl.trustStore": "is overwritten from carbon.xml by the server",
+    "-Dcarbon.home": "is set by the start script",
+}
+_SECRET = re.compile(r"(?i)(password|passwd|passphrase|secret|token|keystorePass|keyPass|truststorePass)$")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_MOST_TEXT = 900_000
+"""Bytes of all inline files; a ConfigMap holds 1 MiB."""
+
+
+def as_patch(patch: PatchArgs) -> Patch:
+    """As ``in_pod/patch_config.py`` reads it."""
+    found: Patch = {"file": patch["file"]}
+    for name in ("path", "property", "set", "xml", "attributes"):
+        value = patch.get(name)
+        if value is not None:
+            found[name] = dict(value) if name == "attributes" else value  # type: ignore[call-overload]
+    secret = patch.get("set_from_secret")
+    if secret:
+        found["set"] = {"from": f"{secret['name']}/{secret['key']}"}
+    if patch.get("remove"):
+        found["remove"] = True
+    return found
+
+
+def jar_name(jar: JarArgs) -> str:
+    """File name of a jar."""
+    return jar.get("name") or PurePosixPath(urlsplit(jar.get("url") or jar.get("path") or "").path).name
+
+
+def patch_problems(patches: Sequence[PatchArgs], managed: Sequence[Patch]) -> Iterator[Problem]:
+    """Patches of no known form, of another folder, with a plain password, or against a managed one; one a patch."""
+    for index, patch in enumerate(patches):
+        problem = _of_patch(patch, managed)
+        if problem:
+            yield problem.within("patches", index)
+
+
+def _of_patch(patch: PatchArgs, managed: Sequence[Patch]) -> Problem | None:
+    place = _inside_home(patch["file"])
+    if place or not patch["file"].startswith("conf/"):
+        return Problem(("file",), place or "must lie below conf/, the only folder that is patched")
+    secret = patch.get("set_from_secret")
+    if secret and (patch.get("set") is not None or _bad_reference(secret)):
+        return Problem(("set_from_secret",), _bad_reference(secret) or "must not stand beside set")
+    full = as_patch(patch)
+    try:
+        plain = full | {"set": ""} if secret else full
+        resolved(plain, None)
+        for value in (plain.get("set", ""), *plain.get("attributes", {}).values()):
+            escape(value)
+        steps = parse_path(full.get("path", "x"))
+        if "xml" in full:
+            fragment(full["xml"], steps[-1])
+    except PatchError as error:
+        return Problem((), f"is refused by the patcher: {error}")
+    return _plain_secret(full, steps) or next(
+        (
+            Problem((), f"must leave {item['file']} {item.get('path') or item['property']} alone, which is managed")
+            for item in managed
+            if item["file"] == full["file"] and _undoes(full, item)
+        ),
+        None,
+    )
+
+
+def _plain_secret(patch: Patch, steps: Sequence[Step]) -> Problem | None:
+    names = [patch.get("property") or steps[-1].name] if isinstance(patch.get("set"), str) and patch["set"] else []
+    for name in (*names, *patch.get("attributes", {})):
+        if _SECRET.search(name):
+            return Problem((), f"sets {name} in plain text; take it from a Secret (set_from_secret, or a whole file)")
+    return None
+
+
+def _undoes(patch: Patch, managed: Patch) -> bool:
+    """The user's patch changes what the managed one sets, or removes or replaces what it stands in."""
+    if "property" in patch or "property" in managed:
+        return patch.get("property") == managed.get("property")
+    mine, theirs = parse_path(patch["path"]), parse_path(managed["path"])
+    if len(mine) > len(theirs) or not all(map(_may_be_one, mine, theirs)):
+        return False
+    if "remove" in patch or "xml" in patch:
+        return True
+    if len(mine) < len(theirs):
+        return False
+    whole = "xml" in managed or "remove" in managed
+    attributes = patch.get("attributes", {}).keys()
+    named = {test.name for test in theirs[-1].tests if test.attribute}
+    return bool(
+        ("set" in patch and ("set" in managed or whole))
+        or attributes & (managed.get("attributes", {}).keys() | named)
+        or (attributes and whole)
+    )
+
+
+def _may_be_one(one: Step, other: Step) -> bool:
+    """Both steps may find the same element: the names agree, and no predicate of one contradicts the other's."""
+    wanted = {(test.attribute, test.name): test.value for test in one.tests}
+    return one.name == other.name and all(
+        wanted.get((test.attribute, test.name), test.value) == test.value for test in other.tests
+    )
+
+
+def file_problems(files: Sequence[FileArgs]) -> Iterator[Problem]:
+    """Files outside the home, of no or several sources, twice, or in a place that something else fills; one a file."""
+    seen: set[str] = set()
+    for index, file in enumerate(files):
+        problem = _of_file(file, seen)
+        seen.add(file["path"])
+        if problem:
+            yield problem.within("files", index)
+    if sum(len((file.get("content") or "").encode()) for file in files) > _MOST_TEXT:
+        yield Problem(("files",), f"hold more than {_MOST_TEXT} bytes of text; put large ones into an image or a jar")
+
+
+def _of_file(file: FileArgs, seen: set[str]) -> Problem | None:
+    path = file["path"]
+    place = _inside_home(path)
+    if place is None and path in seen:
+        place = f"must be given once, and {path} is given twice"
+    elif place is None and re.match(r"repository/deployment/server/carbonapps(/|$)", path):
+        place = "must not be an integration artifact: those lie in the carbonapps volume"
+    elif place is None and re.fullmatch(r"(lib|dropins)/[^/]*\.jar", path):
+        place = "must not be a jar: those are given as jars"
+    elif place is None and path in {"bin/integrator.sh", "wso2carbon.pid"}:
+        place = "must not be what starts and stops the server"
+    if place:
+        return Problem(("path",), place)
+    sources = [name for name in ("content", "secret", "config_map") if file.get(name) is not None]
+    if len(sources) != 1:
+        return Problem((), f"needs one of content, secret and config_map, and has {' and '.join(sources) or 'none'}")
+    for name in ("secret", "config_map"):
+        reference = file.get(name)
+        wrong = _bad_reference(reference) if reference else None  # type: ignore[arg-type]
+        if wrong:
+            return Problem((name,), wrong)
+    return None
+
+
+def environment_problems(plain: Mapping[str, str], secret: Mapping[str, SecretKeyArgs]) -> Iterator[Problem]:
+    """Names that are none, that are managed, that stand twice, or that hold a password in plain text."""
+    for field, names in (("environment", plain), ("secret_environment", secret)):
+        for name in names:
+            where = (field, name)
+            reference = secret[name] if field == "secret_environment" else None
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                yield Problem(where, "must be a name of letters, digits and '_' that does not begin with a digit")
+            elif name in _MANAGED_ENVIRONMENT or name.startswith("KUBERNETES_"):
+                yield Problem(
+                    where, f"must not be set: it {_MANAGED_ENVIRONMENT.get(name, 'is part of the membership')}"
+                )
+            elif reference is None and plain[name] and _SECRET.search(name):
+                yield Problem(where, "holds a password in plain text; take it from a Secret (secret_environment)")
+            elif reference is not None and name in plain:
+                yield Problem(where, "must not stand in environment too")
+            elif reference is not None and _bad_reference(reference):
+                yield Problem(where, str(_bad_reference(reference)))
+
+
+def option_problems(options: Sequence[str]) -> Iterator[Problem]:
+    """JVM options that are none, that are managed, or that the start script would take apart."""
+    for index, option in enumerate(options):
+        where = ("java_options", index)
+        managed = next((reason for name, reason in _MANAGED_OPTIONS.items() if option.startswith(name)), None)
+        if not option.startswith("-") or len(option) < 2:
+            yield Problem(where, "must begin with '-'")
+        elif re.search(r"[\s*?\[\]]|\$\(", option):
+            yield Problem(where, "must not hold white space, '*', '?', '[' or '$(': the start script splits it there")
+        elif managed:
+            yield Problem(where, f"must not be given: it {managed}")
+        elif re.match(r"-D[^=]*=.", option) and _SECRET.search(option.partition("=")[0]):
+            yield Problem(
+                where, "holds a password in plain text, which every process list shows; patch it from a Secret"
+            )
+
+
+def jar_problems(jars: Sequence[JarArgs]) -> Iterator[Problem]:
+    """Jars of no or two sources, without a checksum, twice, or of a name that is none; one a jar."""
+    seen: set[str] = set()
+    for index, jar in enumerate(jars):
+        problem = next(_of_jar(jar, seen), None)
+        seen.add(jar_name(jar))
+        if problem:
+            yield problem.within("jars", index)
+
+
+def _of_jar(jar: JarArgs, seen: set[str]) -> Iterator[Problem]:
+    url, claim, path, name = jar.get("url"), jar.get("claim"), jar.get("path"), jar_name(jar)
+    if bool(url) == bool(claim):
+        yield Problem((), "needs either url and sha256, or claim and path")
+    if url:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
+            yield Problem(("url",), "must be http:// or https://, with a host and without credentials")
+        if not jar.get("sha256"):
+            yield Problem(("sha256",), "is required beside url: it makes the jar the same one at every start")
+        if path:
+            yield Problem(("path",), "belongs to claim, not to url")
+    elif claim and not _NAME.fullmatch(claim):
+        yield Problem(("claim",), "must be the name of a PersistentVolumeClaim")
+    elif _inside_home(path or ""):
+        yield Problem(("path",), "must be the path of a jar in the claim, relative and without '..'")
+    if not re.fullmatch(r"[0-9a-f]{64}", jar.get("sha256") or "0" * 64):
+        yield Problem(("sha256",), "must be 64 lower-case hex digits, as sha256sum prints them")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\.jar", name):
+        yield Problem(
+            ("name",), f"must be given, as letters, digits, '.', '_' and '-' with .jar at the end, not {name!r}"
+        )
+    if name in seen:
+        yield Problem(("name",), f"must differ from the other jars', and {name} stands there twice")
+
+
+def _inside_home(path: str) -> str | None:
+    """What is wrong with a path below the server's home, or ``None``."""
+    parts = path.split("/")
+    if not path or path.startswith("/") or {"", ".", ".."} & set(parts) or re.search(r"[\x00-\x1f\\:,]", path):
+        return "must be a path below the server's home, without '..', and not begin or end with '/'"
+    return None
+
+
+def _bad_reference(reference: SecretKeyArgs) -> str | None:
+    if not _NAME.fullmatch(reference["name"]) or not _KEY.fullmatch(reference["key"]):
+        return "must name an object of the namespace and a key in it"
+    return None

@@ -1,0 +1,288 @@
+"""``EiCluster`` alone, in small programs: what users add, what is refused, and two clusters side by side."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.ei_cluster import EiCluster, EiClusterArgs
+from components.in_pod import deliver
+from tests.unit.recording import Recorder, record, unwrap
+
+JAR = b"a jar"
+STORAGE = {"kind": "claim", "namespace": "team", "claim_name": "apps", "access_mode": "ReadWriteMany", "keep": False}
+ADDITIONS: dict[str, Any] = {
+    "patches": [
+        {"file": "conf/passthru-http.properties", "property": "worker_pool_size_max", "set": "900"},
+        {"file": "conf/x.xml", "path": "a/b", "set_from_secret": {"name": "backend", "key": "token"}},
+    ],
+    "files": [
+        {"path": "conf/log4j2.properties", "content": "rootLogger.level = INFO\n"},
+        {"path": "repository/resources/a.wsdl", "config_map": {"name": "wsdls", "key": "a.wsdl"}},
+        {"path": "repository/resources/security/b.jks", "secret": {"name": "backend", "key": "b.jks"}},
+    ],
+    "environment": {"BACKEND_URL": "https://b.example.com", "https_proxy": "http://proxy:3128"},
+    "secret_environment": {"BACKEND_PASSWORD": {"name": "backend", "key": "password"}},
+    "java_options": ["-Duser.timezone=UTC"],
+    "jars": [
+        {"url": "https://repo.example.com/mysql-5.1.49.jar", "sha256": hashlib.sha256(JAR).hexdigest()},
+        {"claim": "jars", "path": "bundles/c.jar", "into": "dropins"},
+    ],
+}
+
+
+def args(**changes: Any) -> EiClusterArgs:
+    found: Any = {
+        "namespace": "team",
+        "version": "6.5.0",
+        "image": "docker.io/wso2/wso2ei-integrator:6.5.0",
+        "python_image": "python:3.13",
+        "mysql_image": "mysql:8.4",
+        "replicas": 2,
+        "console_host": "console.example.com",
+        "gateway_host": "gw.example.com",
+        "mysql_host": "db",
+        "mysql_credentials": pulumi.Output.secret({"user": "u-pw", "registry": "r-pw"}),
+        "admin_username": "admin",
+        "admin_password": pulumi.Output.secret("a-pw"),
+        "storage": STORAGE,
+        "heap": "512Mi",
+        "cpu": "200m",
+        "memory": "1Gi",
+        "controller_labels": {},
+    } | changes  # fmt: skip
+    return found  # type: ignore[no-any-return]
+
+
+def made(*clusters: tuple[str, dict[str, Any]]) -> Recorder:
+    def program() -> None:
+        for name, changes in clusters:
+            EiCluster(name, args(**changes))
+
+    return record(program)
+
+
+def named(recorder: Recorder, kind: str, name: str) -> dict[str, Any]:
+    found = [item for item in recorder.registered if item.type.endswith(f":{kind}") and item.name == name]
+    assert len(found) == 1, name
+    return dict(found[0].body())
+
+
+def pod(recorder: Recorder, cluster: str = "ei") -> dict[str, Any]:
+    return dict(named(recorder, "Deployment", f"{cluster}-nodes")["spec"]["template"]["spec"])
+
+
+def container(spec: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(item for item in [*spec["initContainers"], *spec["containers"]] if item["name"] == name)
+
+
+def test_additions_reach_the_pod_in_the_order_in_which_they_are_needed() -> None:
+    spec = pod(made(("ei", ADDITIONS)))
+    assert [item["name"] for item in spec["initContainers"]] == [
+        "fetch-jars", "copy-conf", "place-files", "patch-conf", "gate",
+    ]  # fmt: skip
+    server = container(spec, "ei")
+    variables = {item["name"]: item.get("value", item.get("valueFrom")) for item in server["env"]}
+    assert variables["BACKEND_URL"] == "https://b.example.com"
+    assert variables["BACKEND_PASSWORD"] == {"secretKeyRef": {"name": "backend", "key": "password"}}
+    assert variables["JAVA_OPTS"].endswith(" -Duser.timezone=UTC")
+    assert container(spec, "fetch-jars")["env"] == [{"name": "https_proxy", "value": "http://proxy:3128"}]
+    arguments = container(spec, "patch-conf")["args"]
+    assert arguments[-4:] == ["--patches", "/additions/patches.json", "--secrets", "/patches/from"]
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    for item in [*spec["initContainers"], *spec["containers"]]:
+        for mount in item["volumeMounts"]:
+            assert mount["name"] in volumes
+    assert volumes["secret-0"]["secret"]["secretName"] == "backend"
+    assert volumes["jar-claim-0"]["persistentVolumeClaim"]["claimName"] == "jars"
+
+
+def test_what_is_delivered_is_what_the_server_mounts_file_by_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real program on the real ConfigMap: a mount of a file that is not there would be an empty folder."""
+    recorder = made(("ei", ADDITIONS))
+    for key, text in named(recorder, "ConfigMap", "ei-additions")["data"].items():
+        (tmp_path / key).write_text(
+            text.replace("/additions/", f"{tmp_path}/").replace("/sources/", f"{tmp_path}/sources/").replace(
+                "/claims/", f"{tmp_path}/claims/"
+            )
+        )  # fmt: skip
+    for source in ("claims/jars/bundles/c.jar", "sources/config_map/wsdls/a.wsdl", "sources/secret/backend/b.jks"):
+        (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / source).write_bytes(JAR)
+    monkeypatch.setattr(deliver, "fetch", lambda _, to: (to.write_bytes(JAR), hashlib.sha256(JAR).hexdigest())[1])
+    for what in ("jars", "files"):
+        words = [what, "--manifest", str(tmp_path / "deliveries.json"), "--home", str(tmp_path / "work")]
+        assert deliver.main([*words, "--to", str(tmp_path / "to")]) == 0
+    home = "/home/wso2carbon/wso2ei-6.5.0"
+    mounts = [m for m in container(pod(recorder), "ei")["volumeMounts"] if m["name"] == "delivered"]
+    assert {m["mountPath"].removeprefix(f"{home}/") for m in mounts} == {
+        "lib/mysql-5.1.49.jar", "dropins/c.jar", "repository/resources/a.wsdl", "repository/resources/security/b.jks",
+    }  # fmt: skip
+    for mount in mounts:
+        assert (tmp_path / "to" / mount["subPath"]).is_file()
+    assert (tmp_path / "work" / "conf" / "log4j2.properties").read_text() == "rootLogger.level = INFO\n"
+
+
+def test_without_additions_the_pod_has_none_of_their_parts() -> None:
+    spec = pod(made(("ei", {})))
+    assert [item["name"] for item in spec["initContainers"]] == ["copy-conf", "patch-conf", "gate"]
+    assert not {volume["name"] for volume in spec["volumes"]} & {"additions", "delivered", "secret-0"}
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"version": "7.0.0"}, "version: EI version '7.0.0' is not one of 6.2.0"),
+    ({"replicas": 0}, "replicas must be positive"),
+    ({"heap": "lots"}, "heap 'lots'"),
+    ({"cpu_limit": "0"}, "cpu_limit must be positive"),
+    ({"version": "6.6.0", "image": "wso2/wso2ei-integrator:6.6.0"}, "jars must hold a MySQL driver"),
+    ({"image": "wso2/wso2ei-integrator:6.5.0.2"}, "jars must hold the Kubernetes membership scheme"),
+    ({"image": "wso2/wso2ei-integrator:6.4.0"}, "image .* is EI 6.4.0"),
+    ({"patches": [{"file": "conf/carbon.xml", "path": "Server/HostName", "set": "x"}]}, r"patches\[0\] must leave"),
+    ({"files": [{"path": "../x", "content": ""}]}, r"files\[0\].path"),
+    ({"environment": {"USE_DNS": "true"}}, r'environment\["USE_DNS"\]'),
+    ({"java_options": ["-Xmx1g"]}, r"java_options\[0\]"),
+    ({"jars": [{"url": "https://x/a.jar"}]}, r"jars\[0\].sha256"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), WRONG, ids=lambda value: str(value)[:40])
+def test_a_wrong_argument_is_refused_by_its_name_before_anything_is_made(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=f"EiCluster ei: {words}"):
+        made(("ei", change))
+
+
+def test_all_wrong_arguments_are_told_at_once() -> None:
+    with pytest.raises(ValueError, match=r"(?s)replicas.*java_options"):
+        made(("ei", {"replicas": 0, "java_options": ["x"]}))
+
+
+def test_two_clusters_in_one_namespace_and_program_never_see_each_other() -> None:
+    # Names that are each other's beginning, and one that looks like a part of the other.
+    names = ["ei", "ei-2", "ei-schema", "ei-members"]
+    recorder = made(*((name, {"storage": STORAGE | {"claim_name": f"{name}-apps"}}) for name in names))
+    pods: dict[str, dict[str, str]] = {}
+    urns = [(item.type, item.name) for item in recorder.registered]
+    assert len(urns) == len(set(urns))
+    for item in recorder.registered:
+        body = item.body()
+        if item.type.split(":")[-1] in {"Deployment", "Job"}:
+            pods[item.name] = body["spec"]["template"]["metadata"]["labels"]
+        name = (body.get("metadata") or {}).get("name")
+        if name:
+            same = [other for other in recorder.registered if other.type == item.type and other is not item]
+            assert name not in [(other.body().get("metadata") or {}).get("name") for other in same]
+    domains = set()
+    for name in names:
+        nodes = f"{name}-nodes"
+        for item in recorder.registered:
+            if not item.parent.endswith(f"::{name}"):
+                continue
+            spec = item.body().get("spec") or {}
+            kind = item.type.split(":")[-1]
+            if kind == "Service":
+                assert {key for key, labels in pods.items() if spec["selector"].items() <= labels.items()} == {nodes}
+            if kind in {"NetworkPolicy", "PodDisruptionBudget", "Deployment"}:
+                selector = spec["podSelector" if kind == "NetworkPolicy" else "selector"]["matchLabels"]
+                own = f"{name}-schema" if item.name.endswith("-of-schema") else nodes
+                assert {key for key, labels in pods.items() if selector.items() <= labels.items()} == {own}
+        role = named(recorder, "Role", f"{name}-members")
+        assert role["rules"][0]["resourceNames"] == [f"{name}-members"]
+        assert named(recorder, "Service", f"{name}-members-service")["metadata"]["name"] == f"{name}-members"
+        table = json.loads(named(recorder, "ConfigMap", f"{name}-patches")["data"]["patches.json"])["patches"]
+        values = {
+            patch["path"].split("'")[1]: patch["set"]
+            for patch in table
+            if "set" in patch and "clustering/parameter" in patch.get("path", "")
+        }
+        assert values["KUBERNETES_SERVICES"] == f"{name}-members"
+        assert values["KUBERNETES_NAMESPACE"] == "team"
+        domains.add(values["domain"])
+    assert len(domains) == len(names)
+
+
+def test_no_name_of_a_cluster_can_make_two_objects_one() -> None:
+    """A URN holds the types of the parents, not their names: ``ei`` + ``-a-b`` must not be ``ei-a`` + ``-b``."""
+    suffixes: dict[str, set[str]] = {}
+    for item in made(("ei", ADDITIONS)).registered:
+        suffixes.setdefault(item.type, set()).add(item.name.removeprefix("ei"))
+    for kind, found in suffixes.items():
+        assert [(one, two) for one in found for two in found if one != two and one.endswith(two)] == [], kind
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A server's home with what a good image has, as far as the copying container looks at it."""
+    home = tmp_path / "wso2ei-6.5.0"
+    for folder in ("conf", "lib", "dropins", "repository/resources/security", "../work/conf", "../work/truststore",
+                   "../delivered/lib", "../delivered/dropins", "../bin"):  # fmt: skip
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    (home / "conf" / "carbon.xml").write_text("<Server/>")
+    (home / "repository/resources/security/client-truststore.jks").write_text("")
+    (home / "dropins" / "driver.jar").write_bytes(b"\x00PK\x01com/mysql/jdbc/Driver.class\x00")
+    scheme = b"PK\xffK\norg/wso2/carbon/membership/scheme/kubernetes/KubernetesMembershipScheme.class\x00"
+    (home / "lib" / "scheme.jar").write_bytes(scheme)
+    (tmp_path / "bin" / "keytool").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "keytool").chmod(0o755)
+    return home
+
+
+def copy_conf(home: Path, changes: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+    """The container's own script, with paths below the test's folder."""
+    script = container(pod(made(("ei", changes or {}))), "copy-conf")["command"][-1]
+    script = script.replace("/home/wso2carbon/wso2ei-6.5.0", str(home)).replace("/work/", f"{home.parent}/work/")
+    script = script.replace("/delivered/", f"{home.parent}/delivered/")
+    path = f"{home.parent}/bin:{os.environ['PATH']}"
+    environment = {"PATH": path, "WSO2_SERVER_HOME": "/home/wso2carbon/wso2ei-6.4.0"}
+    return subprocess.run(
+        ["sh", "-c", script], env=environment, check=False, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_a_complete_image_is_copied(home: Path) -> None:
+    done = copy_conf(home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (home.parent / "work/conf/carbon.xml").read_text() == "<Server/>"
+
+
+@pytest.mark.parametrize(
+    ("jar", "words"),
+    [
+        ("dropins/driver.jar", "holds no MySQL driver (WSO2 removed it from the 6.6.0 images in 2024), and ei.jars"),
+        ("lib/scheme.jar", "holds no Kubernetes membership scheme"),
+    ],
+)
+def test_an_image_that_lacks_a_jar_is_told_with_the_way_out_unless_the_jar_is_delivered(
+    home: Path, jar: str, words: str
+) -> None:
+    content = (home / jar).read_bytes()
+    (home / jar).unlink()
+    done = copy_conf(home)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "by url and sha256 or from a claim" in done.stderr
+    (home.parent / "delivered" / jar).write_bytes(content)
+    assert copy_conf(home).returncode == 0
+
+
+def test_an_image_of_another_version_says_which_one_it_is(home: Path) -> None:
+    home.rename(home.with_name("wso2ei-6.4.0"))
+    done = copy_conf(home)
+    assert done.returncode == 1
+    assert "its own home is /home/wso2carbon/wso2ei-6.4.0" in done.stderr
+    assert "ei.version must be the version that ei.image holds" in done.stderr
+
+
+def test_secret_values_of_patches_and_variables_are_only_named(home: Path) -> None:
+    for item in made(("ei", ADDITIONS)).registered:
+        text = json.dumps(unwrap(item.inputs))
+        if not item.type.endswith(":Secret"):
+            assert "a-pw" not in text and "u-pw" not in text
