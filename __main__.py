@@ -6,8 +6,10 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
+import cluster_nodes
 import configuration
 import outputs
+import storage_guard
 from components import common
 from components.acceptance import Acceptance
 from components.ei_cluster import EiCluster, service_names
@@ -18,6 +20,8 @@ from volumes import carbonapps_volume, mysql_volume
 
 settings, secrets = configuration.from_pulumi()
 context = configuration.choose_context(settings, configuration.kubeconfig_path(), pulumi.runtime.is_dry_run())
+cluster_nodes.check(settings, context)
+storage = storage_guard.check(settings, context)
 cluster = k8s.Provider(
     "cluster",
     # Empty: the usual rules find the kubeconfig. Left out, the SDK would put this machine's path into the state.
@@ -107,6 +111,7 @@ ei = EiCluster(
         "gateway_port": nginx.https_port,
         "mysql_host": mysql.host,
         "mysql_credentials": mysql.credentials,
+        "mysql_volume": mysql.volume.claim_name,
         "admin_username": settings.ei.admin_username,
         "admin_password": admin_password,
         "storage": carbonapps_volume(settings, namespace),
@@ -137,3 +142,4 @@ Acceptance(
     pulumi.ResourceOptions(provider=cluster, depends_on=[ei, nginx]),
 )
 outputs.export(settings, nginx, namespace, admin_password)
+storage_guard.export(storage, [mysql.volume.claim_name, ei.carbonapps.claim_name])

@@ -24,6 +24,8 @@ def across_sections(settings: Settings) -> Iterator[Contradiction]:
     """All of them."""
     yield from _without_cluster_rights(settings)
     yield from _on_openshift(settings)
+    yield from _claims_in_a_namespace(settings)
+    yield from _one_volume_for_several_nodes(settings)
     yield from _too_few_connections(settings)
     yield from _subscription_without_a_user(settings)
 
@@ -80,6 +82,38 @@ def _on_openshift(settings: Settings) -> Iterator[Contradiction]:
             f"is the router of {openshift}, which reads neither dialect of annotations and would not speak HTTPS to "
             "EI; use an NGINX",
             {"ingress.controller": "install", "ingress.className": "wso2ei", "ingress.dialect": "f5"},
+        )
+
+
+def _claims_in_a_namespace(settings: Settings) -> Iterator[Contradiction]:
+    if not settings.namespace.create:
+        return
+    if settings.storage.kind == "claim":
+        yield Contradiction(
+            "namespace.create",
+            ("storage.kind",),
+            "must be false with storage.kind claim: a namespace that the stack makes holds no claim yet, and takes its "
+            "claims along when it goes",
+            {"namespace.create": False},
+        )
+    if settings.storage.kind == "class" and settings.storage.retain:
+        yield Contradiction(
+            "storage.retain",
+            ("namespace.create",),
+            "must be false with namespace.create true: a namespace that goes takes its claims along. Use a given "
+            "namespace, or a class whose reclaimPolicy is Retain",
+            {"storage.retain": False},
+        )
+
+
+def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Contradiction]:
+    mode = getattr(settings.storage, "carbonapps_access_mode", None)
+    if mode == "ReadWriteOnce" and settings.ei.replicas > 1:
+        yield Contradiction(
+            "storage.carbonappsAccessMode",
+            ("ei.replicas",),
+            f"must not be ReadWriteOnce with ei.replicas {settings.ei.replicas}: the nodes share the volume",
+            {"storage.carbonappsAccessMode": "ReadWriteMany"},
         )
 
 

@@ -14,7 +14,6 @@ from pydantic import Field, StringConstraints, model_validator
 import contradictions
 from components.quantities import quantity
 from setting_types import (
-    AbsolutePath,
     Address,
     Allowed,
     Bytes,
@@ -35,6 +34,7 @@ from setting_types import (
     Text,
 )
 from settings_ei import EiSettings
+from settings_storage import Storage
 
 
 class KubernetesSettings(Section):
@@ -79,64 +79,6 @@ class HostsSettings(Section):
                 "must differ from hosts.console: they need different host names (one NGINX server, one backend)",
                 {"hosts.gateway": _other_host(self.console)},
             )
-
-
-class _Sizes(Section):
-    mysql_size: Bytes = "8Gi"
-    """Size of MySQL's volume."""
-    carbonapps_size: Bytes = "1Gi"
-    """Size of the volume of integration artifacts."""
-
-
-class HostPathStorage(_Sizes):
-    """Folders on a node's own disk: for one-node clusters, or with ``node`` named."""
-
-    kind: Literal["hostPath"]
-    """A folder on a node."""
-    path: AbsolutePath
-    """Folder on the node; ``mysql`` and ``carbonapps`` below it stay after ``pulumi destroy``."""
-    node: Annotated[ObjectName | None, Field(examples=["node-1"])] = None
-    """Name of the node that holds the folder; needed where the cluster has more than one."""
-
-
-class NfsStorage(_Sizes):
-    """Folders of an NFS export. They must exist and belong to uid 999 (mysql) and uid 802 (carbonapps)."""
-
-    kind: Literal["nfs"]
-    """Folders of an NFS export."""
-    server: Annotated[Host, Field(examples=["nfs.example.com"])]
-    """Host of the NFS server."""
-    path: Annotated[AbsolutePath, Field(examples=["/exports/wso2ei"])]
-    """The export, or a folder of it; ``mysql`` and ``carbonapps`` below it stay after ``pulumi destroy``."""
-    version: Literal["3", "4", "4.0", "4.1", "4.2"] = "4.1"
-    """NFS version of the mount."""
-    mount_options: Annotated[list[Text], Field(examples=[["hard"]])] = ["hard", "noatime"]
-    """More mount options."""
-
-
-class ClaimStorage(Section):
-    """PersistentVolumeClaims that exist already in the namespace."""
-
-    kind: Literal["claim"]
-    """Claims that exist."""
-    mysql_claim: Annotated[ObjectName, Field(examples=["wso2ei-mysql"])]
-    """Claim for MySQL's data."""
-    carbonapps_claim: Annotated[ObjectName, Field(examples=["wso2ei-carbonapps"])]
-    """Claim for integration artifacts; it must offer ReadWriteMany, since all EI nodes share it."""
-
-
-class ClassStorage(_Sizes):
-    """Volumes made by StorageClasses; all EI nodes share ``carbonapps``, so its class must offer ReadWriteMany."""
-
-    kind: Literal["class"]
-    """Claims that StorageClasses fill."""
-    mysql_class: Annotated[ObjectName, Field(examples=["standard"])]
-    """StorageClass of MySQL's claim."""
-    carbonapps_class: Annotated[ObjectName, Field(examples=["nfs-client"])]
-    """StorageClass of the claim for integration artifacts."""
-
-
-Storage = Annotated[HostPathStorage | NfsStorage | ClaimStorage | ClassStorage, Field(discriminator="kind")]
 
 
 class ImagesSettings(Section):

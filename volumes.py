@@ -1,51 +1,97 @@
-"""From ``Settings.storage`` to the arguments of the two data volumes."""
+"""From ``Settings.storage`` to the arguments of the two data volumes, and to words that say where the data lies."""
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import pulumi
 
-from components.storage import DataVolumeArgs
-from settings import ClaimStorage, ClassStorage, HostPathStorage, NfsStorage, Settings
+from components.storage import AccessMode, DataVolumeArgs, claim_name
+from settings import Settings
+from settings_storage import ClaimStorage, ClassStorage, HostPathStorage, NfsStorage
+
+Purpose = Literal["mysql", "carbonapps"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 
 def mysql_volume(settings: Settings, namespace: pulumi.Input[str]) -> DataVolumeArgs:
     """MySQL's data: one writer."""
-    args = _volume(settings, namespace, "mysql")
-    args["access_mode"] = "ReadWriteOnce"
-    return args
+    return _volume(settings, namespace, "mysql")
 
 
 def carbonapps_volume(settings: Settings, namespace: pulumi.Input[str]) -> DataVolumeArgs:
     """EI's integration artifacts: read by every node."""
-    args = _volume(settings, namespace, "carbonapps")
-    args["access_mode"] = "ReadWriteMany"
-    return args
+    return _volume(settings, namespace, "carbonapps")
 
 
-def kept_data(settings: Settings) -> list[str]:
-    """Where data stays after ``pulumi destroy``, in words."""
+def storage_place(settings: Settings) -> str:
+    """Where all data of the stack lies, in one line."""
     storage = settings.storage
     match storage:
         case HostPathStorage():
-            node = f"node {storage.node}" if storage.node else "the node"
-            return [f"{storage.path}/{folder} on {node}" for folder in ("mysql", "carbonapps")]
+            return f"hostPath {storage.path}" + (f" on {storage.node}" if storage.node else "")
         case NfsStorage():
-            return [f"{storage.server}:{storage.path}/{folder}" for folder in ("mysql", "carbonapps")]
+            return f"nfs {storage.server}:{storage.path}"
         case ClaimStorage():
-            return [f"claim {storage.mysql_claim}", f"claim {storage.carbonapps_claim}"]
+            return f"claim {storage.mysql_claim} and {storage.carbonapps_claim}"
         case ClassStorage():
-            return [f"what the storage class {name} keeps" for name in (storage.mysql_class, storage.carbonapps_class)]
+            return f"class {storage.mysql_class} and {storage.carbonapps_class}"
 
 
-def _volume(settings: Settings, namespace: pulumi.Input[str], purpose: str) -> DataVolumeArgs:
-    storage = settings.storage
+def volume_place(settings: Settings, purpose: Purpose) -> str:
+    """Where the data of one volume lies; changes when, and only when, it would have to be moved.
+
+    A hostPath's node is not in it: see ``storage_changes``.
+    """
+    args = _volume(settings, "", purpose)
+    match args["kind"]:
+        case "hostPath":
+            return f"hostPath {args['path']}"
+        case "nfs":
+            return f"nfs {args['server']}:{args['path']}"
+        case "claim":
+            return f"claim {args['claim_name']}"
+        case "class":
+            # Another access mode needs another claim, which gets another volume.
+            return f"class {args['storage_class']} ({args.get('access_mode')})"
+
+
+def kept_data(settings: Settings) -> list[str]:
+    """What becomes of the data after ``pulumi destroy``, in words: one line a volume."""
+    return [_kept(settings, purpose) for purpose in PURPOSES]
+
+
+def _kept(settings: Settings, purpose: Purpose) -> str:
+    args = _volume(settings, "", purpose)
+    name = claim_name(args)
+    match args["kind"]:
+        case "hostPath":
+            node = args.get("node")
+            return f"{args['path']} on {f'node {node}' if node else 'the node'}"
+        case "nfs":
+            return f"{args['server']}:{args['path']}"
+        case "claim":
+            return f"claim {settings.namespace.name}/{name}"
+        case "class" if args.get("retain"):
+            return (
+                f"claim {settings.namespace.name}/{name} (to use it again: storage kind claim, {purpose}Claim {name})"
+            )
+        case _:
+            return (
+                f"nothing of {purpose}: its volume goes with its claim, unless the class {args['storage_class']} has "
+                "reclaimPolicy Retain"
+            )
+
+
+def _volume(settings: Settings, namespace: pulumi.Input[str], purpose: Purpose) -> DataVolumeArgs:
+    storage, mysql = settings.storage, purpose == "mysql"
     args: DataVolumeArgs = {
         "kind": storage.kind,
         "namespace": namespace,
         "claim_name": f"wso2ei-{purpose}",
+        "access_mode": _access_mode(settings, purpose),
         "keep": settings.protect,
     }
-    mysql = purpose == "mysql"
     if not isinstance(storage, ClaimStorage):
         args["size"] = storage.mysql_size if mysql else storage.carbonapps_size
     match storage:
@@ -53,10 +99,18 @@ def _volume(settings: Settings, namespace: pulumi.Input[str], purpose: str) -> D
             args["path"] = f"{storage.path}/{purpose}"
             args["node"] = storage.node
         case NfsStorage():
-            args["server"], args["path"] = storage.server, f"{storage.path}/{purpose}"
+            args["server"], args["path"] = storage.server, f"{storage.path.rstrip('/')}/{purpose}"
             args["mount_options"] = [f"nfsvers={storage.version}", *storage.mount_options]
         case ClaimStorage():
             args["claim_name"] = storage.mysql_claim if mysql else storage.carbonapps_claim
         case ClassStorage():
             args["storage_class"] = storage.mysql_class if mysql else storage.carbonapps_class
+            args["retain"] = not settings.namespace.create if storage.retain is None else storage.retain
     return args
+
+
+def _access_mode(settings: Settings, purpose: Purpose) -> AccessMode:
+    storage = settings.storage
+    if purpose == "mysql":
+        return storage.mysql_access_mode if isinstance(storage, ClassStorage) else "ReadWriteOnce"
+    return "ReadWriteMany" if isinstance(storage, HostPathStorage) else storage.carbonapps_access_mode

@@ -52,6 +52,8 @@ class EiClusterArgs(AdditionsArgs):
     """HTTPS port of the gateway, as clients know it: it stands in WSDLs. Default 443."""
     mysql_host: str
     """Host of the MySQL server."""
+    mysql_volume: NotRequired[pulumi.Input[str]]
+    """Name of the MySQL server's claim: the schema is loaded again when it is another one."""
     mysql_credentials: pulumi.Input[dict[str, str]]
     """Passwords by key ``user`` and ``registry``; kept secret."""
     admin_username: str
@@ -84,6 +86,8 @@ class EiCluster(pulumi.ComponentResource):
     gateway_service: str
     """Name of the Service of the gateway (8243, 8280)."""
     deployment: k8s.apps.v1.Deployment
+    carbonapps: DataVolume
+    """Where the integration artifacts lie."""
     spec_hash: pulumi.Output[str]
     """Changes when the nodes' image, configuration or secrets do."""
 
@@ -178,6 +182,7 @@ class EiCluster(pulumi.ComponentResource):
                 "schema.sh",
                 "gate.sh",
                 "bootstrap.sql",
+                "check_volume.sh",
             ),
             opts=child,
         )
@@ -205,7 +210,7 @@ class EiCluster(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        volume = DataVolume(f"{name}-carbonapps", args["storage"], child)
+        self.carbonapps = DataVolume(f"{name}-carbonapps", args["storage"], child)
         additions = _additions(args)
         added = (
             k8s.core.v1.ConfigMap(f"{name}-additions", metadata=meta, data=data, opts=child)
@@ -229,8 +234,8 @@ class EiCluster(pulumi.ComponentResource):
             plain_patches=common.name_of(plain),
             secret_patches=common.name_of(secret),
             mysql_credentials=common.name_of(credentials),
-            carbonapps_claim=volume.claim_name,
-            needs_owner=volume.needs_owner,
+            mysql_volume=args.get("mysql_volume"),
+            carbonapps=self.carbonapps,
             heap=jvm_size(args["heap"]),
             java_options=" ".join([version.java_options, *(args.get("java_options") or ())]),
             additions=additions,

@@ -15,6 +15,7 @@ import pulumi_kubernetes as k8s
 from components import common, mysql_objects
 from components.ei_additions import DELIVERED, Additions
 from components.wso2ei.versions import DRIVER, SCHEME, MissingJar
+from components.storage import DataVolume
 
 UID = 802
 """User ``wso2carbon`` and group ``wso2`` of every EI 6.x image (wso2/docker-ei, all tags)."""
@@ -53,8 +54,9 @@ class PodParts:
     plain_patches: pulumi.Input[str]
     secret_patches: pulumi.Input[str]
     mysql_credentials: pulumi.Input[str]
-    carbonapps_claim: pulumi.Input[str]
-    needs_owner: bool
+    mysql_volume: pulumi.Input[str] | None
+    """Claim of the MySQL server; another one means another server, which needs the schema again."""
+    carbonapps: DataVolume
     heap: str
     """As the JVM writes it, e.g. ``512m``."""
     java_options: str
@@ -249,7 +251,11 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             common.mount("work", TRUSTSTORE_FOLDER, sub_path="truststore"),
             # The membership scheme calls the API.
             common.mount("api-access", common.API_ACCESS_MOUNT, read_only=True),
-            common.mount("carbonapps", f"{parts.home}/repository/deployment/server/carbonapps"),
+            common.mount(
+                "carbonapps",
+                f"{parts.home}/repository/deployment/server/carbonapps",
+                read_only=parts.carbonapps.read_only or None,
+            ),
             *parts.additions.server_mounts(parts.home),
         ],
         termination_message_policy="FallbackToLogsOnError",
@@ -257,8 +263,10 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
 
 
 def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpecArgs:
-    """The nodes. A successor serves before a node goes (surge), one at a time."""
-    owner = [common.chown_container(parts.python_image, "carbonapps", UID)] if parts.needs_owner else []
+    """The nodes. A successor serves before a node goes (surge), one at a time; on a volume for one, it goes first."""
+    first = parts.carbonapps.first_container(parts.python_image, "carbonapps", "programs", UID)
+    # A volume that one node alone may use would keep the successor waiting on another one.
+    surge = 1 if parts.carbonapps.shared else 0
     spec = k8s.core.v1.PodSpecArgs(
         service_account_name=parts.service_account,
         automount_service_account_token=False,
@@ -276,7 +284,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
         ],
         init_containers=[
-            *owner,
+            first,
             *parts.additions.fetch_containers(parts.python_image),
             copy_container(parts),
             *parts.additions.place_containers(parts.python_image),
@@ -292,7 +300,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             common.config_map_volume("plain-patches", parts.plain_patches),
             common.secret_volume("secret-patches", parts.secret_patches),
             common.secret_volume("mysql-credentials", parts.mysql_credentials),
-            common.claim_volume("carbonapps", parts.carbonapps_claim),
+            common.claim_volume("carbonapps", parts.carbonapps.claim_name),
             *parts.additions.volumes(parts.added),
         ],
     )
@@ -303,7 +311,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         progress_deadline_seconds=1800,
         strategy=k8s.apps.v1.DeploymentStrategyArgs(
             type="RollingUpdate",
-            rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0),
+            rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_surge=surge, max_unavailable=1 - surge),
         ),
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=parts.selector | _mysql_client()), spec=spec
@@ -330,6 +338,7 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
         name="schema",
         image=parts.mysql_image,
         command=["bash", f"{common.IN_POD_MOUNT}/schema.sh", f"/work/{script}"],
+        env=[k8s.core.v1.EnvVarArgs(name="MYSQL_VOLUME", value=parts.mysql_volume)] if parts.mysql_volume else None,
         security_context=common.container_security(),
         resources=common.resources("20m", "64Mi"),
         volume_mounts=[

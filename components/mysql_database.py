@@ -52,6 +52,8 @@ class MysqlDatabase(pulumi.ComponentResource):
     """Name of the Service, valid in the namespace. Plain, so that nothing waits for pods that wait for it."""
     credentials: pulumi.Output[dict[str, str]]
     """Secret: passwords by key ``user`` and ``registry``."""
+    volume: DataVolume
+    """Where the data lies."""
     stateful_set: k8s.apps.v1.StatefulSet
 
     def __init__(self, name: str, args: MysqlDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -69,7 +71,7 @@ class MysqlDatabase(pulumi.ComponentResource):
         self.credentials = pulumi.Output.secret(
             pulumi.Output.all(user=passwords["user"], registry=passwords["registry"])
         )
-        volume = DataVolume(f"{name}-data", args["storage"], child)
+        self.volume = DataVolume(f"{name}-data", args["storage"], child)
         secret = k8s.core.v1.Secret(
             f"{name}-init",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
@@ -79,7 +81,7 @@ class MysqlDatabase(pulumi.ComponentResource):
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-programs",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
-            data=common.programs("mysql_server.sh"),
+            data=common.programs(*mysql_objects.PROGRAMS),
             opts=child,
         )
         k8s.networking.v1.NetworkPolicy(
@@ -104,13 +106,18 @@ class MysqlDatabase(pulumi.ComponentResource):
                 image=args["image"],
                 secret=common.name_of(secret),
                 config_map=common.name_of(config_map),
-                claim=volume.claim_name,
-                needs_owner=volume.needs_owner,
+                claim=self.volume.claim_name,
+                first=self.volume.first_container(args["image"], "data", "programs", mysql_objects.UID),
                 cpu=args["cpu"],
                 cpu_limit=args.get("cpu_limit", "2"),
                 memory=args["memory"],
                 memory_limit=args.get("memory_limit", args["memory"]),
-                options=[f"--max-connections={args['max_connections']}", *args.get("options", [])],
+                options=[
+                    f"--max-connections={args['max_connections']}",
+                    # For whoever must know which volume the server that answers is on (schema.sh).
+                    pulumi.Output.concat("--report-host=", self.volume.claim_name),
+                    *args.get("options", []),
+                ],
             ),
             opts=pulumi.ResourceOptions.merge(
                 child, pulumi.ResourceOptions(custom_timeouts=common.timeouts(args.get("pull_minutes", 15)))

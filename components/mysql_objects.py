@@ -15,6 +15,8 @@ UID = 999
 PORT = 3306
 PING_USER = "wso2ei_user"
 """A user that always exists; the probe gives no password."""
+PROGRAMS = ("mysql_server.sh", "check_volume.sh", "mysql_root.sh", "mysql_dump.sh", "mysql_restore.sh")
+"""What the pod holds in ``common.IN_POD_MOUNT``; the last two are for people (docs/storage.md)."""
 CLIENT_LABEL = {"wso2ei/mysql-client": "true"}
 """Pods with this label may reach the server."""
 
@@ -74,12 +76,12 @@ def stateful_set_spec(
     secret: pulumi.Input[str],
     config_map: pulumi.Input[str],
     claim: pulumi.Input[str],
-    needs_owner: bool,
+    first: k8s.core.v1.ContainerArgs,
     cpu: str,
     cpu_limit: str,
     memory: str,
     memory_limit: str,
-    options: Sequence[str],
+    options: Sequence[pulumi.Input[str]],
 ) -> k8s.apps.v1.StatefulSetSpecArgs:
     """One mysqld on one claim, on a read-only root."""
     container = k8s.core.v1.ContainerArgs(
@@ -117,7 +119,7 @@ def stateful_set_spec(
                 security_context=common.pod_security(UID),
                 # mysqld flushes on SIGTERM; 30 s would cut a large buffer pool off.
                 termination_grace_period_seconds=120,
-                init_containers=[common.chown_container(image, "data", UID)] if needs_owner else None,
+                init_containers=[first],
                 containers=[container],
                 volumes=[
                     common.claim_volume("data", claim),

@@ -27,5 +27,5 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
             "not everything could be removed; what pulumi says above is the cause", "run `make destroy` again"
         )
     for place in kept:
-        reporter.note(f"kept: {place} (found again by the next `make up`)")
+        reporter.note(f"kept: {place}")
     return 0

@@ -10,8 +10,18 @@ credentials=/run/secrets/mysql
 already='ERROR (1050|1060|1061|1062|1826|1022|3822) '
 sql() { mysql --defaults-extra-file="$credentials/$1.cnf" --batch --skip-column-names "${@:2}"; }
 
+# The server says the name of its claim (--report-host). After a move of the data the one with the old claim may still
+# be there for a moment, and has all tables.
+expected=${MYSQL_VOLUME:-}
+answers() {
+    refusal=$(sql user --execute='SELECT 1' 2>&1 >/dev/null) || return 1
+    [ -n "$expected" ] || return 0
+    claim=$(sql user --execute='SELECT @@report_host' 2>/dev/null) || return 1
+    refusal="the server still has the claim $claim, not $expected"
+    [ "$claim" = "$expected" ]
+}
 waited=0
-until refusal=$(sql user --execute='SELECT 1' 2>&1 >/dev/null); do
+until answers; do
     case $refusal in *'ERROR 1045'* | *'ERROR 1044'* | *'ERROR 1049'*)
         # The server sets its users from the newest Secret when it starts; it may be about to restart.
         [ "$waited" -lt 120 ] || { echo "schema: MySQL refuses: $refusal"; exit 1; } ;;

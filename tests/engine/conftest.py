@@ -42,7 +42,10 @@ def pulumi_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def preview(pulumi_home: Path, tmp_path: Path) -> Callable[..., Preview]:
-    """Preview a stack, with changes to its stack file; ``as_json`` gives the plan."""
+    """Preview a stack, with changes to its stack file; ``as_json`` gives the plan.
+
+    ``outputs`` are those of an update before, after which the stack holds nothing else.
+    """
 
     def run(
         stack: str,
@@ -52,6 +55,7 @@ def preview(pulumi_home: Path, tmp_path: Path) -> Callable[..., Preview]:
         command: str = "preview",
         secrets: dict[str, str] | None = None,
         options: list[str] | None = None,
+        outputs: dict[str, Any] | None = None,
     ) -> Preview:
         content = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
         for key, value in (change or {}).items():
@@ -69,6 +73,8 @@ def preview(pulumi_home: Path, tmp_path: Path) -> Callable[..., Preview]:
         for key, value in (secrets or {}).items():
             set_secret = [*env.arguments(["config", "set", "--secret", key]), "--config-file", str(env.config_file)]
             subprocess.run(set_secret, env=env.environment(), input=value, check=True, capture_output=True, text=True)
+        if outputs is not None:
+            import_outputs(env, stack, outputs)
         words = [
             command,
             "--color",
@@ -82,6 +88,22 @@ def preview(pulumi_home: Path, tmp_path: Path) -> Callable[..., Preview]:
         return Preview(answer.returncode, answer.stdout + ("" if as_json else answer.stderr))
 
     return run
+
+
+def import_outputs(env: PulumiEnv, stack: str, outputs: dict[str, Any]) -> None:
+    """Give the stack the state of one that was updated and exported ``outputs``."""
+
+    def cli(words: list[str], text: str | None = None) -> str:
+        answer = subprocess.run(
+            env.arguments(words), env=env.environment(), input=text, check=True, capture_output=True, text=True
+        )
+        return answer.stdout
+
+    state = json.loads(cli(["stack", "export"]))
+    kind = "pulumi:pulumi:Stack"
+    urn = f"urn:pulumi:{stack}::wso2ei::{kind}::wso2ei-{stack}"
+    state["deployment"]["resources"] = [{"urn": urn, "custom": False, "type": kind, "outputs": outputs}]
+    cli(["stack", "import"], json.dumps(state))
 
 
 def plain(text: str) -> str:

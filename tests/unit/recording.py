@@ -60,11 +60,18 @@ class Recorder(mocks.MockMonitor):
 
 
 class KubernetesMocks(mocks.Mocks):
-    """Answers as the plugins would: a name where none was given, random results, addresses, allotted node ports."""
+    """Answers as the plugins would: a name where none was given, random results, addresses, allotted node ports; and as
+    the backend: ``outputs`` of the update before."""
 
-    def __init__(self, address: Mapping[str, str] | None = None, preview: bool = False) -> None:
+    def __init__(
+        self,
+        address: Mapping[str, str] | None = None,
+        preview: bool = False,
+        outputs: Mapping[str, Any] | None = None,
+    ) -> None:
         self.preview = preview
         self.balancer = {"loadBalancer": {"ingress": [dict(address or {"hostname": "localhost"})]}}
+        self.outputs = dict(outputs or {})
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         outputs = dict(args.inputs)
@@ -90,6 +97,8 @@ class KubernetesMocks(mocks.Mocks):
         return {}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        if args.token == "pulumi:pulumi:readStackOutputs":
+            return {"name": args.args["name"], "outputs": self.outputs}, []
         raise AssertionError(f"the program calls {args.token}, which a preview without a network cannot answer")
 
 
@@ -101,15 +110,17 @@ def record(
     stack: str = "local",
     preview: bool = False,
     address: Mapping[str, str] | None = None,
+    outputs: Mapping[str, Any] | None = None,
 ) -> Recorder:
     """Run ``program`` to its end and return the recorder. Exceptions of the program are raised.
 
     :param address: what the cluster tells of a LoadBalancer and of an Ingress; default Docker Desktop's.
+    :param outputs: the stack's outputs before; none for a stack that is new.
     """
     values = {
         f"wso2ei:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in (config or {}).items()
     }
-    recorder = Recorder(KubernetesMocks(address, preview))
+    recorder = Recorder(KubernetesMocks(address, preview, outputs))
     kubeconfig = Path(tempfile.gettempdir()) / "wso2ei-recording-kubeconfig"
     kubeconfig.write_text("current-context: docker-desktop\n")
     environment = {

@@ -1,0 +1,8 @@
+#!/bin/sh
+# Reads what mysql_dump.sh wrote from standard input; the tables in it replace those of the same name.
+#
+#   kubectl -n NAMESPACE exec -i wso2ei-mysql-0 -c mysql -- sh /in_pod/mysql_restore.sh < wso2ei.sql
+set -eu
+. "$(dirname "$0")/mysql_root.sh"
+mysql --defaults-extra-file="$options" --default-character-set=utf8mb4
+echo "mysql_restore: done" >&2
