@@ -23,6 +23,7 @@ from volumes import PURPOSES, storage_place, volume_place
 
 EI, MYSQL = "wso2ei", "wso2ei-mysql"
 """Names of EI's Deployment and MySQL's StatefulSet (``__main__.py``), for the commands that are shown."""
+_GONE = f"wait --for=delete pod -l app.kubernetes.io/component={EI} --timeout=5m"
 
 
 class VolumeRecord(BaseModel):
@@ -238,7 +239,7 @@ def _save(change: Change) -> str:
     lines = []
     if "carbonapps" in change.moves or not change.moves:
         lines.append(f"{where} exec deploy/{EI} -c ei -- tar -C {_carbonapps(change)} -cf - . > carbonapps.tar")
-    lines.append(f"{where} delete deployment/{EI}")
+    lines += [f"{where} delete deployment/{EI}", f"{where} {_GONE}"]
     if "mysql" in change.moves or not change.moves:
         lines.append(f"{where} exec {MYSQL}-0 -c mysql -- sh /in_pod/mysql_dump.sh > wso2ei.sql")
         lines.append("tail -n 1 wso2ei.sql     # must say: -- Dump completed")
@@ -250,6 +251,7 @@ def _restore(change: Change) -> str:
     if "mysql" in change.moves or not change.moves:
         lines += [
             f"{where} scale deployment/{EI} --replicas=0",
+            f"{where} {_GONE}",
             f"{where} exec -i {MYSQL}-0 -c mysql -- sh /in_pod/mysql_restore.sh < wso2ei.sql",
             f"{where} scale deployment/{EI} --replicas={change.settings.ei.replicas}",
             f"{where} rollout status deployment/{EI}",
