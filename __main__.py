@@ -16,7 +16,7 @@ from components.ei_cluster import EiCluster, service_names
 from components.mysql_database import MysqlDatabase
 from components.nginx_ingress import NginxIngress
 from components.scc_binding import SccBinding
-from volumes import carbonapps_volume, mysql_volume
+from volumes import volume
 
 settings, secrets = configuration.from_pulumi()
 context = configuration.choose_context(settings, configuration.kubeconfig_path(), pulumi.runtime.is_dry_run())
@@ -58,7 +58,7 @@ mysql = MysqlDatabase(
     {
         "namespace": namespace,
         "image": settings.image(settings.images.mysql),
-        "storage": mysql_volume(settings, namespace),
+        "storage": volume(settings, "mysql", namespace, storage.volumes["mysql"].claim),
         "cpu": settings.mysql.cpu,
         "cpu_limit": settings.mysql.cpu_limit,
         "memory": settings.mysql.memory,
@@ -114,7 +114,7 @@ ei = EiCluster(
         "mysql_volume": mysql.volume.claim_name,
         "admin_username": settings.ei.admin_username,
         "admin_password": admin_password,
-        "storage": carbonapps_volume(settings, namespace),
+        "storage": volume(settings, "carbonapps", namespace, storage.volumes["carbonapps"].claim),
         "heap": settings.ei.heap,
         "cpu": settings.ei.cpu,
         "cpu_limit": settings.ei.cpu_limit,
@@ -141,5 +141,5 @@ Acceptance(
     },
     pulumi.ResourceOptions(provider=cluster, depends_on=[ei, nginx]),
 )
-outputs.export(settings, nginx, namespace, admin_password)
-storage_guard.export(storage, [mysql.volume.claim_name, ei.carbonapps.claim_name])
+claims = [mysql.volume.claim_name, ei.carbonapps.claim_name]
+outputs.export(settings, nginx, namespace, admin_password, storage, claims)

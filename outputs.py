@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pulumi
 
 from components.nginx_ingress import NginxIngress
 from settings import Settings
-from volumes import kept_data
+from storage_changes import StorageRecord, kept_data
+from storage_guard import confirmed
 
 _README = Path(__file__).with_name("Pulumi.README.md")
 
@@ -40,7 +42,10 @@ class StackOutputs(TypedDict):
     admin_password: pulumi.Input[str]
     """Secret. The administrator's password; shown with `--show-secrets`."""
     kept_data: list[str]
-    """Where data stays after `pulumi destroy`."""
+    """What becomes of the data after `pulumi destroy`: a line a volume."""
+    storage: pulumi.Input[dict[str, Any]]
+    """Where the data lies: place, size and claim of each volume, namespace, cluster. The next update is compared with
+    it (docs/storage.md)."""
     readme: pulumi.Input[str]
     """The page that the Pulumi console shows for the stack (`Pulumi.README.md`)."""
 
@@ -85,6 +90,8 @@ def stack_outputs(
     nginx: NginxIngress,
     namespace: pulumi.Input[str],
     admin_password: pulumi.Input[str],
+    storage: StorageRecord,
+    claims: Sequence[pulumi.Output[str]],
 ) -> StackOutputs:
     """Every output; ``admin_password`` is marked secret."""
     hosts, port = settings.hosts, nginx.https_port
@@ -96,7 +103,8 @@ def stack_outputs(
         "namespace": namespace,
         "admin_username": settings.ei.admin_username,
         "admin_password": pulumi.Output.secret(admin_password),
-        "kept_data": kept_data(settings),
+        "kept_data": kept_data(settings, storage),
+        "storage": confirmed(storage, claims),
         "readme": _README.read_text(encoding="utf-8"),
     }
 
@@ -106,7 +114,9 @@ def export(
     nginx: NginxIngress,
     namespace: pulumi.Input[str],
     admin_password: pulumi.Input[str],
+    storage: StorageRecord,
+    claims: Sequence[pulumi.Output[str]],
 ) -> None:
-    """Export the stack's outputs."""
-    for name, value in stack_outputs(settings, nginx, namespace, admin_password).items():
+    """Export the stack's outputs; ``storage`` once the ``claims`` exist."""
+    for name, value in stack_outputs(settings, nginx, namespace, admin_password, storage, claims).items():
         pulumi.export(name, value)

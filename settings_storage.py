@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field
 
-from setting_types import AbsolutePath, Allowed, Bytes, Host, ObjectName, Section, Text
+from setting_types import AbsolutePath, Address, Allowed, Bytes, Contradiction, ObjectName, Section, Text
 
 _GENERIC_OPTIONS = (
     "async atime auto context defaults defcontext dev diratime dirsync exec fscontext lazytime noatime noauto nodev "
@@ -34,27 +34,6 @@ def _mount_option(text: str) -> str:
     return text
 
 
-def _once_each(options: list[str]) -> list[str]:
-    names = [option.partition("=")[0] for option in options]
-    both = {name for name in names if f"no{name}" in names}
-    if len(names) != len(set(names)) or both:
-        raise ValueError("one option is given twice, or with its opposite")
-    return options
-
-
-def _nfs_server(text: str) -> str:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        try:
-            TypeAdapter(Host).validate_python(text)
-        except ValidationError:
-            raise ValueError("neither a host name nor an address") from None
-    if "%" in text:
-        raise ValueError("an address of one link only, which means another server on every node")
-    return text
-
-
 def _export_path(text: str) -> str:
     if not re.fullmatch(r"/|(/[^/\s]+)+/?", text) or {"..", "."} & set(text.split("/")):
         raise ValueError("not an absolute path")
@@ -69,11 +48,6 @@ MountOption = Annotated[
         "storage.version, ro and rw follow from storage.carbonappsAccessMode, soft and softerr would damage a database",
         "hard",
     ),
-]
-NfsServer = Annotated[
-    str,
-    AfterValidator(_nfs_server),
-    Allowed("a host name in lower case or an IP address (IPv6 without brackets), without a path", "nfs.example.com"),
 ]
 ExportPath = Annotated[
     str,
@@ -113,21 +87,28 @@ class NfsStorage(_SizedStorage):
 
     kind: Literal["nfs"]
     """Folders of an NFS export."""
-    server: NfsServer
+    server: Annotated[Address, Field(examples=["nfs.example.com"])]
     """Host of the NFS server."""
     path: ExportPath
     """The export, or a folder of it; ``mysql`` and ``carbonapps`` below it stay after ``pulumi destroy``."""
     version: Literal["3", "4", "4.0", "4.1", "4.2"] = "4.1"
     """NFS version of the mount."""
-    mount_options: Annotated[
-        list[MountOption],
-        AfterValidator(_once_each),
-        Allowed("a list of mount options of nfs(5), one an item, none twice and none with its opposite"),
-        Field(examples=[["hard"]]),
-    ] = Field(["hard", "noatime"])
+    mount_options: Annotated[list[MountOption], Field(examples=[["hard"]])] = Field(["hard", "noatime"])
     """More mount options. A change reaches a pod when it starts again."""
     carbonapps_access_mode: Literal["ReadWriteMany", "ReadOnlyMany"] = "ReadWriteMany"
     """ReadOnlyMany: EI only reads integration artifacts, which somebody else puts there; the console cannot upload."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """An option that is given twice, or with its opposite."""
+        names = [option.partition("=")[0] for option in self.mount_options]
+        twice = {name for name in names if names.count(name) > 1 or f"no{name}" in names}
+        if twice:
+            yield Contradiction(
+                "storage.mountOptions",
+                (),
+                f"must hold no option twice or with its opposite: {', '.join(sorted(twice))}",
+                {"storage.mountOptions": None},
+            )
 
 
 class ClaimStorage(_Storage):

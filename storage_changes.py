@@ -10,6 +10,7 @@ its name and leads elsewhere; what became of data of an update that never finish
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from components.quantities import quantity
 from components.wso2ei.versions import version_of
 from settings import Settings
-from volumes import PURPOSES, storage_place, volume_place
+from volumes import PURPOSES, Purpose, access_mode, kept, storage_place, volume, volume_place
 
 EI, MYSQL = "wso2ei", "wso2ei-mysql"
 """Names of EI's Deployment and MySQL's StatefulSet (``__main__.py``), for the commands that are shown."""
@@ -31,6 +32,9 @@ class VolumeRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     place: str
+    claim: str
+    """Name of the PersistentVolumeClaim."""
+    access_mode: str
     size: str | None = None
     """``None``: a claim that the stack did not make."""
 
@@ -49,19 +53,39 @@ class StorageRecord(BaseModel):
     volumes: dict[str, VolumeRecord]
 
 
-def record(settings: Settings, context: str) -> StorageRecord:
-    """What the stack file asks for, in the cluster of ``context``."""
+def record(settings: Settings, context: str, old: StorageRecord | None = None) -> StorageRecord:
+    """What the stack file asks for, in the cluster of ``context``, after ``old``."""
     storage = settings.storage
     return StorageRecord(
         place=storage_place(settings),
         node=getattr(storage, "node", None),
         namespace=settings.namespace.name,
         cluster=settings.kubernetes.cluster_identifier or context,
-        volumes={
-            purpose: VolumeRecord(place=volume_place(settings, purpose), size=getattr(storage, f"{purpose}_size", None))
-            for purpose in PURPOSES
-        },
+        volumes={purpose: _volume(settings, purpose, old) for purpose in PURPOSES},
     )
+
+
+def _volume(settings: Settings, purpose: Purpose, old: StorageRecord | None) -> VolumeRecord:
+    """A claim keeps its name as long as it can be the same claim, and else has one that no earlier claim has."""
+    place, mode = volume_place(settings, purpose), access_mode(settings, purpose)
+    node = getattr(settings.storage, "node", None)
+    size = getattr(settings.storage, f"{purpose}_size", None)
+    before = old.volumes.get(purpose) if old else None
+    if settings.storage.kind == "claim":
+        claim = volume(settings, purpose, "", "")["claim_name"]
+    elif old is None or before is None:
+        claim = f"wso2ei-{purpose}"
+    elif (place, mode, node) == (before.place, before.access_mode, old.node):
+        claim = before.claim
+    else:
+        digest = hashlib.sha256(f"{place} {mode} {node}".encode()).hexdigest()
+        claim = f"wso2ei-{purpose}-{digest[:6]}"
+    return VolumeRecord(place=place, claim=claim, access_mode=mode, size=size)
+
+
+def kept_data(settings: Settings, storage: StorageRecord) -> list[str]:
+    """What becomes of the data after ``pulumi destroy``, in words: one line a volume."""
+    return [kept(settings, purpose, storage.volumes[purpose].claim) for purpose in PURPOSES]
 
 
 @dataclass(frozen=True)
@@ -82,8 +106,8 @@ class Change:
         other_node = self.old.node is not None and self.old.node != self.new.node
         return [
             name
-            for name, volume in self._before()
-            if other_node or name not in self.new.volumes or volume.place != self.new.volumes[name].place
+            for name, before in self._before()
+            if other_node or name not in self.new.volumes or before.place != self.new.volumes[name].place
         ]
 
     @property
@@ -107,10 +131,10 @@ class Change:
 
     def _resized(self) -> Iterator[tuple[str, str, str]]:
         moves = self.moves
-        for name, volume in self._before():
+        for name, before in self._before():
             size = None if name in moves else self.new.volumes[name].size
-            if volume.size and size:
-                yield name, volume.size, size
+            if before.size and size:
+                yield name, before.size, size
 
     def _before(self) -> list[tuple[str, VolumeRecord]]:
         """The state is sorted by name; people think of MySQL first."""

@@ -35,8 +35,8 @@ def check(settings: Settings, context: str) -> StorageRecord:
 
     :raises StorageChangeError: if it cannot, with the steps that lead there.
     """
-    new = storage_changes.record(settings, context)
     old = running()
+    new = storage_changes.record(settings, context, old)
     if old is None:
         return new
     change = Change(old, new, settings, pulumi.get_stack())
@@ -52,9 +52,9 @@ def check(settings: Settings, context: str) -> StorageRecord:
     return new
 
 
-def export(storage: StorageRecord, claims: Sequence[pulumi.Output[str]]) -> None:
-    """Export ``storage`` once the ``claims`` are what it says: a claim that could not grow has not grown."""
-    pulumi.export(OUTPUT, pulumi.Output.all(*claims).apply(lambda _: storage.model_dump(exclude_none=True)))
+def confirmed(storage: StorageRecord, claims: Sequence[pulumi.Output[str]]) -> pulumi.Output[dict[str, Any]]:
+    """``storage`` for the output, once the ``claims`` are what it says: a claim that could not grow has not grown."""
+    return pulumi.Output.all(*claims).apply(lambda _: storage.model_dump(exclude_none=True))
 
 
 def running() -> StorageRecord | None:

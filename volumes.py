@@ -6,22 +6,13 @@ from typing import Literal, get_args
 
 import pulumi
 
-from components.storage import AccessMode, DataVolumeArgs, claim_name
+from components.storage import AccessMode, DataVolumeArgs
 from settings import Settings
 from settings_storage import ClaimStorage, ClassStorage, HostPathStorage, NfsStorage
 
 Purpose = Literal["mysql", "carbonapps"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
-
-
-def mysql_volume(settings: Settings, namespace: pulumi.Input[str]) -> DataVolumeArgs:
-    """MySQL's data: one writer."""
-    return _volume(settings, namespace, "mysql")
-
-
-def carbonapps_volume(settings: Settings, namespace: pulumi.Input[str]) -> DataVolumeArgs:
-    """EI's integration artifacts: read by every node."""
-    return _volume(settings, namespace, "carbonapps")
+"""MySQL's data, with one writer; and EI's integration artifacts, which every node reads."""
 
 
 def storage_place(settings: Settings) -> str:
@@ -43,7 +34,7 @@ def volume_place(settings: Settings, purpose: Purpose) -> str:
 
     A hostPath's node is not in it: see ``storage_changes``.
     """
-    args = _volume(settings, "", purpose)
+    args = volume(settings, purpose, "", "")
     match args["kind"]:
         case "hostPath":
             return f"hostPath {args['path']}"
@@ -56,14 +47,10 @@ def volume_place(settings: Settings, purpose: Purpose) -> str:
             return f"class {args['storage_class']} ({args.get('access_mode')})"
 
 
-def kept_data(settings: Settings) -> list[str]:
-    """What becomes of the data after ``pulumi destroy``, in words: one line a volume."""
-    return [_kept(settings, purpose) for purpose in PURPOSES]
-
-
-def _kept(settings: Settings, purpose: Purpose) -> str:
-    args = _volume(settings, "", purpose)
-    name = claim_name(args)
+def kept(settings: Settings, purpose: Purpose, claim: str) -> str:
+    """What becomes of the data of one volume after ``pulumi destroy``, in words."""
+    args = volume(settings, purpose, "", claim)
+    name = args["claim_name"]
     match args["kind"]:
         case "hostPath":
             node = args.get("node")
@@ -83,13 +70,25 @@ def _kept(settings: Settings, purpose: Purpose) -> str:
             )
 
 
-def _volume(settings: Settings, namespace: pulumi.Input[str], purpose: Purpose) -> DataVolumeArgs:
+def access_mode(settings: Settings, purpose: Purpose) -> AccessMode:
+    """How pods mount the volume."""
+    storage = settings.storage
+    if purpose == "mysql":
+        return storage.mysql_access_mode if isinstance(storage, ClassStorage) else "ReadWriteOnce"
+    return "ReadWriteMany" if isinstance(storage, HostPathStorage) else storage.carbonapps_access_mode
+
+
+def volume(settings: Settings, purpose: Purpose, namespace: pulumi.Input[str], claim: str) -> DataVolumeArgs:
+    """Arguments of one volume.
+
+    :param claim: name of the claim, where the stack makes it.
+    """
     storage, mysql = settings.storage, purpose == "mysql"
     args: DataVolumeArgs = {
         "kind": storage.kind,
         "namespace": namespace,
-        "claim_name": f"wso2ei-{purpose}",
-        "access_mode": _access_mode(settings, purpose),
+        "claim_name": claim,
+        "access_mode": access_mode(settings, purpose),
         "keep": settings.protect,
     }
     if not isinstance(storage, ClaimStorage):
@@ -107,10 +106,3 @@ def _volume(settings: Settings, namespace: pulumi.Input[str], purpose: Purpose) 
             args["storage_class"] = storage.mysql_class if mysql else storage.carbonapps_class
             args["retain"] = not settings.namespace.create if storage.retain is None else storage.retain
     return args
-
-
-def _access_mode(settings: Settings, purpose: Purpose) -> AccessMode:
-    storage = settings.storage
-    if purpose == "mysql":
-        return storage.mysql_access_mode if isinstance(storage, ClassStorage) else "ReadWriteOnce"
-    return "ReadWriteMany" if isinstance(storage, HostPathStorage) else storage.carbonapps_access_mode

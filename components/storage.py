@@ -4,15 +4,13 @@ Owns the PersistentVolumeClaim and, for hostPath and NFS, the PersistentVolume. 
 export stays when the objects go, and is found again when they are made again; what a storage class made goes with its
 claim, unless ``retain`` leaves the claim behind.
 
-Claim and volume are named after the place of the data. So data that moves gets a new claim beside the old one, pods go
-over to it, and only then the old one goes; under one name the old claim would have to go first, which waits for the
-pods that use it, for ever.
+Data that moves to another place, or gets another access mode, needs a claim of another name: pods go over to it, and
+only then the old one goes. Under one name the old claim would have to go first, and waits for ever for the pods that
+use it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from typing import Literal, NotRequired, TypedDict
 
@@ -33,7 +31,7 @@ class DataVolumeArgs(TypedDict):
     namespace: pulumi.Input[str]
     """Namespace of the claim."""
     claim_name: str
-    """Name of the existing claim (``claim``), or what the name of the claim that is made begins with."""
+    """Name of the claim: made, or (``claim``) existing. The PersistentVolume is named after it."""
     access_mode: NotRequired[AccessMode]
     """Default ``ReadWriteOnce``. ``ReadOnlyMany``: pods get the volume read-only, also on an existing claim."""
     size: NotRequired[str]
@@ -60,17 +58,6 @@ _REQUIRED = {
     "claim": (),
     "class": ("size", "storage_class"),
 }
-_PLACE = ("kind", "path", "node", "server", "storage_class", "access_mode")
-"""The fields that say where the data lies. A size or a mount option can change where it is."""
-
-
-def claim_name(args: DataVolumeArgs) -> str:
-    """Name of the claim; of one that is made, it ends in six digits that change when the data lies elsewhere, or when
-    Kubernetes could not change the claim in place."""
-    if args["kind"] == "claim":
-        return args["claim_name"]
-    place = {field: args.get(field) for field in _PLACE}
-    return f"{args['claim_name']}-{hashlib.sha256(json.dumps(place, sort_keys=True).encode()).hexdigest()[:6]}"
 
 
 def volume_name(stack: str, claim: str) -> str:
@@ -178,7 +165,7 @@ class DataVolume(pulumi.ComponentResource):
 
     def _claim(self, name: str, args: DataVolumeArgs) -> k8s.core.v1.PersistentVolumeClaim:
         child = pulumi.ResourceOptions(parent=self, protect=args.get("keep") or None)
-        labels = common.labels("storage", args["claim_name"])
+        labels = common.labels("storage", name)
         spec = k8s.core.v1.PersistentVolumeClaimSpecArgs(
             access_modes=[args.get("access_mode", "ReadWriteOnce")],
             resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": args["size"]}),
@@ -190,7 +177,7 @@ class DataVolume(pulumi.ComponentResource):
             volume = k8s.core.v1.PersistentVolume(
                 f"{name}-volume",
                 metadata=k8s.meta.v1.ObjectMetaArgs(
-                    name=volume_name(pulumi.get_stack(), claim_name(args)), labels=labels
+                    name=volume_name(pulumi.get_stack(), args["claim_name"]), labels=labels
                 ),
                 spec=persistent_volume_spec(args),
                 opts=child,
@@ -201,7 +188,7 @@ class DataVolume(pulumi.ComponentResource):
             own = pulumi.ResourceOptions(ignore_changes=["spec.resources"])
         return k8s.core.v1.PersistentVolumeClaim(
             f"{name}-claim",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=claim_name(args), namespace=args["namespace"], labels=labels),
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=args["claim_name"], namespace=args["namespace"], labels=labels),
             spec=spec,
             opts=pulumi.ResourceOptions.merge(child, own),
         )

@@ -22,7 +22,7 @@ on_cluster = pytest.mark.cluster
 PYTHON_IMAGE = "docker.io/library/python:3.13-slim"
 VOLUME = """
 from components.storage import DataVolume
-volume = DataVolume("data", {args} | {{"namespace": NS, "claim_name": NS}})
+volume = DataVolume("data", {{"claim_name": NS, "namespace": NS}} | {args})
 """
 POD = """
 from components import common
@@ -151,7 +151,8 @@ def test_pods_go_over_to_the_new_place_and_then_the_old_objects_go(
     small.up(volume(kind="hostPath", path=str(tmp_path / "old"), size="2Gi") + pods).ok()
     [old] = claims(cluster, small)
     # A smaller one: what moves is made anew.
-    small.up(volume(kind="hostPath", path=str(tmp_path / "new"), size="1Gi") + pods).ok()
+    name = f"{small.namespace}-moved"
+    small.up(volume(kind="hostPath", path=str(tmp_path / "new"), size="1Gi", claim_name=name) + pods).ok()
     [new] = claims(cluster, small)
     assert new.status.phase == "Bound"
     assert new.spec.resources.requests == {"storage": "1Gi"}

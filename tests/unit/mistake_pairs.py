@@ -62,6 +62,7 @@ COMPANIONS: dict[str, dict[str, Any]] = {
     "registryUsername": {"ei": {"image": "registry.example.com/ei:1"}},
     "ingress.httpNodePort": _NODE_PORT,
     "ingress.httpsNodePort": _NODE_PORT,
+    "storage.retain": {"namespace": {"create": False}},
 }
 """What must be set beside a setting, so that the stack has no other mistake."""
 
@@ -120,6 +121,8 @@ def base(variant: str = "") -> dict[str, Any]:
         assert storage is not None
         required = [child for child in storage.children() if child.variant == variant and child.required]
         config["storage"] = {child.name: child.sample() for child in required}
+    if variant == "claim":
+        config["namespace"] = {"create": False}
     return config
 
 

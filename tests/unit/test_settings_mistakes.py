@@ -20,6 +20,7 @@ import configuration
 import contradictions
 import settings as models
 import settings_ei
+import settings_storage
 from setting_types import Section
 from settings import Settings
 from settings_keys import TOP, Key, walk
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 CLI_FILLS = {"registryPassword": "", "adminPassword": ""}
 
 
-MODELS = vars(models) | vars(settings_ei)
+MODELS = vars(models) | vars(settings_ei) | vars(settings_storage)
 """Everything that the modules with the models define."""
 
 
@@ -153,6 +154,14 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"mysql": {"cpu": 4}}, "mysql.cpuLimit", ["mysql.cpu"]),
     ({"ei": {"replicas": 5}}, "mysql.maxConnections", ["ei.replicas"]),
     ({"ei": {"image": "registry.wso2.com/p/ei:6.6.0.10"}}, "registryUsername", ["ei.image", "registryCheck"]),
+    ({"storage": base("claim")["storage"]}, "namespace.create", ["storage.kind"]),
+    ({"storage": base("nfs")["storage"] | {"mountOptions": ["ac", "noac"]}}, "storage.mountOptions", ["ac"]),
+    ({"storage": base("class")["storage"] | {"retain": True}}, "storage.retain", ["namespace.create"]),
+    (
+        {"storage": base("class")["storage"] | {"carbonappsAccessMode": "ReadWriteOnce"}},
+        "storage.carbonappsAccessMode",
+        ["ei.replicas"],
+    ),
     (
         NO_CLUSTER_RIGHTS | {"namespace": {"create": False}, "ingress": {"controller": "existing"}},
         "storage.kind",

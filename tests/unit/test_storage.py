@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components.storage import DataVolumeArgs, claim_name, volume_name
+from components.storage import volume_name
 from tests.unit.recording import Recorder, Registered, record
 from tests.unit.stacks import ROOT, config_of
 
@@ -166,18 +166,25 @@ def test_the_program_says_where_the_data_lies() -> None:
         "namespace": "wso2",
         "cluster": "docker-desktop",
         "volumes": {
-            "mysql": {"place": "hostPath /data/mysql", "size": "8Gi"},
-            "carbonapps": {"place": "hostPath /data/carbonapps", "size": "1Gi"},
+            "mysql": {
+                "place": "hostPath /data/mysql",
+                "claim": "wso2ei-mysql",
+                "access_mode": "ReadWriteOnce",
+                "size": "8Gi",
+            },
+            "carbonapps": {
+                "place": "hostPath /data/carbonapps",
+                "claim": "wso2ei-carbonapps",
+                "access_mode": "ReadWriteMany",
+                "size": "1Gi",
+            },
         },
     }
     assert outputs(program(NFS))["storage"]["place"] == "nfs fd00::10:/"
-    assert outputs(program(CLASS))["storage"]["volumes"]["mysql"] == {
-        "place": "class fast (ReadWriteOnce)",
-        "size": "20Gi",
-    }
+    assert outputs(program(CLASS))["storage"]["volumes"]["mysql"]["place"] == "class fast (ReadWriteOnce)"
     claims = outputs(program(CLAIM, namespace=GIVEN, ingress=CONTROLLER))["storage"]
     assert claims["place"] == "claim db and cars"
-    assert claims["volumes"]["mysql"] == {"place": "claim db"}
+    assert claims["volumes"]["mysql"] == {"place": "claim db", "claim": "db", "access_mode": "ReadWriteOnce"}
 
 
 def test_artifacts_that_somebody_else_delivers_are_mounted_read_only() -> None:
@@ -205,23 +212,6 @@ def test_the_schema_is_loaded_by_the_server_on_the_claim_that_the_program_made()
     assert f"--report-host={claim}" in pod_spec(done, "wso2ei-mysql-server")["containers"][0]["command"]
     job = pod_spec(done, "wso2ei-schema")["containers"][0]
     assert {"name": "MYSQL_VOLUME", "value": claim} in job["env"]
-
-
-PLACE: DataVolumeArgs = {"kind": "nfs", "namespace": "n", "claim_name": "c", "size": "1Gi", "server": "s", "path": "/p"}
-
-
-@pytest.mark.parametrize(
-    "change", [{"server": "t"}, {"path": "/q"}, {"access_mode": "ReadWriteMany"}, {"kind": "hostPath", "node": "n"}]
-)
-def test_another_place_has_another_claim_so_that_pods_can_go_over(change: dict[str, Any]) -> None:
-    moved: Any = PLACE | change
-    assert claim_name(moved) != claim_name(PLACE)
-
-
-@pytest.mark.parametrize("change", [{"size": "2Gi"}, {"mount_options": ["hard"]}, {"keep": True}, {"retain": True}])
-def test_what_changes_in_place_keeps_its_claim(change: dict[str, Any]) -> None:
-    same: Any = PLACE | change
-    assert claim_name(same) == claim_name(PLACE)
 
 
 def test_a_volume_s_name_is_a_kubernetes_name_whatever_the_stack_is_called() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import runpy
 from typing import Any
 
@@ -37,7 +39,8 @@ def settings(storage: dict[str, Any], **more: Any) -> Settings:
 
 def change(old: dict[str, Any], new: dict[str, Any], **more: Any) -> Change:
     after = settings(new, **more)
-    return Change(record(settings(old), "here"), record(after, "here"), after, "test")
+    before = record(settings(old), "here")
+    return Change(before, record(after, "here", before), after, "test")
 
 
 @pytest.mark.parametrize("old", KINDS, ids=lambda kind: str(kind["kind"]))
@@ -162,14 +165,70 @@ def test_a_database_that_leaves_the_stack_would_stay_behind_too() -> None:
     assert "mysql is in hostPath /data/mysql and would start empty in nowhere" in text
 
 
-def program(outputs: dict[str, Any] | None, **options: Any) -> Recorder:
+def claims(*storages: dict[str, Any]) -> list[str]:
+    """Names of MySQL's claim along the life of a stack."""
+    found, stored = [], None
+    for storage in storages:
+        stored = record(settings(storage), "here", stored)
+        found.append(stored.volumes["mysql"].claim)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (HOST_PATH, HOST_PATH | {"path": "/other"}),
+        (HOST_PATH, HOST_PATH | {"node": "node-1"}),
+        (HOST_PATH, NFS),
+        (CLASS, CLASS | {"mysqlAccessMode": "ReadWriteOncePod"}),
+    ],
+)
+def test_another_place_has_another_claim_that_pods_can_go_over_to(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    names = claims(first, second, first, second)
+    assert names[0] == "wso2ei-mysql", "a stack that is new, or of an earlier release"
+    assert all(one != other for one, other in itertools.pairwise(names))
+    assert all(re.fullmatch(r"wso2ei-mysql(-[0-9a-f]{6})?", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (HOST_PATH, HOST_PATH | {"mysqlSize": "9Gi"}),
+        (NFS, NFS | {"version": "3", "mountOptions": []}),
+        (CLASS, CLASS | {"retain": False}),
+        (CLASS, CLASS | {"carbonappsClass": "other"}),
+    ],
+)
+def test_what_changes_in_place_keeps_its_claim(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert claims(first, second) == ["wso2ei-mysql", "wso2ei-mysql"]
+    moved = claims(NFS | {"path": "/elsewhere"}, first, second)
+    assert moved[1] == moved[2]
+
+
+def test_a_moved_stack_keeps_the_claim_that_it_moved_to() -> None:
+    moved = program(before("hostPath /old"), change={"movedFrom": "hostPath /old"})
+    made = {
+        item.body()["metadata"]["name"] for item in moved.registered if item.type.endswith(":PersistentVolumeClaim")
+    }
+    assert "wso2ei-mysql" not in made
+    assert len(made) == 2
+
+
+def program(outputs: dict[str, Any] | None, change: dict[str, Any] | None = None, **options: Any) -> Recorder:
     """The whole program with the local stack file, after an update that exported ``outputs``."""
+    config = config_of("local")
+    config["storage"] |= change or {}
     main = str(ROOT / "__main__.py")
-    return run(lambda: runpy.run_path(main, run_name="__main__"), config=config_of("local"), outputs=outputs, **options)
+    return run(lambda: runpy.run_path(main, run_name="__main__"), config=config, outputs=outputs, **options)
 
 
 def before(place: str = "hostPath /var/lib/wso2ei/local", **more: Any) -> dict[str, Any]:
-    volumes = {name: {"place": f"{place}/{name}", "size": "1Gi"} for name in ("mysql", "carbonapps")}
+    volumes = {
+        name: {"place": f"{place}/{name}", "claim": f"wso2ei-{name}", "access_mode": mode, "size": "1Gi"}
+        for name, mode in (("mysql", "ReadWriteOnce"), ("carbonapps", "ReadWriteMany"))
+    }
     stored = {"place": place, "namespace": "wso2", "cluster": "docker-desktop", "volumes": volumes}
     return {"storage": stored | more, "admin_password": "x"}
 
