@@ -12,11 +12,12 @@ from setting_types import Contradiction
 if TYPE_CHECKING:
     from settings import Settings
 
-_CLAIMS: dict[str, str | None] = {
+_CLAIMS: dict[str, str | bool | None] = {
     "storage": None,
     "storage.kind": "claim",
     "storage.mysqlClaim": "wso2ei-mysql",
     "storage.carbonappsClaim": "wso2ei-carbonapps",
+    "namespace.create": False,
 }
 
 

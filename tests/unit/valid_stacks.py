@@ -28,7 +28,7 @@ DRIVER = {"url": "https://repo.example.com/mysql-connector-java-5.1.49.jar", "sh
 STACKS: dict[str, dict[str, Any]] = {
     "smallest on hostPath": with_(),
     "smallest on NFS": with_(storage=NFS),
-    "smallest on existing claims": with_(storage=CLAIM),
+    "smallest on existing claims": with_(storage=CLAIM, namespace={"create": False}),
     "smallest on storage classes": with_(storage=CLASS),
     "hostPath on a named node, trailing slash": with_(storage=HOST_PATH | {"path": "/data/", "node": "worker-1.lan"}),
     "hostPath with sizes": with_(storage=HOST_PATH | {"mysqlSize": "20Gi", "carbonappsSize": "512Mi"}),
