@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 
+from settings import ImagesSettings
 from tests.e2e.machine import NAMESPACE, ROOT, Machine
 from tests.kit.plugins.conftest import cluster, program, pulumi_home  # noqa: F401 - fixtures
 from tests.kit.plugins.pulumi_program import Program
 
 on_cluster = pytest.mark.cluster
-PYTHON_IMAGE = "docker.io/library/python:3.13-slim"
+FOLDERS = "/var/lib/wso2ei"
+"""Where a node's disk may be written to."""
+PYTHON_IMAGE = ImagesSettings().python
 VOLUME = """
 from components.storage import DataVolume
 volume = DataVolume("data", {{"claim_name": NS, "namespace": NS}} | {args})
@@ -50,10 +53,11 @@ k8s.core.v1.Pod("pod", metadata={"namespace": NS, "name": "pod"}, spec=spec,
 
 
 @pytest.fixture
-def small(program: Program) -> Program:  # noqa: F811 - a fixture
-    """A program that can import the stack's components."""
+def small(program: Program) -> Iterator[Program]:  # noqa: F811 - a fixture
+    """A program that can import the stack's components; its volumes, which have no namespace, go whatever happens."""
     program.environment["PYTHONPATH"] = str(ROOT)
-    return program
+    yield program
+    program.run("destroy", "--yes", "--skip-preview", "--stack", "test").ok()
 
 
 @pytest.fixture
@@ -61,7 +65,7 @@ def storage_class(small: Program, cluster: Any) -> Iterator[Any]:  # noqa: F811 
     """Makes a class that may or may not grow volumes, and a volume of it that takes one claim; removes both."""
     name = small.namespace
 
-    def make(expansion: bool, path: Path) -> str:
+    def make(expansion: bool) -> str:
         cluster.StorageV1Api().create_storage_class(
             {
                 "metadata": {"name": name},
@@ -69,10 +73,11 @@ def storage_class(small: Program, cluster: Any) -> Iterator[Any]:  # noqa: F811 
                 "allowVolumeExpansion": expansion,
             }
         )
-        cluster.CoreV1Api().create_persistent_volume(static_volume(name, name, path))
+        cluster.CoreV1Api().create_persistent_volume(static_volume(name, name, f"{FOLDERS}/{name}"))
         return name
 
     yield make
+    small.run("destroy", "--yes", "--skip-preview", "--stack", "test").ok()
     for delete in (cluster.StorageV1Api().delete_storage_class, cluster.CoreV1Api().delete_persistent_volume):
         try:
             delete(name)
@@ -80,7 +85,7 @@ def storage_class(small: Program, cluster: Any) -> Iterator[Any]:  # noqa: F811 
             assert error.status == 404
 
 
-def static_volume(name: str, storage_class: str, path: Path) -> dict[str, Any]:
+def static_volume(name: str, storage_class: str, path: str) -> dict[str, Any]:
     return {
         "metadata": {"name": name},
         "spec": {
@@ -88,7 +93,7 @@ def static_volume(name: str, storage_class: str, path: Path) -> dict[str, Any]:
             "accessModes": ["ReadWriteOnce"],
             "storageClassName": storage_class,
             "persistentVolumeReclaimPolicy": "Retain",
-            "hostPath": {"path": str(path), "type": "DirectoryOrCreate"},
+            "hostPath": {"path": path, "type": "DirectoryOrCreate"},
         },
     }
 
@@ -105,7 +110,7 @@ def claims(cluster: Any, small: Program) -> list[Any]:  # noqa: F811 - the fixtu
 @pytest.mark.parametrize(
     "place",
     [
-        {"kind": "hostPath", "path": "/var/lib/wso2ei/of-a-test-without-pods"},
+        {"kind": "hostPath", "path": f"{FOLDERS}/of-a-test-without-pods"},
         {"kind": "nfs", "server": "fd00::10", "path": "/mysql", "mount_options": ["nfsvers=4.1", "hard"]},
     ],
     ids=["hostPath", "nfs"],
@@ -122,15 +127,14 @@ def test_a_static_volume_grows_in_place(small: Program, cluster: Any, place: dic
     grown = cluster.CoreV1Api().read_persistent_volume(claim.spec.volume_name)
     assert grown.spec.capacity == {"storage": "2Gi"}
     assert claims(cluster, small)[0].metadata.uid == claim.metadata.uid
-    small.run("destroy", "--yes", "--skip-preview", "--stack", "test").ok()
 
 
 @on_cluster
 @pytest.mark.parametrize("expansion", [True, False])
 def test_a_claim_grows_where_its_class_lets_it_and_else_nothing_changes(
-    small: Program, cluster: Any, storage_class: Any, tmp_path: Path, expansion: bool  # noqa: F811
+    small: Program, cluster: Any, storage_class: Any, expansion: bool  # noqa: F811
 ) -> None:  # fmt: skip
-    args = {"kind": "class", "storage_class": storage_class(expansion, tmp_path / "volume")}
+    args = {"kind": "class", "storage_class": storage_class(expansion)}
     small.up(volume(size="1Gi", **args)).ok()
     assert small.steps(volume(size="2Gi", **args)) == {"data-claim": "update"}
     done = small.up()
@@ -140,19 +144,17 @@ def test_a_claim_grows_where_its_class_lets_it_and_else_nothing_changes(
         assert "the storageclass that provisions the pvc must support resize" in done.failed().output
         small.up(volume(size="1Gi", **args)).ok()
     assert small.steps() == {}
-    small.run("destroy", "--yes", "--skip-preview", "--stack", "test").ok()
 
 
 @on_cluster
-def test_pods_go_over_to_the_new_place_and_then_the_old_objects_go(
-    small: Program, cluster: Any, tmp_path: Path  # noqa: F811
-) -> None:  # fmt: skip
+def test_pods_go_over_to_the_new_place_and_then_the_old_objects_go(small: Program, cluster: Any) -> None:  # noqa: F811
+    folder = f"{FOLDERS}/{small.namespace}"
     pods = POD.format(restart="Always", image=PYTHON_IMAGE) + DEPLOYMENT
-    small.up(volume(kind="hostPath", path=str(tmp_path / "old"), size="2Gi") + pods).ok()
+    small.up(volume(kind="hostPath", path=f"{folder}/old", size="2Gi") + pods).ok()
     [old] = claims(cluster, small)
     # A smaller one: what moves is made anew.
     name = f"{small.namespace}-moved"
-    small.up(volume(kind="hostPath", path=str(tmp_path / "new"), size="1Gi", claim_name=name) + pods).ok()
+    small.up(volume(kind="hostPath", path=f"{folder}/new", size="1Gi", claim_name=name) + pods).ok()
     [new] = claims(cluster, small)
     assert new.status.phase == "Bound"
     assert new.spec.resources.requests == {"storage": "1Gi"}
@@ -162,18 +164,14 @@ def test_pods_go_over_to_the_new_place_and_then_the_old_objects_go(
         for item in cluster.CoreV1Api().list_persistent_volume().items
         if item.spec.claim_ref and item.spec.claim_ref.namespace == small.namespace
     }
-    assert paths == {str(tmp_path / "new")}
-    small.run("destroy", "--yes", "--skip-preview", "--stack", "test").ok()
+    assert paths == {f"{folder}/new"}
 
 
 @on_cluster
-def test_a_pod_that_may_not_write_its_volume_says_so_in_the_update(
-    small: Program, cluster: Any, tmp_path: Path  # noqa: F811
-) -> None:  # fmt: skip
-    folder = tmp_path / "of-root"
-    folder.mkdir(mode=0o755)
+def test_a_pod_that_may_not_write_its_volume_says_so_in_the_update(small: Program, cluster: Any) -> None:  # noqa: F811
     core, name = cluster.CoreV1Api(), small.namespace
-    core.create_persistent_volume(static_volume(name, "", folder))
+    # The kubelet makes the folder, which then belongs to root.
+    core.create_persistent_volume(static_volume(name, "", f"{FOLDERS}/{name}/of-root"))
     try:
         claim = {
             "metadata": {"name": name},
@@ -188,7 +186,6 @@ def test_a_pod_that_may_not_write_its_volume_says_so_in_the_update(
         done = small.up(volume(kind="claim") + POD.format(restart="Never", image=PYTHON_IMAGE) + ONE_POD).failed()
         for words in ("uid 999 cannot write this volume (owner 0:0, mode 755)", "chown 999:999 its top folder"):
             assert words in done.output
-        small.run("destroy", "--yes", "--skip-preview", "--stack", "test").ok()
     finally:
         core.delete_persistent_volume(name)
 
