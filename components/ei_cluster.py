@@ -313,7 +313,10 @@ class EiCluster(pulumi.ComponentResource):
             f"{name}-clients-of-schema",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=schema),
             spec=common.no_clients_spec(schema),
-            opts=child,
+            # Its first name; a cluster called "NAME-schema" would have a child of that name too.
+            opts=pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"{name}-schema-clients")])
+            ),
         )
         k8s.policy.v1.PodDisruptionBudget(
             f"{name}-budget",

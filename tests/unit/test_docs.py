@@ -19,7 +19,7 @@ from configuration import load
 from outputs import StackOutputs
 from settings_keys import TOP, walk
 from tests.unit.mistake_pairs import base
-from tests.unit.stacks import ROOT, STACKS, objects
+from tests.unit.stacks import ROOT, STACKS, objects, pod_specs
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "embedded").rglob("README.md")])
 each = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -129,6 +129,17 @@ def test_every_object_that_kubectl_is_given_exists(page: Path) -> None:
     for kind, name in re.findall(rf"\b({'|'.join(kinds)})/([a-z0-9-]+)", text):
         names = {item.body()["metadata"].get("name") for stack in STACKS for item in objects(stack, kinds[kind])}
         assert name in names, f"{kind}/{name}"
+
+
+@each
+def test_every_label_that_kubectl_selects_by_is_one_of_the_stack_s(page: Path) -> None:
+    text = "\n".join(line for line in code(page.read_text()).splitlines() if "kubectl" in line)
+    labels = [template["metadata"]["labels"] for stack in STACKS for _, template in pod_specs(stack)]
+    labels += [item.body()["metadata"]["labels"] for stack in STACKS for item in objects(stack, "Job")]
+    for selector in re.findall(r"-l '?(app\.kubernetes\.io/\w+(?:=[\w-]+| in \([^)]*\)))", text):
+        key, values = re.split(r"=| in ", selector, maxsplit=1)
+        for value in re.findall(r"[\w-]+", values):
+            assert any(found.get(key) == value for found in labels), selector
 
 
 @cache
