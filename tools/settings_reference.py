@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 
@@ -70,12 +70,22 @@ def _section(section: Key) -> Iterator[str]:
     required = "Required. " if section.required else ""
     yield f"## {section.name}\n\n{required}{_description(section)}\n"
     if not section.tag:
-        yield _table(list(section.children()))
+        yield from _tables(list(section.children()))
         return
     for kind, model in zip(section.options, section.sections, strict=True):
         yield f"### {section.path}.{section.tag}: {kind}\n\n{_plain(model.__doc__ or '')}\n"
         children = [key for key in section.children() if key.variant == kind]
-        yield _table(sorted(children, key=lambda key: (key.name != section.tag, not key.required)))
+        yield from _tables(sorted(children, key=lambda key: (key.name != section.tag, not key.required)))
+
+
+def _tables(keys: list[Key]) -> Iterator[str]:
+    """The table of ``keys``, then those of the sections in them and of the sections of which they are lists."""
+    yield _table(keys)
+    for key in keys:
+        inner = key.item(0) if get_origin(key.base) is list else key
+        for model in inner.sections:
+            yield f"### {inner.path}\n\n{_plain(model.__doc__ or '')}\n"
+            yield from _tables(list(inner.children()))
 
 
 def _secrets() -> Iterator[str]:
