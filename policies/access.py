@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from policies.objects import NGINX_LABEL, Finding, Manifest, items, mapping
+from policies.objects import NGINX_LABEL, Finding, Manifest, items, mapping, namespace
 
 _DANGEROUS_VERBS = frozenset({"escalate", "bind", "impersonate"})
 _DANGEROUS_RESOURCES = frozenset({"pods/exec", "pods/attach", "pods/portforward", "nodes/proxy"})
@@ -80,10 +81,18 @@ def _of_a_binding(manifest: Manifest) -> Iterator[Finding]:
         yield Finding(("roleRef", "name"), f"{role} may do nearly everything")
     for index, entry in enumerate(items(manifest.get("subjects"))):
         subject = mapping(entry)
+        if is_own_accounts(manifest, subject):
+            continue  # ``stack.justified_group`` looks at what they are given.
         if subject.get("kind") != "ServiceAccount":
             yield Finding(("subjects", index, "kind"), "must be a service account, not a user or a group")
         elif subject.get("name") == "default":
             yield Finding(("subjects", index, "name"), "every pod of the namespace would have these rights")
+
+
+def is_own_accounts(manifest: Manifest, subject: Mapping[str, Any]) -> bool:
+    """True for the group of all service accounts of the binding's own namespace, no other one."""
+    own = manifest.get("kind") == "RoleBinding" and f"system:serviceaccounts:{namespace(manifest)}"
+    return subject.get("kind") == "Group" and subject.get("name") == own
 
 
 def namespace_level(manifest: Manifest) -> Iterator[Finding]:

@@ -44,6 +44,7 @@ STACK_RULES = (
     StackRule("network-policies", "A NetworkPolicy says who may reach each workload.", stack.network_policies),
     StackRule("justified-root", "A container runs as root only for a folder of a node.", stack.justified_root),
     StackRule("justified-level", "A namespace enforces the strictest level that its pods pass.", stack.justified_level),
+    StackRule("justified-group", "All accounts of a namespace get a constraint's use only.", stack.justified_group),
     StackRule("justified-exposure", "No LoadBalancer without a controller that asks for it.", stack.justified_exposure),
 )
 

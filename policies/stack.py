@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from policies.objects import Finding, Manifest, PodTemplate, items, mapping, namespace, pod_template
+from policies.access import is_own_accounts
+from policies.objects import Finding, Manifest, Path, PodTemplate, items, mapping, namespace, pod_template
 from policies.pods import is_own_folder
 
 _LEVEL = "pod-security.kubernetes.io/enforce"
@@ -75,6 +76,33 @@ def justified_exposure(objects: Sequence[Manifest]) -> Iterator[About]:
                         item,
                         Finding((*path, "ports", index, "hostPort"), "no controller of the stack's own needs it"),
                     )
+
+
+def justified_group(objects: Sequence[Manifest]) -> Iterator[About]:
+    """All accounts of a namespace together get one right only: to run under a named OpenShift constraint."""
+    for item in objects:
+        for index, subject in enumerate(items(item.get("subjects"))):
+            if not is_own_accounts(item, mapping(subject)):
+                continue
+            role = mapping(item.get("roleRef"))
+            named = ("Role", role.get("name"), namespace(item)) if role.get("kind") == "Role" else None
+            rules = [
+                mapping(rule)
+                for found in objects
+                if (found.get("kind"), mapping(found.get("metadata")).get("name"), namespace(found)) == named
+                for rule in items(found.get("rules"))
+            ]
+            narrow = [
+                rule
+                for rule in rules
+                if items(rule.get("resources")) == ["securitycontextconstraints"]
+                and items(rule.get("verbs")) == ["use"]
+                and rule.get("resourceNames")
+            ]
+            if not rules or narrow != rules:
+                where: Path = ("subjects", index)
+                message = "every pod of the namespace gets rights beyond the use of a named constraint"
+                yield item, Finding(where, message, (("roleRef", "name"),))
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:

@@ -103,6 +103,15 @@ def binding() -> Object:
     return _object("rbac.authorization.k8s.io/v1", "RoleBinding", {"subjects": subjects, "roleRef": role_ref})
 
 
+def constraint() -> list[Object]:
+    rule = {"apiGroups": ["security.openshift.io"], "resources": ["securitycontextconstraints"], "verbs": ["use"]}
+    made = role()
+    made["rules"] = [rule | {"resourceNames": ["nonroot-v2"]}]
+    bound = binding()
+    bound["subjects"] = [{"kind": "Group", "name": "system:serviceaccounts:space"}]
+    return [made, bound]
+
+
 def account() -> Object:
     return _object("v1", "ServiceAccount", {"automountServiceAccountToken": False})
 

@@ -25,11 +25,11 @@ UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 def manifests(stack: str) -> list[Object]:
-    """The stack's objects; auto-named ones get their Pulumi name."""
+    """The stack's objects; auto-named ones get the name that the mocks give."""
     found = []
     for item in objects(stack):
         body = copy.deepcopy(item.body())
-        body.setdefault("metadata", {}).setdefault("name", item.name)
+        body.setdefault("metadata", {}).setdefault("name", f"{item.name}-0a1b2c3d")
         found.append(body)
     return found
 
@@ -44,6 +44,7 @@ def test_the_samples_keep_every_promise() -> None:
     assert [str(violation) for violation in check([make() for make in samples.ALL])] == []
     assert check([samples.own_folder(), samples.volume(), samples.network_policy()]) == []
     assert check([samples.load_balancer(), samples.ingress_class()]) == []
+    assert check(samples.constraint()) == []
 
 
 BROKEN: list[tuple[str, Callable[[], Object], str, Any, str]] = [
@@ -183,6 +184,10 @@ BROKEN: list[tuple[str, Callable[[], Object], str, Any, str]] = [
     ("least-rights", lambda: samples.role("ClusterRole"), "aggregationRule", {"x": 1}, "aggregationRule"),
     ("least-rights", samples.binding, "roleRef/name", "cluster-admin", "roleRef.name"),
     ("least-rights", samples.binding, "subjects/0/kind", "Group", "subjects[0].kind"),
+    (
+        "least-rights", samples.binding, "subjects/0",
+        {"kind": "Group", "name": "system:serviceaccounts:another"}, "subjects[0].kind",
+    ),
     ("least-rights", samples.binding, "subjects/0/name", "default", "subjects[0].name"),
     ("namespace-level", samples.namespace, "metadata/labels", {}, "metadata.labels"),
     ("kept-data", samples.volume, "spec/persistentVolumeReclaimPolicy", "Delete", "ReclaimPolicy"),
@@ -213,6 +218,12 @@ BROKEN_STACKS: list[tuple[str, list[Object], str]] = [
     ("justified-level", [samples.own_folder(), samples.namespace()], "Namespace space"),
     ("justified-level", [*ALONE, broken(samples.namespace, "metadata/labels", {LEVEL: "privileged"})], "Namespace"),
     ("justified-level", [*ALONE, broken(samples.namespace, "metadata/labels", {LEVEL: "baseline"})], "Namespace"),
+    ("justified-group", [samples.role(), samples.constraint()[1]], "RoleBinding sample"),
+    ("justified-group", [samples.constraint()[1]], "RoleBinding sample"),
+    ("justified-group", [broken(lambda: samples.constraint()[0], "rules/0/verbs", ["use", "get"]),
+     samples.constraint()[1]], "RoleBinding sample"),
+    ("justified-group", [broken(lambda: samples.constraint()[0], "rules/0/resourceNames", ...),
+     samples.constraint()[1]], "RoleBinding sample"),
     ("justified-exposure", [samples.load_balancer()], "Service sample"),
     ("justified-exposure", [broken(samples.load_balancer, "spec/type", "NodePort")], "Service sample"),
     ("justified-exposure", [broken(samples.deployment, f"{MAIN}/ports/0/hostPort", 80)], "Deployment sample"),
