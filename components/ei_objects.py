@@ -14,8 +14,8 @@ import pulumi_kubernetes as k8s
 
 from components import common, mysql_objects
 from components.ei_additions import DELIVERED, Additions
-from components.wso2ei.versions import DRIVER, SCHEME, MissingJar
 from components.storage import DataVolume
+from components.wso2ei.versions import DRIVER, SCHEME, MissingJar
 
 UID = 802
 """User ``wso2carbon`` and group ``wso2`` of every EI 6.x image (wso2/docker-ei, all tags)."""
