@@ -86,7 +86,7 @@ def container(spec: dict[str, Any], name: str) -> dict[str, Any]:
 def test_additions_reach_the_pod_in_the_order_in_which_they_are_needed() -> None:
     spec = pod(made(("ei", ADDITIONS)))
     assert [item["name"] for item in spec["initContainers"]] == [
-        "fetch-jars", "copy-conf", "place-files", "patch-conf", "gate",
+        "check-volume", "fetch-jars", "copy-conf", "place-files", "patch-conf", "gate",
     ]  # fmt: skip
     server = container(spec, "ei")
     variables = {item["name"]: item.get("value", item.get("valueFrom")) for item in server["env"]}
@@ -134,7 +134,7 @@ def test_what_is_delivered_is_what_the_server_mounts_file_by_file(
 
 def test_without_additions_the_pod_has_none_of_their_parts() -> None:
     spec = pod(made(("ei", {})))
-    assert [item["name"] for item in spec["initContainers"]] == ["copy-conf", "patch-conf", "gate"]
+    assert [item["name"] for item in spec["initContainers"]] == ["check-volume", "copy-conf", "patch-conf", "gate"]
     assert not {volume["name"] for volume in spec["volumes"]} & {"additions", "delivered", "secret-0"}
 
 
