@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import re
-from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from settings_keys import TOP, walk
+from settings_keys import TOP, place_of, walk
 from tests.engine.conftest import Preview
 from tests.engine.one_stack import OneStack, steps
 from tests.unit.mistake_pairs import (
@@ -21,18 +20,20 @@ from tests.unit.mistake_pairs import (
     Pair,
     at,
     base,
+    companions,
     pairs,
     run_commands,
     without,
 )
 from tests.unit.test_settings_mistakes import CONTRADICTIONS, lines_of
-from tests.unit.test_settings_mistakes import told as loader_tells
+from tests.unit.test_settings_mistakes import told as in_process
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 STORAGE = TOP.child("storage")
 assert STORAGE is not None
 KINDS = STORAGE.options
-SETTINGS = {key.path for key in walk() if "[" not in key.path}
+TAG = f"{STORAGE.path}.{STORAGE.tag}"
+SETTINGS = {key.path for key in walk()}
 
 
 @pytest.fixture(scope="module")
@@ -48,56 +49,79 @@ def of_the_cli(pair: Pair) -> bool:
 def of_kind(kind: str) -> list[Pair]:
     """The pairs to try with one kind of storage, one of each setting and mistake.
 
-    A section that is misspelt or missing leaves no room for mistakes in it. What several kinds of storage have in
-    common is tried with the first of them, as is everything else; the unit tests try every pair alone.
+    A section at the top that is misspelt or missing leaves no room for mistakes in it. What several kinds of storage
+    have in common is tried with the first of them, as is everything else; the unit tests try every pair alone.
     """
     first: dict[tuple[str, ...], Pair] = {}
     for pair in sorted(pairs(), key=lambda pair: KINDS.index(pair.key.variant or KINDS[0])):
-        if not of_the_cli(pair) and not pair.key.sections:
-            what = "the kind" if STORAGE and pair.key.name == STORAGE.tag else repr(pair.key.annotation)
+        if not of_the_cli(pair) and not (pair.key.sections and "." not in pair.key.path):
+            what = "the kind" if pair.key.path == TAG else repr(pair.key.annotation)
             first.setdefault((pair.path, pair.kind, what), pair)
     return [pair for pair in first.values() if (pair.key.variant or KINDS[0]) == kind]
 
 
 def setting_of(path: str) -> str:
-    """The setting whose list or map holds what is at ``path``; most often itself."""
+    """The setting whose item is at ``path``; most often itself."""
     return max((name for name in SETTINGS if path == name or path.startswith((f"{name}.", f"{name}["))), key=len)
+
+
+def apart(one: Pair, other: Pair) -> bool:
+    """They cannot stand in one file: they are in one another, or leave a section without kind unknown."""
+    short, long = sorted((setting_of(one.key.path), setting_of(other.key.path)), key=len)
+    known_by_others = TAG in (short, long) and short.startswith("storage.") and long.startswith("storage.")
+    gone = {MISSING, MISSPELT}
+    return (
+        long == short
+        or long.startswith((f"{short}.", f"{short}["))
+        or (known_by_others and bool({one.kind, other.kind} & gone))
+    )
 
 
 def files(kind: str) -> list[list[Pair]]:
     """For one kind of storage: lists of mistakes that can stand in one stack file."""
-    by_setting: dict[str, list[Pair]] = {}
-    for pair in of_kind(kind):
-        if pair.key.path in COMPANIONS:
-            continue
-        by_setting.setdefault(setting_of(pair.key.path), []).append(pair)
-    # Without its kind a section is known by its other keys, so these are there, if wrong, where the kind is wrong.
-    lists: dict[str, list[Pair | None]] = {setting: sorted(found, key=_there) for setting, found in by_setting.items()}
-    if STORAGE and f"{STORAGE.path}.{STORAGE.tag}" in lists:
-        lists[f"{STORAGE.path}.{STORAGE.tag}"][:0] = [None, None]
-    # Lists of objects have a mistake for each field of an item: the CLI gets a dozen, the loader gets them all
-    # (tests/unit/test_settings_mistakes.py).
-    return [[pair for pair in slot if pair] for slot in islice(zip_longest(*lists.values()), 12)]
+    found: list[list[Pair]] = []
+    # What needs companions comes last, since a companion may be what another pair has wrong.
+    for pair in sorted(of_kind(kind), key=lambda pair: pair.key.path in COMPANIONS):
+        for file in found:
+            fits = not any(apart(pair, other) for other in file)
+            if fits and (pair.key.path not in COMPANIONS or companions_stand(kind, [*file, pair])):
+                file.append(pair)
+                break
+        else:
+            found.append([pair])
+    return found
 
 
-def _there(pair: Pair | None) -> bool:
-    return pair is not None and pair.kind not in {MISSING, MISSPELT}
+def companions_stand(kind: str, mistakes: list[Pair]) -> bool:
+    """Nothing else is wrong with ``mistakes`` together."""
+    return len(lines_of(in_process(merged(kind, mistakes)))) == len(mistakes)
+
+
+def filled(config: Any, more: Any) -> Any:
+    """``config`` with what only ``more`` has."""
+    if isinstance(config, dict) and isinstance(more, dict):
+        return {key: filled(config[key], more[key]) if key in more else config[key] for key in config} | {
+            key: copy.deepcopy(more[key]) for key in more if key not in config
+        }
+    if isinstance(config, list) and isinstance(more, list):
+        return [filled(*both) for both in zip(config, more, strict=False)] + more[len(config) :]
+    return config
 
 
 def merged(kind: str, mistakes: list[Pair]) -> dict[str, Any]:
     """One config with all of ``mistakes``."""
     config = base(kind)
     for pair in mistakes:
-        path = pair.key.path
-        setting = setting_of(path)
+        config = filled(config, companions(pair.key.path))
+    for pair in mistakes:
+        path, setting = pair.key.path, setting_of(pair.key.path)
         if pair.kind == MISSING and path == setting:
             config = without(config, path)
         elif pair.kind == MISSPELT and path == setting:
             config = at(config, path, pair.value, name=pair.path.rpartition(".")[2])
         else:
-            *parents, last = setting.split(".")
             found: Any = pair.config
-            for part in (*parents, last):
+            for part in place_of(setting):
                 found = found[part]
             config = at(config, setting, copy.deepcopy(found))
     return config
@@ -106,7 +130,12 @@ def merged(kind: str, mistakes: list[Pair]) -> dict[str, Any]:
 def told(answer: Preview) -> dict[str, str]:
     """The mending command of each key that a preview complains of."""
     found = lines_of(re.sub(r"(?m)^ {4}(?= {2})", "", answer.text))
-    return {re.match(r"[\w:.-]+(\[[^\]]*\][\w.-]*)*", line)[0].rstrip(":"): mend for line, mend in found}  # type: ignore[index]
+    return {name_of(line): mend for line, mend in found}
+
+
+def name_of(line: str) -> str:
+    """The key of a told mistake."""
+    return re.match(r"[\w:.-]+((\[[^\]]*\])[\w.-]*)*", line)[0].rstrip(":")  # type: ignore[index]
 
 
 def assert_nothing_is_made(answer: Preview) -> None:
@@ -120,11 +149,7 @@ def assert_nothing_is_made(answer: Preview) -> None:
 def test_all_mistakes_of_a_stack_file_are_told_at_once(stack: OneStack, kind: str) -> None:
     mistakes = files(kind)
     assert len(mistakes) >= 4
-    configs = [merged(kind, file) for file in mistakes]
-    # A setting that must not stand alone has a file of its own.
-    alone = [pair for pair in of_kind(kind) if pair.key.path in COMPANIONS]
-    mistakes += [[pair] for pair in alone]
-    answers = stack.previews([*configs, *(pair.config for pair in alone)])
+    answers = stack.previews([merged(kind, file) for file in mistakes])
     for file, answer in zip(mistakes, answers, strict=True):
         assert_nothing_is_made(answer)
         found = told(answer)
@@ -134,21 +159,29 @@ def test_all_mistakes_of_a_stack_file_are_told_at_once(stack: OneStack, kind: st
         assert len(found) == len(file), answer.text
 
 
+def together(config: dict[str, Any], change: dict[str, Any]) -> dict[str, Any] | None:
+    """Both in one config; ``None`` where they set the same."""
+    both = dict(config)
+    for section, value in change.items():
+        if set(both.get(section, {})) & set(value):
+            return None
+        both[section] = both.get(section, {}) | value
+    return both
+
+
 def test_all_contradictions_are_told_at_once(stack: OneStack) -> None:
-    configs: list[dict[str, Any]] = []
-    expected: list[set[str]] = []
+    files: list[tuple[dict[str, Any], set[str]]] = []
     for change, key, _ in CONTRADICTIONS:
-        for place, config in enumerate(configs):
-            # One mistake may be the remedy of another, so only what the loader tells together goes into one stack file.
-            keys = expected[place] | {f"wso2ei:{key}"}
-            text = loader_tells(base() | config | change)
-            if not set(config) & set(change) and all(f"{name} " in text or f"{name}:" in text for name in keys):
-                configs[place], expected[place] = config | change, keys
+        for place, (config, keys) in enumerate(files):
+            both, expected = together(config, change), keys | {f"wso2ei:{key}"}
+            # Some change what others contradict: those stand in files of their own.
+            if both and expected <= {name_of(line) for line, _ in lines_of(in_process(base() | both))}:
+                files[place] = both, expected
                 break
         else:
-            configs.append(dict(change))
-            expected.append({f"wso2ei:{key}"})
-    for keys, answer in zip(expected, stack.previews([base() | config for config in configs]), strict=True):
+            files.append((change, {f"wso2ei:{key}"}))
+    assert sum(len(keys) for _, keys in files) > len(files)
+    for (_, keys), answer in zip(files, stack.previews([base() | config for config, _ in files]), strict=True):
         assert_nothing_is_made(answer)
         assert keys <= set(told(answer)), answer.text
 
