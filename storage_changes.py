@@ -24,11 +24,8 @@ from volumes import PURPOSES, Purpose, access_mode, kept, storage_place, volume,
 
 EI, MYSQL = "wso2ei", "wso2ei-mysql"
 """Names of EI's Deployment and MySQL's StatefulSet (``__main__.py``), for the commands that are shown."""
-
-
-def _until_gone(kubectl: str) -> str:
-    """``kubectl wait --for=delete`` was seen to go on for minutes after the last pod had gone, so this asks again."""
-    return f'until [ -z "$({kubectl} get pods -l app.kubernetes.io/component={EI} -o name)" ]; do sleep 2; done'
+# By the name: the schema Job's pods, which stay, have the same component.
+_GONE = f"wait --for=delete pod -l app.kubernetes.io/name={EI} --timeout=5m"
 
 
 class VolumeRecord(BaseModel):
@@ -267,7 +264,7 @@ def _save(change: Change) -> str:
     lines = []
     if "carbonapps" in change.moves or not change.moves:
         lines.append(f"{where} exec deploy/{EI} -c ei -- tar -C {_carbonapps(change)} -cf - . > carbonapps.tar")
-    lines += [f"{where} delete deployment/{EI}", _until_gone(where)]
+    lines += [f"{where} delete deployment/{EI}", f"{where} {_GONE}"]
     if "mysql" in change.moves or not change.moves:
         lines.append(f"{where} exec {MYSQL}-0 -c mysql -- sh /in_pod/mysql_dump.sh > wso2ei.sql")
         lines.append("tail -n 1 wso2ei.sql     # must say: -- Dump completed")
@@ -279,7 +276,7 @@ def _restore(change: Change) -> str:
     if "mysql" in change.moves or not change.moves:
         lines += [
             f"{where} scale deployment/{EI} --replicas=0",
-            _until_gone(where),
+            f"{where} {_GONE}",
             f"{where} exec -i {MYSQL}-0 -c mysql -- sh /in_pod/mysql_restore.sh < wso2ei.sql",
             f"{where} scale deployment/{EI} --replicas={change.settings.ei.replicas}",
             f"{where} rollout status deployment/{EI}",

@@ -124,7 +124,7 @@ def test_three_nodes_on_three_machines_serve_behind_the_existing_controller(depl
     assert console.startswith("HTTP/2 302")
     assert f"location: https://{CONSOLE}/carbon/admin/index.jsp" in console
     assert deployed.machine.curl("/services", GATEWAY).ok().startswith("HTTP/2 200")
-    pods = json.loads(deployed.kubectl("get", "pods", "-l", "app.kubernetes.io/component=wso2ei", "-o", "json").ok())
+    pods = json.loads(deployed.kubectl("get", "pods", "-l", "app.kubernetes.io/name=wso2ei", "-o", "json").ok())
     assert {pod["spec"]["nodeName"] for pod in pods["items"]} == {"node-1", "node-2", "node-3"}
     for pod in pods["items"]:
         assert "Members [3]" in deployed.kubectl("logs", pod["metadata"]["name"], "-c", "ei").ok()
@@ -174,7 +174,7 @@ def test_a_drained_node_takes_no_more_than_one_ei_node_away(deployed: Trial) -> 
 
 def test_new_credentials_restart_nothing(deployed: Trial) -> None:
     def started() -> list[str]:
-        text = deployed.kubectl("get", "pods", "-l", "app.kubernetes.io/component=wso2ei", "-o", "name").ok()
+        text = deployed.kubectl("get", "pods", "-l", "app.kubernetes.io/name=wso2ei", "-o", "name").ok()
         return sorted(text.split())
 
     before = started()
@@ -198,7 +198,7 @@ def test_the_api_server_takes_the_nfs_volumes_of_the_committed_file(trial: Trial
 
 def test_destroy_leaves_what_the_platform_team_provided(deployed: Trial) -> None:
     said = deployed.make("destroy").ok()
-    assert "kept: claim mysql-data" in said
+    assert f"kept: claim {platform.NAMESPACE}/mysql-data" in said
     claims = deployed.kubectl("get", "pvc", "-o", "name").ok().split()
     assert claims == ["persistentvolumeclaim/carbonapps", "persistentvolumeclaim/mysql-data"]
     assert deployed.kubectl("get", "deploy,sts,svc,ingress,job", "-o", "name").ok().strip() == ""

@@ -239,7 +239,7 @@ def test_what_is_refused_can_be_done_with_the_commands_that_the_refusal_prints(
     assert "would stay behind; nothing was changed" in refused.text
     assert table_exists(machine)
 
-    commands = re.findall(r"^ {7,}((?:kubectl|until|tail|pulumi) .*)$", refused.text, re.MULTILINE)
+    commands = re.findall(r"^ {7,}((?:kubectl|tail|pulumi) .*)$", refused.text, re.MULTILINE)
     assert len(commands) >= 10
     for line in commands:
         shell(line.partition("  #")[0].strip())
