@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,15 +254,25 @@ def test_outputs_and_the_console_s_redirect_follow_a_node_port_and_back(machine:
     assert answers(machine)
 
 
-def test_a_killed_update_is_mended_by_the_next_one(machine: Machine) -> None:
+def test_a_killed_update_is_mended_by_the_next_one(machine: Machine, tmp_path: Path) -> None:
     machine.pulumi("destroy", "-s", "local", "--yes", "--skip-preview").ok()
-    update = subprocess.Popen(
-        ["pulumi", "--non-interactive", "up", "-s", "local", "--yes", "--skip-preview"], cwd=ROOT,
-        env=machine.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    eventually("objects are being made", lambda: machine.objects("statefulset"))
-    os.killpg(update.pid, signal.SIGKILL)
-    update.wait()
+    said = tmp_path / "update.txt"
+
+    def made() -> list[Any]:
+        assert update.poll() is None, f"the update ended by itself with {update.returncode}:\n{said.read_text()}"
+        return machine.objects("statefulset")
+
+    with said.open("w") as log:
+        update = subprocess.Popen(
+            ["pulumi", "--non-interactive", "up", "-s", "local", "--yes", "--skip-preview"], cwd=ROOT,
+            env=machine.environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    try:
+        eventually("objects are being made", made)
+    finally:
+        if update.poll() is None:
+            os.killpg(update.pid, signal.SIGKILL)
+        update.wait()
     machine.make("up").ok()
     assert answers(machine)
 
