@@ -154,7 +154,7 @@ keytool -delete -alias kubernetes-cluster-ca -keystore /work/truststore/client-t
     -storepass wso2carbon >/dev/null 2>&1 || true
 keytool -importcert -noprompt -alias kubernetes-cluster-ca -keystore /work/truststore/client-truststore.jks \\
     -storepass wso2carbon -file {common.API_ACCESS_MOUNT}/ca.crt
-{_trust_database(parts)}"""
+{mysql_connection.trust_script(parts.mysql, "/work/truststore")}"""
     return k8s.core.v1.ContainerArgs(
         name="copy-conf",
         image=parts.ei_image,
@@ -170,26 +170,6 @@ keytool -importcert -noprompt -alias kubernetes-cluster-ca -keystore /work/trust
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
-
-
-def _trust_database(parts: PodParts) -> str:
-    """Shell lines that add the database's authority to the truststore; keytool takes one certificate at a time."""
-    if not parts.mysql.get("ca_config_map"):
-        return ""
-    return f"""rm -f /work/truststore/mysql-ca-*.pem
-number=0
-while IFS= read -r line || [ -n "$line" ]; do
-    case $line in *"BEGIN CERTIFICATE"*) number=$((number + 1)) ;; esac
-    [ "$number" -eq 0 ] || printf '%s\\n' "$line" >>"/work/truststore/mysql-ca-$number.pem"
-done <{mysql_connection.CA_MOUNT}/{mysql_connection.CA_KEY}
-[ "$number" -gt 0 ] || {{ echo "copy-conf: {mysql_connection.CA_KEY} holds no certificate in PEM" >&2; exit 1; }}
-while [ "$number" -gt 0 ]; do
-    keytool -importcert -noprompt -alias "mysql-ca-$number" -keystore /work/truststore/client-truststore.jks \\
-        -storepass wso2carbon -file "/work/truststore/mysql-ca-$number.pem"
-    rm "/work/truststore/mysql-ca-$number.pem"
-    number=$((number - 1))
-done
-"""
 
 
 def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:

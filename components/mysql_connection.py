@@ -115,3 +115,26 @@ def ca_volumes(connection: MysqlConnection) -> list[k8s.core.v1.VolumeArgs]:
 def ca_mounts(connection: MysqlConnection) -> list[k8s.core.v1.VolumeMountArgs]:
     """Where ``DATABASE_CA`` and ``copy-conf`` look for them."""
     return [common.mount("mysql-ca", CA_MOUNT, read_only=True)] if connection.get("ca_config_map") else []
+
+
+def trust_script(connection: MysqlConnection, folder: str) -> str:
+    """Shell lines that add the authority to ``folder/client-truststore.jks``; keytool takes one certificate at a time.
+
+    Connector/J asks the JVM's truststore when it verifies a server.
+    """
+    if not connection.get("ca_config_map"):
+        return ""
+    return f"""rm -f {folder}/mysql-ca-*.pem
+number=0
+while IFS= read -r line || [ -n "$line" ]; do
+    case $line in *"BEGIN CERTIFICATE"*) number=$((number + 1)) ;; esac
+    [ "$number" -eq 0 ] || printf '%s\\n' "$line" >>"{folder}/mysql-ca-$number.pem"
+done <{CA_MOUNT}/{CA_KEY}
+[ "$number" -gt 0 ] || {{ echo "copy-conf: {CA_KEY} holds no certificate in PEM" >&2; exit 1; }}
+while [ "$number" -gt 0 ]; do
+    keytool -importcert -noprompt -alias "mysql-ca-$number" -keystore {folder}/client-truststore.jks \\
+        -storepass wso2carbon -file "{folder}/mysql-ca-$number.pem"
+    rm "{folder}/mysql-ca-$number.pem"
+    number=$((number - 1))
+done
+"""

@@ -61,6 +61,8 @@ client_files() {
             printf '[client]\nhost=%s\nport=%s\nuser=%s\n' "$DATABASE_HOST" "$DATABASE_PORT" "${!user}"
             printf 'password=%s\nconnect-timeout=5\nssl-mode=%s\n' "$(option_text "$password")" "$DATABASE_SSL_MODE"
             [ -z "${DATABASE_CA:-}" ] || printf 'ssl-ca=%s\n' "$DATABASE_CA"
+            # Without TLS caching_sha2_password hides the password with the server's key.
+            [ "$DATABASE_SSL_MODE" != DISABLED ] || echo get-server-public-key
             printf '\n[mysql]\ndatabase=%s\n' "${!database}"
         } >"$1/${kind,,}.cnf"
     done

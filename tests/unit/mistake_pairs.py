@@ -67,6 +67,8 @@ COMPANIONS: dict[str, dict[str, Any]] = {
     "ingress.httpNodePort": _NODE_PORT,
     "ingress.httpsNodePort": _NODE_PORT,
     "storage.retain": {"namespace": {"create": False}},
+    # With an external server, settings of the stack's own one are mistakes.
+    "mysql.external": {},
     **{f"mysql.external.{to_camel(name)}": _EXTERNAL for name in ExternalMysqlSettings.model_fields},
     "mysql.external.caConfigMap": {"mysql": {"external": {"host": "mysql.example.com", "tls": "verifyCa"}}},
 }

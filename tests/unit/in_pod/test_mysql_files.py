@@ -108,6 +108,8 @@ def test_each_database_gets_its_own_user_and_password(mounted: Mounted) -> None:
         "ssl-mode=REQUIRED\nssl-ca=/run/mysql-ca/ca.crt\n\n[mysql]\ndatabase=REG\n"
     )
     assert (folder / "registry.cnf").stat().st_mode & 0o077 == 0
+    assert bash(folder, f"client_files '{folder}'", DATABASE_SSL_MODE="DISABLED").returncode == 0
+    assert "\nssl-mode=DISABLED\nget-server-public-key\n" in (folder / "registry.cnf").read_text()
 
 
 def test_the_administrator_s_password_is_hashed_as_wso2_s_user_store_does(mounted: Mounted) -> None:
