@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pulumi
 import pulumi_kubernetes as k8s
-import pulumi_random as random
 
 import cluster_nodes
 import configuration
 import outputs
+import stack_secrets
 import storage_guard
 from components import common
 from components.acceptance import Acceptance
 from components.ei_cluster import EiCluster, service_names
-from components.mysql_database import MysqlDatabase
 from components.nginx_ingress import NginxIngress
 from components.scc_binding import SccBinding
+from database import make_database
 from volumes import volume
 
 settings, secrets = configuration.from_pulumi()
@@ -53,21 +53,7 @@ if settings.namespace.create:
 if settings.kubernetes.openshift and settings.kubernetes.cluster_scoped:
     namespace = SccBinding("wso2ei-scc", {"namespace": namespace, "constraint": "nonroot-v2"}, on_cluster).namespace
 
-mysql = MysqlDatabase(
-    "wso2ei-mysql",
-    {
-        "namespace": namespace,
-        "image": settings.image(settings.images.mysql),
-        "storage": volume(settings, "mysql", namespace, storage.volumes["mysql"].claim),
-        "cpu": settings.mysql.cpu,
-        "cpu_limit": settings.mysql.cpu_limit,
-        "memory": settings.mysql.memory,
-        "memory_limit": settings.mysql.memory_limit,
-        "max_connections": settings.mysql.max_connections,
-        "options": settings.mysql.options,
-    },
-    on_cluster,
-)
+mysql, mysql_claims = make_database("wso2ei-mysql", settings, secrets, namespace, storage, on_cluster)
 console_service, gateway_service = service_names("wso2ei")
 nginx = NginxIngress(
     "wso2ei-nginx",
@@ -94,7 +80,7 @@ nginx = NginxIngress(
     },
     on_cluster,
 )  # fmt: skip
-admin_password = secrets.admin_password or random.RandomPassword("admin-password", length=24, special=False).result
+admin_password = stack_secrets.admin_password(settings, secrets)
 ei = EiCluster(
     "wso2ei",
     {
@@ -103,17 +89,18 @@ ei = EiCluster(
         "image": settings.ei_image,
         "python_image": settings.image(settings.images.python),
         "mysql_image": settings.image(settings.images.mysql),
-        "registry": configuration.registry_credentials(settings, secrets),
+        "registry": stack_secrets.registry_credentials(settings, secrets),
+        "registry_secret": settings.secrets.registry,
         "replicas": settings.ei.replicas,
         "console_host": settings.hosts.console,
         "gateway_host": settings.hosts.gateway,
         "console_port": nginx.https_port,
         "gateway_port": nginx.https_port,
-        "mysql_host": mysql.host,
-        "mysql_credentials": mysql.credentials,
-        "mysql_volume": mysql.volume.claim_name,
+        "mysql": mysql,
         "admin_username": settings.ei.admin_username,
         "admin_password": admin_password,
+        "admin_secret": settings.secrets.admin,
+        "rotation": settings.secrets.rotation.text,
         "storage": volume(settings, "carbonapps", namespace, storage.volumes["carbonapps"].claim),
         "heap": settings.ei.heap,
         "cpu": settings.ei.cpu,
@@ -141,5 +128,5 @@ Acceptance(
     },
     pulumi.ResourceOptions(provider=cluster, depends_on=[ei, nginx]),
 )
-claims = [mysql.volume.claim_name, ei.carbonapps.claim_name]
+claims = [*mysql_claims, ei.carbonapps.claim_name]
 outputs.export(settings, nginx, namespace, admin_password, storage, claims)

@@ -11,7 +11,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,13 @@ import pulumi
 import yaml
 from pydantic.alias_generators import to_camel
 
+import stack_secrets
 from mistakes import SECRET_KEYS, ConfigurationError, Mistake, check, set_command
 from settings import Settings
 from settings_keys import TOP
+from stack_secrets import Secrets
 
 __all__ = ["SECRET_KEYS", "ConfigurationError", "Mistake", "Secrets", "choose_context", "from_pulumi", "load"]
-
-
-@dataclass(frozen=True)
-class Secrets:
-    """The stack's secret config values; ``None`` where the stack has none."""
-
-    registry_password: pulumi.Output[str] | None
-    admin_password: pulumi.Output[str] | None
 
 
 def load(project: str, stack: str, values: Mapping[str, str], secret_keys: frozenset[str]) -> Settings:
@@ -56,7 +49,8 @@ def load(project: str, stack: str, values: Mapping[str, str], secret_keys: froze
     settings, others = check(raw, concealed)
     found += others
     if settings:
-        found += _credentials(project, settings, values)
+        given = {key: values.get(f"{project}:{key}", "") for key in SECRET_KEYS}
+        found += stack_secrets.contradictions(settings, given)
     if found or settings is None:
         raise ConfigurationError(stack, found)
     return settings
@@ -68,47 +62,14 @@ def from_pulumi() -> tuple[Settings, Secrets]:
     values = pulumi.runtime.get_config_env()
     secret_keys = frozenset(key for key in values if pulumi.runtime.is_config_secret(key))
     settings = load(pulumi.get_project(), pulumi.get_stack(), values, secret_keys)
-    secrets = Secrets(*(config.get_secret(key) if config.get(key) else None for key in SECRET_KEYS))
-    if settings.registry_username and secrets.registry_password is None:
-        mistake = Mistake(
-            "wso2ei:registryPassword",
-            "",
-            f"is needed to pull {settings.ei_image}",
-            "pulumi config set --secret registryPassword",
-        )
-        if not pulumi.runtime.is_dry_run():
-            raise ConfigurationError(pulumi.get_stack(), [mistake])
+    secrets = stack_secrets.read(config)
+    missing = stack_secrets.missing(settings, secrets)
+    if missing and not pulumi.runtime.is_dry_run():
+        raise ConfigurationError(pulumi.get_stack(), missing)
+    for mistake in missing:
         pulumi.log.warn(f"an update will need one more value: {mistake}")
-    check_registry(settings, config.get("registryPassword"))
+    stack_secrets.check_registry(settings, config.get("registryPassword"))
     return settings, secrets
-
-
-def check_registry(settings: Settings, password: str | None) -> None:
-    """Have the registry say that the credentials pull the EI image. Raises ``RegistryRefusal`` before anything is made.
-
-    The value is asked for in plain text, here alone, because an Output would be known only while objects are made.
-    """
-    if settings.registry_username and password and settings.registry_check != "never":
-        # Only here: a stack without credentials need not wait for an HTTP client to load.
-        import registry_check  # noqa: PLC0415
-
-        registry_check.demand(
-            settings.ei_image,
-            settings.registry_username,
-            password,
-            stack=pulumi.get_stack(),
-            wanted=settings.registry_check,
-            warn=pulumi.log.warn,
-        )
-
-
-def registry_credentials(settings: Settings, secrets: Secrets) -> dict[str, pulumi.Input[str]] | None:
-    """What the pull secret is made of; ``None`` for a public image."""
-    if settings.registry_username is None:
-        return None
-    # Only a preview gets here without a password: the value is then as unknown as it is.
-    password = secrets.registry_password or pulumi.Output.secret("not set")
-    return {"username": settings.registry_username, "password": password}
 
 
 def choose_context(settings: Settings, kubeconfig: Path | None, dry_run: bool) -> str:
@@ -190,29 +151,3 @@ def _strange_namespace(project: str, namespace: str, key: str, known: set[str]) 
     expected = f"belongs to another project; did you mean '{project}:{key}'?"
     mend = f"rename it in the stack file, or pulumi config rm '{namespace}:{key}'"
     return [Mistake(f"{namespace}:{key}", "", expected, mend)]
-
-
-def _credentials(project: str, settings: Settings, values: Mapping[str, str]) -> list[Mistake]:
-    user = settings.registry_username
-    password = bool(values.get(f"{project}:registryPassword"))
-    mistakes = []
-    if password and not user:
-        mistakes.append(
-            Mistake(
-                f"{project}:registryUsername",
-                "",
-                "is needed beside registryPassword",
-                "pulumi config set registryUsername USER",
-            )
-        )
-    if (user or password) and settings.ei.image is None:
-        mistakes.append(
-            Mistake(
-                f"{project}:ei.image",
-                "",
-                "must name the subscription image in full when credentials are given: the public image on Docker "
-                "Hub has none of WSO2's updates, and the path of the private one is in WSO2's support portal",
-                set_command("ei.image", "registry.wso2.com/PROJECT/IMAGE:TAG"),
-            )
-        )
-    return mistakes

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pydantic.alias_generators import to_camel
+
 from components.image_reference import parse_image
 from components.wso2ei.versions import SUBSCRIPTION_REGISTRIES
 from setting_types import Contradiction
@@ -28,7 +30,8 @@ def across_sections(settings: Settings) -> Iterator[Contradiction]:
     yield from _claims_in_a_namespace(settings)
     yield from _one_volume_for_several_nodes(settings)
     yield from _too_few_connections(settings)
-    yield from _subscription_without_a_user(settings)
+    yield from _credentials_twice_or_never(settings)
+    yield from _server_beside_an_external_one(settings)
 
 
 def _without_cluster_rights(settings: Settings) -> Iterator[Contradiction]:
@@ -120,7 +123,7 @@ def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Contradiction]
 
 def _too_few_connections(settings: Settings) -> Iterator[Contradiction]:
     needed = settings.ei.replicas * 130
-    if settings.mysql.max_connections < needed:
+    if settings.mysql.external is None and settings.mysql.max_connections < needed:
         yield Contradiction(
             "mysql.maxConnections",
             ("ei.replicas",),
@@ -129,13 +132,34 @@ def _too_few_connections(settings: Settings) -> Iterator[Contradiction]:
         )
 
 
-def _subscription_without_a_user(settings: Settings) -> Iterator[Contradiction]:
-    registry = parse_image(settings.ei_image).registry
-    if registry in SUBSCRIPTION_REGISTRIES and not settings.registry_username and settings.registry_check != "never":
+def _credentials_twice_or_never(settings: Settings) -> Iterator[Contradiction]:
+    if settings.secrets.registry and settings.registry_username:
         yield Contradiction(
             "registryUsername",
-            ("ei.image", "registryCheck"),
-            f"is needed beside ei.image: {registry} gives nothing to anybody who is not logged in (make "
-            "credentials asks for both). Where the nodes log in by themselves, set registryCheck to never",
+            ("secrets.registry",),
+            "must not stand beside secrets.registry, which holds user and password already",
+            {"registryUsername": None},
+        )
+    registry = parse_image(settings.ei_image).registry
+    named = settings.registry_username or settings.secrets.registry
+    if registry in SUBSCRIPTION_REGISTRIES and not named and settings.registry_check != "never":
+        yield Contradiction(
+            "registryUsername",
+            ("ei.image", "registryCheck", "secrets.registry"),
+            f"is needed beside ei.image: {registry} gives nothing to anybody who is not logged in (make credentials "
+            "asks for both). Or name an existing Secret in secrets.registry; or, where the nodes log in by "
+            "themselves, set registryCheck to never",
             {"registryUsername": "subscriber@example.com"},
+        )
+
+
+def _server_beside_an_external_one(settings: Settings) -> Iterator[Contradiction]:
+    if settings.mysql.external is None:
+        return
+    for name in sorted(settings.mysql.model_fields_set - {"external"}):
+        yield Contradiction(
+            f"mysql.{to_camel(name)}",
+            ("mysql.external",),
+            "is about a server of the stack's own, and mysql.external says that there is none",
+            {f"mysql.{to_camel(name)}": None},
         )

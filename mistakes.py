@@ -23,7 +23,7 @@ from settings import Settings
 from settings_keys import Key, locate, path_of, place_of, walk
 
 PROJECT = "wso2ei"
-SECRET_KEYS = ("registryPassword", "adminPassword")
+SECRET_KEYS = ("registryPassword", "adminPassword", "mysqlUserPassword", "mysqlRegistryPassword")
 """Top-level keys whose values must be stored encrypted."""
 _ROUNDS = 5
 """Looks at a config before it is given up; a second one finds what the first could not see."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
@@ -39,8 +39,9 @@ class StackOutputs(TypedDict):
     """Namespace of everything that has one."""
     admin_username: pulumi.Input[str]
     """EI's administrator."""
-    admin_password: pulumi.Input[str]
-    """Secret. The administrator's password; shown with `--show-secrets`."""
+    admin_password: NotRequired[pulumi.Input[str]]
+    """Secret. The administrator's password; shown with `--show-secrets`. Absent where `secrets.admin` names a Secret
+    that holds it."""
     kept_data: list[str]
     """What becomes of the data after `pulumi destroy`: a line a volume."""
     storage: pulumi.Input[dict[str, Any]]
@@ -89,31 +90,33 @@ def stack_outputs(
     settings: Settings,
     nginx: NginxIngress,
     namespace: pulumi.Input[str],
-    admin_password: pulumi.Input[str],
+    admin_password: pulumi.Input[str] | None,
     storage: StorageRecord,
     claims: Sequence[pulumi.Output[str]],
 ) -> StackOutputs:
-    """Every output; ``admin_password`` is marked secret."""
+    """Every output; ``admin_password``, where it is known here, is marked secret."""
     hosts, port = settings.hosts, nginx.https_port
-    return {
+    found: StackOutputs = {
         "ingress_hosts": {"console": hosts.console, "gateway": hosts.gateway},
         "hosts_file_line": nginx.addresses.apply(lambda found: hosts_file_line(found, [hosts.console, hosts.gateway])),
         "console_url": port.apply(lambda found: f"{base_url(hosts.console, int(found))}/carbon"),
         "gateway_url": port.apply(lambda found: base_url(hosts.gateway, int(found))),
         "namespace": namespace,
         "admin_username": settings.ei.admin_username,
-        "admin_password": pulumi.Output.secret(admin_password),
         "kept_data": kept_data(settings, storage),
         "storage": confirmed(storage, claims),
         "readme": _README.read_text(encoding="utf-8"),
     }
+    if admin_password is not None:
+        found["admin_password"] = pulumi.Output.secret(admin_password)
+    return found
 
 
 def export(
     settings: Settings,
     nginx: NginxIngress,
     namespace: pulumi.Input[str],
-    admin_password: pulumi.Input[str],
+    admin_password: pulumi.Input[str] | None,
     storage: StorageRecord,
     claims: Sequence[pulumi.Output[str]],
 ) -> None:

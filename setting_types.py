@@ -81,7 +81,8 @@ class Section(BaseModel):
                 yield from value.all_contradictions()
 
 
-def _number_as_text(value: Any) -> Any:
+def number_as_text(value: Any) -> Any:
+    """A number as text: what looks like one may well be meant as a word."""
     # YAML, and `pulumi config set --path`, make a number of an unquoted one.
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
@@ -193,7 +194,7 @@ Bytes = Annotated[
 ]
 Cpu = Annotated[
     str,
-    BeforeValidator(_number_as_text),
+    BeforeValidator(number_as_text),
     AfterValidator(_cpu),
     Allowed("CPUs from 1m to 256, such as 200m or 1.5", "200m", unit="cpu"),
 ]

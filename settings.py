@@ -7,7 +7,7 @@ as Outputs (a structured object would hand them out as plain text, pulumi#7127).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -33,6 +33,7 @@ from setting_types import (
     Section,
     Text,
 )
+from settings_credentials import ExternalMysqlSettings, SecretsSettings
 from settings_ei import EiSettings
 from settings_storage import Storage
 
@@ -98,6 +99,8 @@ class ImagesSettings(Section):
 class MysqlSettings(Section):
     """The MySQL server that holds users and registry."""
 
+    external: ExternalMysqlSettings | None = None
+    """A server that exists already; then none is made, and nothing else of this section applies."""
     cpu: Cpu = "150m"
     """CPU request."""
     cpu_limit: Cpu = "2"
@@ -215,6 +218,8 @@ class Settings(Section):
     """NGINX in front of EI."""
     ei: EiSettings = EiSettings()
     """The EI nodes."""
+    secrets: SecretsSettings = SecretsSettings()
+    """Existing Kubernetes Secrets, in place of those that are made."""
     protect: bool = False
     """Refuse to delete the namespace and the data claims."""
     registry_username: Annotated[Text | None, Field(examples=["subscriber@example.com"])] = None
@@ -226,6 +231,15 @@ class Settings(Section):
     def contradictions(self) -> Iterator[Contradiction]:
         """What does not go together across sections."""
         yield from contradictions.across_sections(self)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_volume_for_an_external_server(cls, raw: Any) -> Any:
+        """With ``mysql.external`` nobody has to name a claim or a class for a volume that is not made."""
+        match raw:
+            case {"mysql": {"external": dict()}, "storage": {"kind": "claim" | "class" as kind} as storage}:
+                return raw | {"storage": {f"mysql{kind.capitalize()}": "none"} | storage}
+        return raw
 
     @model_validator(mode="after")
     def _hang_together(self) -> Settings:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from components.quantities import quantity
 from components.wso2ei.versions import version_of
 from settings import Settings
-from volumes import PURPOSES, Purpose, access_mode, kept, storage_place, volume, volume_place
+from volumes import PURPOSES, Purpose, access_mode, kept, purposes, storage_place, volume, volume_place
 
 EI, MYSQL = "wso2ei", "wso2ei-mysql"
 """Names of EI's Deployment and MySQL's StatefulSet (``__main__.py``), for the commands that are shown."""
@@ -62,7 +62,7 @@ def record(settings: Settings, context: str, old: StorageRecord | None = None) -
         node=getattr(storage, "node", None),
         namespace=settings.namespace.name,
         cluster=settings.kubernetes.cluster_identifier or context,
-        volumes={purpose: _volume(settings, purpose, old) for purpose in PURPOSES},
+        volumes={purpose: _volume(settings, purpose, old) for purpose in purposes(settings)},
     )
 
 
@@ -85,8 +85,9 @@ def _volume(settings: Settings, purpose: Purpose, old: StorageRecord | None) -> 
 
 
 def kept_data(settings: Settings, storage: StorageRecord) -> list[str]:
-    """What becomes of the data after ``pulumi destroy``, in words: one line a volume."""
-    return [kept(settings, purpose, storage.volumes[purpose].claim) for purpose in PURPOSES]
+    """What becomes of the data after ``pulumi destroy``, in words: MySQL's first, then the integration artifacts."""
+    external = [f"the databases on {settings.mysql.external.host}"] if settings.mysql.external else []
+    return external + [kept(settings, purpose, storage.volumes[purpose].claim) for purpose in purposes(settings)]
 
 
 @dataclass(frozen=True)
@@ -222,9 +223,9 @@ def _move(change: Change) -> str:
         f"  would become  {new.place}",
     ]
     for name in change.moves:
-        to = new.volumes[name].place if name in new.volumes else "nowhere"
         lines.append(
-            f"Nothing is copied by itself: {name} is in {old.volumes[name].place} and would start empty in {to}."
+            f"Nothing is copied by itself: {name} is in {old.volumes[name].place} and would start empty in "
+            f"{_goal(change, name)}."
         )
     if said:
         lines.append(f"storage.movedFrom says {said!r}, which is not where the data is.")
@@ -247,6 +248,13 @@ def _move(change: Change) -> str:
         'Where both places can be reached as folders, copying them is shorter: docs/storage.md, "Moving".',
     ]
     return "\n".join(lines)
+
+
+def _goal(change: Change, name: str) -> str:
+    external = change.settings.mysql.external
+    if name in change.new.volumes:
+        return change.new.volumes[name].place
+    return f"the databases on {external.host}" if external and name == "mysql" else "nowhere"
 
 
 def _fate(change: Change) -> str:
@@ -273,11 +281,15 @@ def _save(change: Change) -> str:
 
 def _restore(change: Change) -> str:
     where, lines = f"kubectl -n {change.new.namespace}", []
+    external = change.settings.mysql.external
     if "mysql" in change.moves or not change.moves:
         lines += [
             f"{where} scale deployment/{EI} --replicas=0",
             f"{where} {_GONE}",
-            f"{where} exec -i {MYSQL}-0 -c mysql -- sh /in_pod/mysql_restore.sh < wso2ei.sql",
+            # The dump names the databases of the stack's own server; those of an external one may be called otherwise.
+            f"mysql --host={external.host} --port={external.port} --user=ADMINISTRATOR --password < wso2ei.sql"
+            if external
+            else f"{where} exec -i {MYSQL}-0 -c mysql -- sh /in_pod/mysql_restore.sh < wso2ei.sql",
             f"{where} scale deployment/{EI} --replicas={change.settings.ei.replicas}",
             f"{where} rollout status deployment/{EI}",
         ]

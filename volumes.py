@@ -15,8 +15,19 @@ PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 """MySQL's data, with one writer; and EI's integration artifacts, which every node reads."""
 
 
+def purposes(settings: Settings) -> tuple[Purpose, ...]:
+    """The volumes of the stack: a database of somebody else's needs none."""
+    return ("carbonapps",) if settings.mysql.external else PURPOSES
+
+
 def storage_place(settings: Settings) -> str:
     """Where all data of the stack lies, in one line."""
+    external = settings.mysql.external
+    return _place(settings) + (f", databases on {external.host}" if external else "")
+
+
+def _place(settings: Settings) -> str:
+    volumes = purposes(settings)
     storage = settings.storage
     match storage:
         case HostPathStorage():
@@ -24,9 +35,9 @@ def storage_place(settings: Settings) -> str:
         case NfsStorage():
             return f"nfs {storage.server}:{storage.path}"
         case ClaimStorage():
-            return f"claim {storage.mysql_claim} and {storage.carbonapps_claim}"
+            return f"claim {' and '.join(getattr(storage, f'{purpose}_claim') for purpose in volumes)}"
         case ClassStorage():
-            return f"class {storage.mysql_class} and {storage.carbonapps_class}"
+            return f"class {' and '.join(getattr(storage, f'{purpose}_class') for purpose in volumes)}"
 
 
 def volume_place(settings: Settings, purpose: Purpose) -> str:

@@ -6,7 +6,7 @@ Pure functions; no resource is made here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,15 +105,17 @@ def mount(
     return k8s.core.v1.VolumeMountArgs(name=name, mount_path=path, sub_path=sub_path, read_only=read_only)
 
 
-def empty_dir(name: str, size: str | None = None) -> k8s.core.v1.VolumeArgs:
-    """A volume that lives as long as the pod, at most ``size``."""
-    return k8s.core.v1.VolumeArgs(name=name, empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(size_limit=size))
+def empty_dir(name: str, size: str | None = None, *, memory: bool = False) -> k8s.core.v1.VolumeArgs:
+    """A volume that lives as long as the pod, at most ``size``; in ``memory`` it counts to its containers' memory."""
+    source = k8s.core.v1.EmptyDirVolumeSourceArgs(size_limit=size, medium="Memory" if memory else None)
+    return k8s.core.v1.VolumeArgs(name=name, empty_dir=source)
 
 
-def secret_volume(name: str, secret: pulumi.Input[str]) -> k8s.core.v1.VolumeArgs:
-    """A Secret's keys as files, readable by the pod's group only."""
+def secret_volume(name: str, secret: pulumi.Input[str], keys: Sequence[str] | None = None) -> k8s.core.v1.VolumeArgs:
+    """A Secret's keys as files, readable by the pod's group only; ``keys``: these alone, and all of them must exist."""
+    items = [k8s.core.v1.KeyToPathArgs(key=key, path=key) for key in keys] if keys else None
     return k8s.core.v1.VolumeArgs(
-        name=name, secret=k8s.core.v1.SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440)
+        name=name, secret=k8s.core.v1.SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440, items=items)
     )
 
 
@@ -190,6 +192,11 @@ def spec_hash(values: Mapping[str, pulumi.Input[Any]]) -> pulumi.Output[str]:
     return pulumi.Output.json_dumps(dict(values), sort_keys=True).apply(
         lambda text: hashlib.sha256(text.encode()).hexdigest()[:16]
     )
+
+
+def rotated(rotation: str | None) -> dict[str, str] | None:
+    """Annotations of a pod template that must change when a Secret's content did under the same name."""
+    return {"wso2ei/secrets-rotated": rotation} if rotation else None
 
 
 def timeouts(minutes: int) -> pulumi.CustomTimeouts:

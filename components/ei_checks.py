@@ -32,7 +32,8 @@ def check(name: str, args: EiClusterArgs) -> EiVersion:
         version = version_of(args["version"])
     except ValueError as error:
         raise ValueError(f"EiCluster {name}: version: {error}") from error
-    found = [*_sizes(args), *image_problems(version, args["image"], args), *addition_problems(version, args)]
+    found = [*_sizes(args), *_secrets(args), *image_problems(version, args["image"], args)]
+    found += addition_problems(version, args)
     if found:
         raise ValueError("\n".join(f"EiCluster {name}: {problem.field} {problem.expected}" for problem in found))
     return version
@@ -50,6 +51,14 @@ def _sizes(args: EiClusterArgs) -> Iterator[Problem]:
             yield Problem((field,), f"{text!r}: {error}")
     if args.get("pull_minutes", 1) < 1:
         yield Problem(("pull_minutes",), "must be positive")
+
+
+def _secrets(args: EiClusterArgs) -> Iterator[Problem]:
+    """Each of them is given here or exists already."""
+    if (args.get("admin_password") is None) == (args.get("admin_secret") is None):
+        yield Problem(("admin_password",), "or admin_secret is needed, and not both")
+    if args.get("registry") and args.get("registry_secret"):
+        yield Problem(("registry",), "and registry_secret must not both be given")
 
 
 def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Iterator[Problem]:

@@ -13,15 +13,15 @@ from typing import NotRequired
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, ei_objects, mysql_objects
+from components import common, ei_objects, mysql_connection
 from components.ei_additions import Additions
 from components.ei_checks import check
 from components.image_reference import parse_image
-from components.mysql_database import schemas
+from components.mysql_connection import MysqlConnection
 from components.quantities import quantity
 from components.storage import DataVolume, DataVolumeArgs
 from components.wso2ei.additions import AdditionsArgs
-from components.wso2ei.patches import Datasource, EiConfig, EiSecrets, plain_patches, secret_patches
+from components.wso2ei.patches import Datasource, EiConfig, plain_patches, secret_patches
 from components.wso2ei.versions import EiVersion
 
 
@@ -40,6 +40,8 @@ class EiClusterArgs(AdditionsArgs):
     """Image with a ``mysql`` client."""
     registry: NotRequired[dict[str, pulumi.Input[str]] | None]
     """Credentials of the image's registry, ``username`` and ``password``; without them no pull secret is made."""
+    registry_secret: NotRequired[str | None]
+    """Existing kubernetes.io/dockerconfigjson Secret, instead of ``registry``."""
     replicas: int
     """Number of nodes."""
     console_host: str
@@ -50,16 +52,16 @@ class EiClusterArgs(AdditionsArgs):
     """HTTPS port of the console, as clients know it: EI builds its redirects with it. Default 443."""
     gateway_port: NotRequired[pulumi.Input[int]]
     """HTTPS port of the gateway, as clients know it: it stands in WSDLs. Default 443."""
-    mysql_host: str
-    """Host of the MySQL server."""
-    mysql_volume: NotRequired[pulumi.Input[str]]
-    """Name of the MySQL server's claim: the schema is loaded again when it is another one."""
-    mysql_credentials: pulumi.Input[dict[str, str]]
-    """Passwords by key ``user`` and ``registry``; kept secret."""
+    mysql: MysqlConnection
+    """The server, with EI's two databases."""
     admin_username: str
     """EI's administrator."""
-    admin_password: pulumi.Input[str]
+    admin_password: NotRequired[pulumi.Input[str] | None]
     """Kept secret; set in the database when it changes, since EI itself sets it only once."""
+    admin_secret: NotRequired[str | None]
+    """Existing Secret with the key ``ei_objects.ADMIN_KEY``, instead of ``admin_password``."""
+    rotation: NotRequired[str | None]
+    """Any text; another one has the pods read existing Secrets again, whose content this program does not see."""
     storage: DataVolumeArgs
     """Where integration artifacts (``carbonapps``) live; must be shared by all nodes."""
     heap: str
@@ -129,8 +131,8 @@ class EiCluster(pulumi.ComponentResource):
             {
                 "image": args["image"],
                 "replicas": str(args["replicas"]),
-                "plain": parts.plain_patches,
-                "secret": parts.secret_patches,
+                "patches": parts.patches,
+                "secrets": pulumi.Output.all(parts.mysql["secret"], parts.admin_secret, args.get("rotation")),
                 "programs": parts.programs,
                 "resources": f"{args['heap']} {args['cpu']} {args.get('cpu_limit')} {args['memory']}",
             }
@@ -169,8 +171,6 @@ class EiCluster(pulumi.ComponentResource):
         config = pulumi.Output.all(
             args["namespace"], args.get("console_port", 443), args.get("gateway_port", 443)
         ).apply(lambda found: _config(name, args, *found))
-        admin = pulumi.Output.secret(args["admin_password"])
-        passwords = pulumi.Output.secret(args["mysql_credentials"])
         programs = k8s.core.v1.ConfigMap(
             f"{name}-programs",
             metadata=meta,
@@ -183,31 +183,14 @@ class EiCluster(pulumi.ComponentResource):
                 "gate.sh",
                 "bootstrap.sql",
                 "check_volume.sh",
+                *mysql_connection.PROGRAMS,
             ),
             opts=child,
         )
-        plain = k8s.core.v1.ConfigMap(
+        patches = k8s.core.v1.ConfigMap(
             f"{name}-patches",
             metadata=meta,
-            data={"patches.json": config.apply(lambda found: _json(plain_patches(version, found)))},
-            opts=child,
-        )
-        secret = k8s.core.v1.Secret(
-            f"{name}-secret-patches",
-            metadata=meta,
-            string_data={
-                "patches.json": pulumi.Output.all(config, passwords, admin).apply(
-                    lambda found: _json(secret_patches(found[0], _secrets(found[1], found[2])))
-                )
-            },
-            opts=child,
-        )
-        credentials = k8s.core.v1.Secret(
-            f"{name}-mysql",
-            metadata=meta,
-            string_data=pulumi.Output.all(passwords, admin).apply(
-                lambda found: _mysql_files(args["mysql_host"], found[0], args["admin_username"], found[1])
-            ),
+            data={"patches.json": config.apply(lambda found: _patches(version, found))},
             opts=child,
         )
         self.carbonapps = DataVolume(f"{name}-carbonapps", args["storage"], child)
@@ -228,13 +211,13 @@ class EiCluster(pulumi.ComponentResource):
             mysql_image=args["mysql_image"],
             selector=selector,
             service_account=common.name_of(account),
-            # A plain name: a pod template that took it from the object would change with it.
-            pull_secrets=[f"{name}-pull"] if args.get("registry") else [],
+            pull_secret=args.get("registry_secret") or (f"{name}-pull" if args.get("registry") else None),
             programs=common.name_of(programs),
-            plain_patches=common.name_of(plain),
-            secret_patches=common.name_of(secret),
-            mysql_credentials=common.name_of(credentials),
-            mysql_volume=args.get("mysql_volume"),
+            patches=common.name_of(patches),
+            mysql=args["mysql"],
+            admin_username=args["admin_username"],
+            admin_secret=args.get("admin_secret") or self._admin_secret(name, args, meta, child),
+            rotation=args.get("rotation"),
             carbonapps=self.carbonapps,
             heap=jvm_size(args["heap"]),
             java_options=" ".join([version.java_options, *(args.get("java_options") or ())]),
@@ -244,6 +227,17 @@ class EiCluster(pulumi.ComponentResource):
             cpu_limit=args.get("cpu_limit"),
             memory=args["memory"],
         )
+
+    def _admin_secret(
+        self, name: str, args: EiClusterArgs, meta: k8s.meta.v1.ObjectMetaArgs, child: pulumi.ResourceOptions
+    ) -> pulumi.Output[str]:
+        secret = k8s.core.v1.Secret(
+            f"{name}-admin",
+            metadata=meta,
+            string_data={ei_objects.ADMIN_KEY: pulumi.Output.secret(args.get("admin_password") or "")},
+            opts=child,
+        )
+        return common.name_of(secret)
 
     def _pull_secret(
         self, name: str, args: EiClusterArgs, labels: dict[str, str], child: pulumi.ResourceOptions
@@ -356,36 +350,6 @@ def docker_config(image: str, username: str, password: str) -> str:
     return json.dumps({"auths": {host: {"username": username, "password": password, "auth": token}}})
 
 
-def admin_sql(username: str, password: str) -> str:
-    """Sets the administrator's password where the row exists and has another one.
-
-    WSO2's default store keeps base64(SHA-256(password + salt)) (carbon-kernel, ``JDBCUserStoreManager``). On an
-    empty database there is no row yet: EI makes it from user-mgt.xml.
-    """
-    user, secret = mysql_objects.quote(username), mysql_objects.quote(password)
-    hashed = "TO_BASE64(UNHEX(SHA2(CONCAT({}, {}), 256)))"
-    return (
-        f"SET @salt = TO_BASE64(RANDOM_BYTES(16));\n"
-        f"UPDATE UM_USER SET UM_USER_PASSWORD = {hashed.format(secret, '@salt')}, UM_SALT_VALUE = @salt,\n"
-        f"    UM_REQUIRE_CHANGE = 0, UM_CHANGED_TIME = NOW()\n"
-        f"WHERE UM_USER_NAME = {user} AND UM_TENANT_ID = -1234\n"
-        f"    AND UM_USER_PASSWORD <> {hashed.format(secret, 'UM_SALT_VALUE')};\n"
-    )
-
-
-def _json(patches: object) -> str:
-    return json.dumps({"patches": patches}, indent=1, sort_keys=True)
-
-
-def _mysql_files(host: str, passwords: dict[str, str], admin: str, admin_password: str) -> dict[str, str]:
-    users, registry = schemas(passwords["user"], passwords["registry"])
-    return {
-        "user.cnf": mysql_objects.client_cnf(host, users),
-        "registry.cnf": mysql_objects.client_cnf(host, registry),
-        "admin.sql": admin_sql(admin, admin_password),
-    }
-
-
 def _additions(args: EiClusterArgs) -> Additions:
     return Additions(
         patches=args.get("patches") or (),
@@ -396,12 +360,15 @@ def _additions(args: EiClusterArgs) -> Additions:
     )
 
 
-def _secrets(passwords: dict[str, str], admin_password: str) -> EiSecrets:
-    return EiSecrets(passwords["user"], passwords["registry"], admin_password)
+def _patches(version: EiVersion, config: EiConfig) -> str:
+    """Nothing secret: the patcher takes the passwords from the mounted Secrets."""
+    found = [*plain_patches(version, config), *secret_patches(config, ei_objects.MOUNTED_SECRETS)]
+    return json.dumps({"patches": found}, indent=1, sort_keys=True)
 
 
 def _config(name: str, args: EiClusterArgs, namespace: str, console_port: float, gateway_port: float) -> EiConfig:
-    users, registry = schemas("", "")
+    mysql = args["mysql"]
+    users, registry = mysql["user"], mysql["registry"]
     return EiConfig(
         namespace=namespace,
         members_service=f"{name}-members",
@@ -411,7 +378,9 @@ def _config(name: str, args: EiClusterArgs, namespace: str, console_port: float,
         gateway_host=args["gateway_host"],
         console_port=int(console_port),
         gateway_port=int(gateway_port),
-        mysql_host=args["mysql_host"],
+        mysql_host=mysql["host"],
+        mysql_port=mysql["port"],
+        mysql_tls=mysql["tls"],
         # Pool sizes of WSO2's own charts.
         user_database=Datasource("WSO2_USER_DB", "jdbc/WSO2UserDB", users.database, users.user, 50),
         registry_database=Datasource("WSO2_CONFIG_DB", "jdbc/WSO2ConfigDB", registry.database, registry.user, 80),

@@ -6,15 +6,16 @@ its own files and runs keytool; a small Python image patches them; the MySQL ima
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, mysql_objects
-from components.ei_additions import DELIVERED, Additions
+from components import common, mysql_connection, mysql_objects
+from components.ei_additions import DELIVERED, SECRETS, Additions
+from components.mysql_connection import MysqlConnection
 from components.storage import DataVolume
+from components.wso2ei.patches import EiSecrets
 from components.wso2ei.versions import DRIVER, SCHEME, MissingJar
 
 UID = 802
@@ -22,6 +23,16 @@ UID = 802
 CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT, MEMBER_PORT = 9443, 8243, 8280, 4100
 TRUSTSTORE_FOLDER = "/home/wso2carbon/truststore"
 TRUSTSTORE = f"{TRUSTSTORE_FOLDER}/client-truststore.jks"
+ADMIN_KEY = "password"
+"""Key of the administrator's password in its Secret."""
+_MYSQL, _ADMIN = "_mysql", "_admin"
+"""Folders of passwords for the patcher, beside those of Secrets that users name: no Secret can have such a name."""
+MOUNTED_SECRETS = EiSecrets(
+    user_password={"from": f"{_MYSQL}/{mysql_connection.USER_KEY}"},
+    registry_password={"from": f"{_MYSQL}/{mysql_connection.REGISTRY_KEY}"},
+    admin_password={"from": f"{_ADMIN}/{ADMIN_KEY}"},
+)
+"""Where the patcher finds the passwords."""
 _DRAIN_SECONDS = 60
 """Carbon's shutdown hook waits so long for running requests (carbon-kernel, ServerManagement)."""
 _ENDPOINT_LAG_SECONDS = 8
@@ -49,13 +60,14 @@ class PodParts:
     mysql_image: str
     selector: dict[str, str]
     service_account: pulumi.Input[str]
-    pull_secrets: Sequence[pulumi.Input[str]]
+    pull_secret: str | None
+    """Plain: a pod template that took the name from the object would change with it."""
     programs: pulumi.Input[str]
-    plain_patches: pulumi.Input[str]
-    secret_patches: pulumi.Input[str]
-    mysql_credentials: pulumi.Input[str]
-    mysql_volume: pulumi.Input[str] | None
-    """Claim of the MySQL server; another one means another server, which needs the schema again."""
+    patches: pulumi.Input[str]
+    mysql: MysqlConnection
+    admin_username: str
+    admin_secret: pulumi.Input[str]
+    rotation: str | None
     carbonapps: DataVolume
     heap: str
     """As the JVM writes it, e.g. ``512m``."""
@@ -142,7 +154,7 @@ keytool -delete -alias kubernetes-cluster-ca -keystore /work/truststore/client-t
     -storepass wso2carbon >/dev/null 2>&1 || true
 keytool -importcert -noprompt -alias kubernetes-cluster-ca -keystore /work/truststore/client-truststore.jks \\
     -storepass wso2carbon -file {common.API_ACCESS_MOUNT}/ca.crt
-"""
+{mysql_connection.trust_script(parts.mysql, "/work/truststore")}"""
     return k8s.core.v1.ContainerArgs(
         name="copy-conf",
         image=parts.ei_image,
@@ -154,6 +166,7 @@ keytool -importcert -noprompt -alias kubernetes-cluster-ca -keystore /work/trust
             common.mount("work", "/work/truststore", sub_path="truststore"),
             common.mount("cluster-ca", common.API_ACCESS_MOUNT, read_only=True),
             *parts.additions.delivered_mounts(),
+            *mysql_connection.ca_mounts(parts.mysql),
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -166,7 +179,7 @@ def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         image=parts.python_image,
         command=["python", f"{common.IN_POD_MOUNT}/patch_config.py", "--home", "/work"],
         args=[
-            *("--patches", "/patches/plain/patches.json", "--patches", "/patches/secret/patches.json"),
+            *("--patches", "/patches/managed/patches.json", "--secrets", SECRETS),
             *parts.additions.patch_arguments(),
         ],
         env=[_from_pod("POD_IP", "status.podIP")],
@@ -175,8 +188,9 @@ def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         volume_mounts=[
             common.mount("work", "/work/conf", sub_path="conf"),
             common.mount("programs", common.IN_POD_MOUNT, read_only=True),
-            common.mount("plain-patches", "/patches/plain", read_only=True),
-            common.mount("secret-patches", "/patches/secret", read_only=True),
+            common.mount("patches", "/patches/managed", read_only=True),
+            common.mount("mysql-passwords", f"{SECRETS}/{_MYSQL}", read_only=True),
+            common.mount("admin-password", f"{SECRETS}/{_ADMIN}", read_only=True),
             *parts.additions.patch_mounts(),
         ],
         termination_message_policy="FallbackToLogsOnError",
@@ -195,12 +209,14 @@ def gate_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         name="gate",
         image=parts.mysql_image,
         command=["bash", f"{common.IN_POD_MOUNT}/gate.sh"],
-        env=[_from_pod("POD_NAME", "metadata.name")],
+        env=[_from_pod("POD_NAME", "metadata.name"), *mysql_connection.client_env(parts.mysql)],
         security_context=common.container_security(),
         resources=common.resources("20m", "64Mi"),
         volume_mounts=[
             common.mount("programs", common.IN_POD_MOUNT, read_only=True),
-            common.mount("mysql-credentials", "/run/secrets/mysql", read_only=True),
+            mysql_connection.passwords_mount(),
+            mysql_connection.rendered_mount(),
+            *mysql_connection.ca_mounts(parts.mysql),
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -271,7 +287,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         service_account_name=parts.service_account,
         automount_service_account_token=False,
         enable_service_links=False,
-        image_pull_secrets=[k8s.core.v1.LocalObjectReferenceArgs(name=name) for name in parts.pull_secrets] or None,
+        image_pull_secrets=_pull_secrets(parts),
         security_context=common.pod_security(UID),
         termination_grace_period_seconds=_ENDPOINT_LAG_SECONDS + _DRAIN_SECONDS + 30,
         topology_spread_constraints=[
@@ -297,9 +313,8 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             common.api_access_volume("api-access"),
             common.config_map_volume("cluster-ca", common.CLUSTER_CA),
             common.config_map_volume("programs", parts.programs),
-            common.config_map_volume("plain-patches", parts.plain_patches),
-            common.secret_volume("secret-patches", parts.secret_patches),
-            common.secret_volume("mysql-credentials", parts.mysql_credentials),
+            common.config_map_volume("patches", parts.patches),
+            *_secret_volumes(parts),
             common.claim_volume("carbonapps", parts.carbonapps.claim_name),
             *parts.additions.volumes(parts.added),
         ],
@@ -314,9 +329,35 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_surge=surge, max_unavailable=1 - surge),
         ),
         template=k8s.core.v1.PodTemplateSpecArgs(
-            metadata=k8s.meta.v1.ObjectMetaArgs(labels=parts.selector | _mysql_client()), spec=spec
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                labels=parts.selector | _mysql_client(), annotations=common.rotated(parts.rotation)
+            ),
+            spec=spec,
         ),
     )
+
+
+def _secret_volumes(parts: PodParts) -> list[k8s.core.v1.VolumeArgs]:
+    """The passwords; no container that runs EI mounts them."""
+    return [
+        *mysql_connection.password_volumes(parts.mysql["secret"]),
+        *mysql_connection.ca_volumes(parts.mysql),
+        common.secret_volume("admin-password", parts.admin_secret, [ADMIN_KEY]),
+    ]
+
+
+def _admin_mount() -> k8s.core.v1.VolumeMountArgs:
+    return common.mount("admin-password", f"{mysql_connection.SECRETS_MOUNT}/admin", read_only=True)
+
+
+def _server_volume(parts: PodParts) -> list[k8s.core.v1.EnvVarArgs]:
+    """The claim of the server in the stack: another one means another server, which needs the schema again."""
+    claim = parts.mysql.get("claim")
+    return [k8s.core.v1.EnvVarArgs(name="MYSQL_VOLUME", value=claim)] if claim is not None else []
+
+
+def _pull_secrets(parts: PodParts) -> list[k8s.core.v1.LocalObjectReferenceArgs] | None:
+    return [k8s.core.v1.LocalObjectReferenceArgs(name=parts.pull_secret)] if parts.pull_secret else None
 
 
 def _mysql_client() -> dict[str, str]:
@@ -338,14 +379,21 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
         name="schema",
         image=parts.mysql_image,
         command=["bash", f"{common.IN_POD_MOUNT}/schema.sh", f"/work/{script}"],
-        env=[k8s.core.v1.EnvVarArgs(name="MYSQL_VOLUME", value=parts.mysql_volume)] if parts.mysql_volume else None,
+        env=[
+            *mysql_connection.client_env(parts.mysql),
+            k8s.core.v1.EnvVarArgs(name="ADMIN_USERNAME", value=parts.admin_username),
+            *_server_volume(parts),
+        ],
         security_context=common.container_security(),
         resources=common.resources("20m", "64Mi"),
         volume_mounts=[
             common.mount("work", "/work", read_only=True),
             common.mount("scratch", "/tmp"),  # noqa: S108
             common.mount("programs", common.IN_POD_MOUNT, read_only=True),
-            common.mount("mysql-credentials", "/run/secrets/mysql", read_only=True),
+            mysql_connection.passwords_mount(),
+            mysql_connection.rendered_mount(),
+            *mysql_connection.ca_mounts(parts.mysql),
+            _admin_mount(),
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -353,13 +401,14 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
         backoff_limit=2,
         active_deadline_seconds=1800,
         template=k8s.core.v1.PodTemplateSpecArgs(
-            metadata=k8s.meta.v1.ObjectMetaArgs(labels=job_labels | _mysql_client()),
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                labels=job_labels | _mysql_client(), annotations=common.rotated(parts.rotation)
+            ),
             spec=k8s.core.v1.PodSpecArgs(
                 automount_service_account_token=False,
                 enable_service_links=False,
                 restart_policy="Never",
-                image_pull_secrets=[k8s.core.v1.LocalObjectReferenceArgs(name=name) for name in parts.pull_secrets]
-                or None,
+                image_pull_secrets=_pull_secrets(parts),
                 security_context=common.pod_security(UID),
                 init_containers=[copy],
                 containers=[load],
@@ -367,7 +416,7 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
                     common.empty_dir("work", "16Mi"),
                     common.empty_dir("scratch", "16Mi"),
                     common.config_map_volume("programs", parts.programs),
-                    common.secret_volume("mysql-credentials", parts.mysql_credentials),
+                    *_secret_volumes(parts),
                 ],
             ),
         ),

@@ -13,11 +13,8 @@ import pulumi_kubernetes as k8s
 import pulumi_random as random
 
 from components import common, mysql_objects
-from components.mysql_objects import Schema
+from components.mysql_connection import PORT, PROGRAMS, MysqlConnection
 from components.storage import DataVolume, DataVolumeArgs
-
-USER_DATABASE = "WSO2EI_USER_DB"
-REGISTRY_DATABASE = "WSO2EI_INTEGRATOR_CONFIG_GOV_DB"
 
 
 class MysqlDatabaseArgs(TypedDict):
@@ -39,6 +36,10 @@ class MysqlDatabaseArgs(TypedDict):
     """Default: the request."""
     max_connections: int
     """``max_connections`` of the server."""
+    passwords_secret: NotRequired[str | None]
+    """Existing Secret with ``mysql_objects.SERVER_KEYS``; without one, random passwords are made and kept."""
+    rotation: NotRequired[str | None]
+    """Any text; another one makes new random passwords, and has the server set what the Secret holds now."""
     options: NotRequired[list[str]]
     """More mysqld options; a later one wins."""
     pull_minutes: NotRequired[int]
@@ -48,10 +49,8 @@ class MysqlDatabaseArgs(TypedDict):
 class MysqlDatabase(pulumi.ComponentResource):
     """MySQL for one EI cluster. See the module's text for what it owns."""
 
-    host: str
-    """Name of the Service, valid in the namespace. Plain, so that nothing waits for pods that wait for it."""
-    credentials: pulumi.Output[dict[str, str]]
-    """Secret: passwords by key ``user`` and ``registry``."""
+    connection: MysqlConnection
+    """How a pod with ``mysql_objects.CLIENT_LABEL`` reaches it."""
     volume: DataVolume
     """Where the data lies."""
     stateful_set: k8s.apps.v1.StatefulSet
@@ -61,27 +60,22 @@ class MysqlDatabase(pulumi.ComponentResource):
         if args["max_connections"] < 1:
             raise ValueError(f"MysqlDatabase {name}: max_connections must be positive, not {args['max_connections']}")
         child = pulumi.ResourceOptions(parent=self)
-        self.host = name
         selector = common.labels("mysql", name)
-        passwords = {
-            # No special characters: the password stands in SQL, in an option file and in XML.
-            key: random.RandomPassword(f"{name}-{key}-password", length=32, special=False, opts=child).result
-            for key in ("root", "user", "registry")
-        }
-        self.credentials = pulumi.Output.secret(
-            pulumi.Output.all(user=passwords["user"], registry=passwords["registry"])
-        )
         self.volume = DataVolume(f"{name}-data", args["storage"], child)
-        secret = k8s.core.v1.Secret(
-            f"{name}-init",
-            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
-            string_data={"init.sql": pulumi.Output.all(**passwords).apply(_init_sql)},
-            opts=child,
-        )
+        secret = args.get("passwords_secret") or self._made_passwords(name, args, selector, child)
+        self.connection = {
+            "host": name,
+            "port": PORT,
+            "tls": "preferred",
+            "user": mysql_objects.USERS,
+            "registry": mysql_objects.REGISTRY,
+            "secret": secret,
+            "claim": self.volume.claim_name,
+        }
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-programs",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
-            data=common.programs(*mysql_objects.PROGRAMS),
+            data=common.programs(*mysql_objects.PROGRAMS, *PROGRAMS),
             opts=child,
         )
         k8s.networking.v1.NetworkPolicy(
@@ -104,35 +98,50 @@ class MysqlDatabase(pulumi.ComponentResource):
                 selector=selector,
                 service=name,
                 image=args["image"],
-                secret=common.name_of(secret),
+                secret=secret,
                 config_map=common.name_of(config_map),
                 claim=self.volume.claim_name,
                 first=self.volume.first_container(args["image"], "data", "programs", mysql_objects.UID),
-                cpu=args["cpu"],
-                cpu_limit=args.get("cpu_limit", "2"),
-                memory=args["memory"],
-                memory_limit=args.get("memory_limit", args["memory"]),
+                resources=common.resources(
+                    args["cpu"],
+                    args["memory"],
+                    cpu_limit=args.get("cpu_limit", "2"),
+                    memory_limit=args.get("memory_limit", args["memory"]),
+                ),
                 options=[
                     f"--max-connections={args['max_connections']}",
                     # For whoever must know which volume the server that answers is on (schema.sh).
                     pulumi.Output.concat("--report-host=", self.volume.claim_name),
                     *args.get("options", []),
                 ],
+                rotation=args.get("rotation"),
             ),
             opts=pulumi.ResourceOptions.merge(
                 child, pulumi.ResourceOptions(custom_timeouts=common.timeouts(args.get("pull_minutes", 15)))
             ),
         )
-        self.register_outputs({"host": self.host, "credentials": self.credentials})
+        self.register_outputs({"host": name, "secret": secret})
 
-
-def schemas(user_password: str, registry_password: str) -> tuple[Schema, Schema]:
-    """The two schemas: users first, registry second."""
-    return (
-        Schema(USER_DATABASE, mysql_objects.PING_USER, user_password),
-        Schema(REGISTRY_DATABASE, "wso2ei_registry", registry_password),
-    )
-
-
-def _init_sql(passwords: dict[str, str]) -> str:
-    return mysql_objects.init_sql(passwords["root"], schemas(passwords["user"], passwords["registry"]))
+    def _made_passwords(
+        self, name: str, args: MysqlDatabaseArgs, selector: dict[str, str], child: pulumi.ResourceOptions
+    ) -> pulumi.Output[str]:
+        """Random passwords in a Secret; its name."""
+        # Without a rotation there are no keepers at all, as there were none before there were rotations.
+        keepers = {"rotation": rotation} if (rotation := args.get("rotation")) else None
+        passwords = {
+            key: random.RandomPassword(
+                f"{name}-{key}",
+                length=32,
+                special=False,
+                keepers=keepers,
+                opts=child,
+            ).result
+            for key in mysql_objects.SERVER_KEYS
+        }
+        secret = k8s.core.v1.Secret(
+            f"{name}-passwords",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
+            string_data=passwords,
+            opts=child,
+        )
+        return common.name_of(secret)

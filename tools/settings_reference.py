@@ -107,6 +107,8 @@ def _table(keys: list[Key]) -> str:
 def _default(key: Key) -> str:
     if key.required:
         return "required"
+    if key.default is not None and key.sections:
+        return "see below"
     return "none" if key.default is None else f"`{_written(key.default)}`"
 
 

@@ -4,7 +4,10 @@
 set -euo pipefail
 me=${POD_NAME:?}
 stale_seconds=300
-credentials=/run/secrets/mysql
+# shellcheck source=components/in_pod/mysql_files.sh
+. "$(dirname "$0")/mysql_files.sh"
+credentials=/run/rendered
+client_files "$credentials"
 sql() { mysql --defaults-extra-file="$credentials/$1.cnf" --batch --skip-column-names --execute="$2"; }
 
 waited=0

@@ -6,6 +6,8 @@
 # Users and passwords are not in it: the server's init file makes them at every start. A complete dump ends with the line
 # "-- Dump completed".
 set -eu
+# What reads the password is written for bash, and people call this with sh.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 . "$(dirname "$0")/mysql_root.sh"
 databases=$(mysql --defaults-extra-file="$options" --batch --skip-column-names --execute="
     SELECT SCHEMA_NAME FROM information_schema.SCHEMATA

@@ -1,13 +1,12 @@
+# shellcheck shell=bash
 # Sourced: leaves in $options an option file for root's clients, which goes when the script ends.
 #
-# The password is in the init file, the only place that always holds the current one. It is never an argument, which
-# `ps` would show.
-init=${MYSQL_INIT_FILE:-/run/secrets/mysql/init.sql}
+# The password is never an argument, which `ps` would show.
+. "$(dirname "$0")/mysql_files.sh"
 umask 077
 options=$(mktemp)
 trap 'rm -f "$options"' EXIT
 trap 'exit 1' HUP INT TERM
-password=$(sed -n "s/^ALTER USER 'root'@'localhost' IDENTIFIED BY '\(.*\)';\$/\1/p" "$init" |
-    sed -e "s/\\\\'/'/g" -e 's/"/\\"/g')
-[ -n "$password" ] || { echo "$(basename "$0"): no password of root in $init" >&2; exit 1; }
-printf '[client]\nuser=root\npassword="%s"\n' "$password" >"$options"
+read_secret password mysql/root-password
+# shellcheck disable=SC2154 # read_secret sets it
+printf '[client]\nuser=root\npassword=%s\n' "$(option_text "$password")" >"$options"

@@ -6,7 +6,10 @@
 # and only the errors that say "is there already" are passed over (each statement of it is atomic in MySQL 8).
 set -euo pipefail
 script=${1:?the SQL script}
-credentials=/run/secrets/mysql
+# shellcheck source=components/in_pod/mysql_files.sh
+. "$(dirname "$0")/mysql_files.sh"
+credentials=/run/rendered
+client_files "$credentials"
 already='ERROR (1050|1060|1061|1062|1826|1022|3822) '
 sql() { mysql --defaults-extra-file="$credentials/$1.cnf" --batch --skip-column-names "${@:2}"; }
 
@@ -52,6 +55,6 @@ for database in user registry; do
     sql "$database" --execute="INSERT INTO WSO2EI_SCHEMA (SCRIPT) VALUES ('$(basename "$script")')"
     echo "schema: $tables tables in the $database database"
 done
-sql user </in_pod/bootstrap.sql
-sql user <"$credentials/admin.sql"
+sql user <"$(dirname "$0")/bootstrap.sql"
+admin_sql | sql user
 echo "schema: done"

@@ -10,9 +10,12 @@ Every path was tried on the files of every version's own sources: see docs/ei-ve
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from components.wso2ei.versions import DRIVER_CLASS, SCHEME_CLASS, EiVersion
+
+Tls = Literal["disabled", "preferred", "required", "verifyCa"]
+"""How far a connection to MySQL is protected; ``preferred`` and ``required`` verify no certificate."""
 
 Patch = dict[str, Any]
 Value = str | dict[str, str]
@@ -55,6 +58,8 @@ class EiConfig:
     truststore: str
     """Path of the truststore inside the pod, with the cluster's CA in it."""
     admin_username: str
+    mysql_port: int = 3306
+    mysql_tls: Tls = "preferred"
     member_port: int = 4100
     console_port: int = 443
     gateway_port: int = 443
@@ -73,12 +78,20 @@ class EiSecrets:
     admin_password: Value
 
 
-def jdbc_url(host: str, database: str) -> str:
-    """TLS without verification: MySQL makes its own CA. TLS 1.2, since Connector/J 5.1 knows no newer one."""
-    return (
-        f"jdbc:mysql://{host}:3306/{database}?autoReconnect=true&useSSL=true"
-        "&verifyServerCertificate=false&enabledTLSProtocols=TLSv1.2"
-    )
+def jdbc_url(host: str, database: str, port: int = 3306, tls: Tls = "preferred") -> str:
+    """TLS 1.2, since Connector/J 5.1 knows no newer one; a server that makes its own CA is not verified.
+
+    With ``verifyCa`` the driver asks the JVM's truststore, which is the one that carbon.xml names.
+    """
+    options = {
+        # caching_sha2_password hides the password with the server's key where TLS does not.
+        "disabled": "useSSL=false&allowPublicKeyRetrieval=true",
+        "preferred": "useSSL=true&verifyServerCertificate=false",
+        "required": "useSSL=true&requireSSL=true&verifyServerCertificate=false",
+        "verifyCa": "useSSL=true&requireSSL=true&verifyServerCertificate=true",
+    }[tls]
+    protocols = "" if tls == "disabled" else "&enabledTLSProtocols=TLSv1.2"
+    return f"jdbc:mysql://{host}:{port}/{database}?autoReconnect=true&{options}{protocols}"
 
 
 def plain_patches(version: EiVersion, config: EiConfig) -> list[Patch]:
@@ -174,7 +187,7 @@ def _listeners(config: EiConfig) -> list[Patch]:
 
 
 def _registry(config: EiConfig) -> list[Patch]:
-    url = jdbc_url(config.mysql_host, config.registry_database.database)
+    url = _url(config, config.registry_database)
     remote = (
         '<remoteInstance url="https://localhost:9443/registry"><id>wso2config</id><dbConfig>wso2config</dbConfig>'
         "<readOnly>false</readOnly><enableCache>true</enableCache><registryRoot>/</registryRoot>"
@@ -215,7 +228,7 @@ def _source(source: Datasource) -> str:
 def _datasource(config: EiConfig, source: Datasource) -> Patch:
     """A whole datasource but for its password; ``&`` in the URL is escaped."""
     settings = {
-        "url": jdbc_url(config.mysql_host, source.database),
+        "url": _url(config, source),
         "username": source.user,
         "driverClassName": DRIVER_CLASS,
         "maxActive": str(source.max_active),
@@ -231,6 +244,10 @@ def _datasource(config: EiConfig, source: Datasource) -> Patch:
         f'<definition type="RDBMS"><configuration>{inner}</configuration></definition></datasource>'
     )
     return {"file": DATASOURCES, "path": _source(source), "xml": xml}
+
+
+def _url(config: EiConfig, source: Datasource) -> str:
+    return jdbc_url(config.mysql_host, source.database, config.mysql_port, config.mysql_tls)
 
 
 def _escape(text: str) -> str:

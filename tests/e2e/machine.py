@@ -94,8 +94,8 @@ class Machine:
         """One statement as the stack's own user, from a pod that may reach the server."""
         pod = self.pods("mysql")[0]["metadata"]["name"]
         script = (
-            f"mysql --user=root --password=\"$(sed -n \"s/^ALTER USER 'root'.*BY '\\(.*\\)';/\\1/p\" "
-            f'/run/secrets/mysql/init.sql)" --batch --skip-column-names {database} 2>/dev/null'
+            'mysql --user=root --password="$(cat /run/secrets/mysql/root-password)" '
+            f"--batch --skip-column-names {database} 2>/dev/null"
         )
         return self.kubectl("exec", "-i", pod, "-c", "mysql", "--", "sh", "-c", script, stdin=statement).ok().strip()
 

@@ -163,9 +163,11 @@ def together(config: dict[str, Any], change: dict[str, Any]) -> dict[str, Any] |
     """Both in one config; ``None`` where they set the same."""
     both = dict(config)
     for section, value in change.items():
-        if set(both.get(section, {})) & set(value):
+        if section in both and not isinstance(value, dict):
             return None
-        both[section] = both.get(section, {}) | value
+        if isinstance(value, dict) and set(both.get(section, {})) & set(value):
+            return None
+        both[section] = both.get(section, {}) | value if isinstance(value, dict) else value
     return both
 
 

@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_origin
 
+from pydantic.alias_generators import to_camel
+
+from settings_credentials import ExternalMysqlSettings
 from settings_keys import TOP, Key, settings_only, walk
 
 WRONG_TYPE, EMPTY, OUT_OF_RANGE, WRONG_FORM, WRONG_UNIT, MISSING, MISSPELT = (
@@ -58,11 +61,16 @@ def kinds_for(key: Key) -> set[str]:
 
 
 _NODE_PORT = {"ingress": {"expose": "NodePort", "address": "localhost"}}
+_EXTERNAL = {"mysql": {"external": {"host": "mysql.example.com"}}}
 COMPANIONS: dict[str, dict[str, Any]] = {
     "registryUsername": {"ei": {"image": "registry.example.com/ei:1"}},
     "ingress.httpNodePort": _NODE_PORT,
     "ingress.httpsNodePort": _NODE_PORT,
     "storage.retain": {"namespace": {"create": False}},
+    # With an external server, settings of the stack's own one are mistakes.
+    "mysql.external": {},
+    **{f"mysql.external.{to_camel(name)}": _EXTERNAL for name in ExternalMysqlSettings.model_fields},
+    "mysql.external.caConfigMap": {"mysql": {"external": {"host": "mysql.example.com", "tls": "verifyCa"}}},
 }
 """What must be set beside a setting, so that the stack has no other mistake."""
 
@@ -215,8 +223,9 @@ def _wrong_types(key: Key) -> list[Any]:
     if key.sections:
         return types[dict]
     base = str if key.options else get_origin(key.base) or key.base
-    # CPUs may be numbers; what the CLI hands over of a top-level key is text.
-    accepted = [5] if key.allowed.unit == "cpu" else ["true"] if key.base is bool and "." not in key.path else []
+    # CPUs and words may be numbers; what the CLI hands over of a top-level key is text.
+    numbers = key.allowed.unit == "cpu" or key.path.startswith("secrets.rotation.")
+    accepted = [5] if numbers else ["true"] if key.base is bool and "." not in key.path else []
     return [value for value in types[base] if value is True or value not in accepted]
 
 

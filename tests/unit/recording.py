@@ -122,7 +122,10 @@ def record(
     }
     recorder = Recorder(KubernetesMocks(address, preview, outputs))
     kubeconfig = Path(tempfile.gettempdir()) / "wso2ei-recording-kubeconfig"
-    kubeconfig.write_text("current-context: docker-desktop\n")
+    content = "current-context: docker-desktop\n"
+    # Another run of the tests may be reading it.
+    if not kubeconfig.exists() or kubeconfig.read_text() != content:
+        kubeconfig.write_text(content)
     environment = {
         "KUBECONFIG": str(kubeconfig),
         "PULUMI_CONFIG": json.dumps(values),

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from mistakes import SECRET_KEYS
 from tests.unit.recording import Recorder, Registered, record
 
 ROOT = Path(__file__).parents[2]
@@ -24,15 +25,19 @@ def config_of(stack: str) -> dict[str, Any]:
 
 
 def run(stack: str, change: Mapping[str, Any] | None = None, **options: Any) -> Recorder:
-    """The program with every secret given, as an update would run it; ``change`` replaces keys of the stack file."""
+    """The program with every secret given, as an update would run it.
+
+    :param change: replaces keys of the stack file; ``None`` removes one.
+    """
     config = config_of(stack) | {"adminPassword": ADMIN} | dict(change or {})
-    if "registryUsername" in config:
+    if config.get("registryUsername"):
         # Unit tests ask nobody; tests/unit/test_registry_check.py and the engine tests do.
         config = {"registryPassword": PASSWORD, "registryCheck": "never"} | config
+    config = {key: value for key, value in config.items() if value is not None}
     return record(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
         config=config,
-        secret_keys=("registryPassword", "adminPassword"),
+        secret_keys=SECRET_KEYS,
         stack=stack,
         **options,
     )

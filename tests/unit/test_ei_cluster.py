@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from components import mysql_objects
 from components.ei_cluster import EiCluster, EiClusterArgs
 from components.in_pod import deliver
 from tests.unit.recording import Recorder, record, unwrap
@@ -48,8 +49,14 @@ def args(**changes: Any) -> EiClusterArgs:
         "replicas": 2,
         "console_host": "console.example.com",
         "gateway_host": "gw.example.com",
-        "mysql_host": "db",
-        "mysql_credentials": pulumi.Output.secret({"user": "u-pw", "registry": "r-pw"}),
+        "mysql": {
+            "host": "db",
+            "port": 3306,
+            "tls": "preferred",
+            "user": mysql_objects.USERS,
+            "registry": mysql_objects.REGISTRY,
+            "secret": "db-passwords",
+        },
         "admin_username": "admin",
         "admin_password": pulumi.Output.secret("a-pw"),
         "storage": STORAGE,

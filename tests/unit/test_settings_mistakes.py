@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 import configuration
 import contradictions
 import settings as models
+import settings_credentials
 import settings_ei
 import settings_storage
 from setting_types import Section
@@ -27,10 +28,10 @@ from settings_keys import TOP, Key, walk
 from tests.unit.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, run_commands, without_a_pair
 
 ROOT = Path(__file__).parents[2]
-CLI_FILLS = {"registryPassword": "", "adminPassword": ""}
+CLI_FILLS = dict.fromkeys(configuration.SECRET_KEYS, "")
 
 
-MODELS = vars(models) | vars(settings_ei) | vars(settings_storage)
+MODELS = vars(models) | vars(settings_credentials) | vars(settings_ei) | vars(settings_storage)
 """Everything that the modules with the models define."""
 
 
@@ -162,6 +163,23 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
         "storage.carbonappsAccessMode",
         ["ei.replicas"],
     ),
+    (
+        {"secrets": {"registry": "pull"}, "registryUsername": "me", "ei": {"image": "r.example.com/ei:1"}},
+        "registryUsername",
+        ["secrets.registry"],
+    ),
+    # An external server knows no mysql.maxConnections, so these do not share a stack file with the one about that.
+    (
+        {"mysql": {"external": {"host": "db", "tls": "verifyCa"}}, "ei": {}},
+        "mysql.external.caConfigMap",
+        ["mysql.external.tls"],
+    ),
+    (
+        {"mysql": {"external": {"host": "db", "caConfigMap": "ca"}}, "ei": {}},
+        "mysql.external.tls",
+        ["mysql.external.caConfigMap"],
+    ),
+    ({"mysql": {"external": {"host": "db"}, "cpu": "1"}, "ei": {}}, "mysql.cpu", ["mysql.external"]),
     (
         NO_CLUSTER_RIGHTS | {"namespace": {"create": False}, "ingress": {"controller": "existing"}},
         "storage.kind",

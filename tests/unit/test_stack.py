@@ -93,7 +93,7 @@ def test_everything_hangs_below_a_component_of_the_program(stack: str) -> None:
 def test_registered_outputs_are_the_documented_attributes(stack: str) -> None:
     for urn, outputs in recorded(stack).component_outputs.items():
         if urn.endswith("::wso2ei-mysql"):
-            assert set(outputs) == {"host", "credentials"}
+            assert set(outputs) == {"host", "secret"}
         if urn.endswith("::wso2ei-nginx"):
             assert {"addresses", "spec_hash"} <= set(outputs)
 

@@ -58,6 +58,33 @@ def test_another_kind_is_refused_until_the_data_has_been_moved(old: dict[str, An
     assert refusal(change(old, new | {"movedFrom": place})) is None
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind["kind"]))
+def test_the_stack_s_own_databases_are_not_left_behind_for_an_external_server(kind: dict[str, Any]) -> None:
+    external = {"mysql": {"external": {"host": "db.example.com"}}}
+    text = refusal(change(kind, kind, **external))
+    assert text
+    place = record(settings(kind), "here").place
+    for words in ("would start empty in the databases on db.example.com", SAVED, "mysql --host=db.example.com"):
+        assert words in text
+    assert "mysql_restore.sh" not in text
+    assert "carbonapps.tar" not in text
+    moved = change(kind, kind | {"movedFrom": place}, **external)
+    assert refusal(moved) is None
+    assert list(moved.new.volumes) == ["carbonapps"]
+    # Said once, it says nothing of a later move: the place is another one now.
+    again = record(settings(kind | {"movedFrom": place}, **external), "here")
+    assert again.place != place
+
+
+@pytest.mark.parametrize("kind", [CLAIM, CLASS], ids=lambda kind: str(kind["kind"]))
+def test_with_an_external_server_no_claim_and_no_class_of_mysql_need_be_named(kind: dict[str, Any]) -> None:
+    rest = {name: value for name, value in kind.items() if not name.startswith("mysql")}
+    found = settings(rest, mysql={"external": {"host": "db.example.com"}})
+    assert "none" not in record(found, "here").place
+    with pytest.raises(ValueError, match="mysql"):
+        settings(rest)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -62,15 +62,16 @@ case "$0" in *mysqldump) echo "-- Dump completed" ;; *) [ -t 0 ] || cat; echo WS
 """
 
 
-def run(script: str, folder: Path, init: str, stdin: str = "") -> tuple[subprocess.CompletedProcess[str], str]:
+def run(script: str, folder: Path, password: str, stdin: str = "") -> tuple[subprocess.CompletedProcess[str], str]:
+    for path in ("bin", "tmp", "secrets/mysql"):
+        (folder / path).mkdir(parents=True)
     for name in ("mysql", "mysqldump"):
-        (folder / name).write_text(CLIENT)
-        (folder / name).chmod(0o755)
-    (folder / "init.sql").write_text(init)
-    (folder / "tmp").mkdir()
+        (folder / "bin" / name).write_text(CLIENT)
+        (folder / "bin" / name).chmod(0o755)
+    (folder / "secrets" / "mysql" / "root-password").write_text(password)
     environment = {
-        "PATH": f"{folder}:{os.environ['PATH']}",
-        "MYSQL_INIT_FILE": str(folder / "init.sql"),
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "SECRETS": str(folder / "secrets"),
         "SEEN": str(folder / "seen"),
         "TMPDIR": str(folder / "tmp"),
     }
@@ -82,11 +83,11 @@ def run(script: str, folder: Path, init: str, stdin: str = "") -> tuple[subproce
     return done, seen.read_text() if seen.exists() else ""
 
 
-INIT = "ALTER USER 'root'@'localhost' IDENTIFIED BY 'p\\'a\"s\\\\s';\nCREATE DATABASE IF NOT EXISTS `A`;\n"
+PASSWORD = "p'a\"s\\s"
 
 
 def test_a_dump_holds_every_database_that_is_not_the_server_s_own_in_one_consistent_picture(tmp_path: Path) -> None:
-    done, seen = run("mysql_dump.sh", tmp_path, INIT)
+    done, seen = run("mysql_dump.sh", tmp_path, PASSWORD)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "-- Dump completed\n"
     command = next(line for line in seen.splitlines() if line.startswith("mysqldump "))
@@ -96,8 +97,8 @@ def test_a_dump_holds_every_database_that_is_not_the_server_s_own_in_one_consist
 
 
 @pytest.mark.parametrize("script", ["mysql_dump.sh", "mysql_restore.sh"])
-def test_the_password_is_read_from_the_init_file_and_is_no_argument(tmp_path: Path, script: str) -> None:
-    done, seen = run(script, tmp_path, INIT, stdin="SELECT 1;\n")
+def test_the_password_is_read_from_the_mounted_secret_and_is_no_argument(tmp_path: Path, script: str) -> None:
+    done, seen = run(script, tmp_path, PASSWORD, stdin="SELECT 1;\n")
     assert done.returncode == 0, done.stderr
     # As an option file must say p'a"s\s.
     assert 'password="p\'a\\"s\\\\s"' in seen
@@ -106,13 +107,13 @@ def test_the_password_is_read_from_the_init_file_and_is_no_argument(tmp_path: Pa
 
 
 def test_a_restore_gives_the_client_what_it_reads(tmp_path: Path) -> None:
-    done, _ = run("mysql_restore.sh", tmp_path, INIT, stdin="CREATE TABLE T (ID INT);\n")
+    done, _ = run("mysql_restore.sh", tmp_path, PASSWORD, stdin="CREATE TABLE T (ID INT);\n")
     assert "CREATE TABLE T" in done.stdout
     assert "mysql_restore: done" in done.stderr
 
 
 def test_without_a_password_nothing_is_tried(tmp_path: Path) -> None:
-    done, seen = run("mysql_dump.sh", tmp_path, "CREATE DATABASE A;\n")
+    done, seen = run("mysql_dump.sh", tmp_path, "\n")
     assert done.returncode == 1
-    assert "no password of root" in done.stderr
+    assert "mysql/root-password is empty" in done.stderr
     assert seen == ""

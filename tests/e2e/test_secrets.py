@@ -1,0 +1,72 @@
+"""Passwords in Secrets of somebody else: the running stack goes over to them, and follows when they change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.machine import CONSOLE, NAMESPACE, Machine
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
+# Everything that means something to a shell, to SQL, to an option file, to XML or to a URL.
+NASTY = "p'w\"&<>\\$(id)`%;#"
+
+
+def secret(machine: Machine, name: str, **values: str) -> None:
+    body = {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE},
+        "stringData": {key.replace("_", "-"): value for key, value in values.items()},
+    }  # fmt: skip
+    machine.kubectl("apply", "-f", "-", stdin=json.dumps(body)).ok()
+
+
+def provide(machine: Machine, generation: int) -> None:
+    """Both Secrets, as External Secrets would write them; a line end is often behind what was a file."""
+    passwords = {key: f"{generation}-{key}-{NASTY}" for key in ("root_password", "user_password", "registry_password")}
+    secret(machine, "team-mysql", **passwords)
+    secret(machine, "team-admin", password=f"{NASTY}-{generation}\n")
+
+
+def configure(machine: Machine, **values: str) -> None:
+    """Keys of ``secrets`` in the stack's file, and an update; an empty value removes a key."""
+    file = ["--config-file", machine.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local", "--path"]
+    for key, value in values.items():
+        place = f"wso2ei:secrets.{key.replace('_', '.')}"
+        words = ["set", *file, "--plaintext", place, value] if value else ["rm", *file, place]
+        machine.run(["pulumi", "config", *words], env=machine.environment).ok()
+    machine.pulumi("up", "-s", "local", "--yes", "--skip-preview").ok()
+
+
+def signed_in(machine: Machine, password: str) -> bool:
+    form = ["-d", "username=admin", "--data-urlencode", f"password={password}"]
+    return "loginStatus=true" in machine.curl("/carbon/admin/login_action.jsp", CONSOLE, *form).text
+
+
+@pytest.fixture
+def own_secrets(machine: Machine) -> Iterator[None]:
+    machine.make("up").ok()
+    provide(machine, 1)
+    yield
+    configure(machine, mysql="", admin="", rotation="")
+    machine.kubectl("delete", "secret", "team-mysql", "team-admin").ok()
+
+
+@pytest.mark.usefixtures("own_secrets")
+def test_a_running_stack_goes_over_to_existing_secrets_and_follows_their_rotation(machine: Machine) -> None:
+    configure(machine, mysql="team-mysql", admin="team-admin")
+    assert signed_in(machine, f"{NASTY}-1")
+    assert machine.sql("WSO2EI_USER_DB", "SELECT 1") == "1"
+    outputs = json.loads(machine.pulumi("stack", "output", "-s", "local", "--json").ok())
+    assert "admin_password" not in outputs
+
+    provide(machine, 2)
+    configure(machine, rotation_mysql="2", rotation_admin="2")
+    assert signed_in(machine, f"{NASTY}-2")
+    assert not signed_in(machine, f"{NASTY}-1")
+    assert machine.sql("WSO2EI_USER_DB", "SELECT 1") == "1"
+    logs = "".join(
+        machine.kubectl("logs", pod["metadata"]["name"], "--all-containers").text for pod in machine.objects("pods")
+    )
+    assert NASTY not in logs
