@@ -15,7 +15,16 @@ from pydantic.alias_generators import to_camel
 
 from components.ei_checks import addition_problems
 from components.quantities import quantity
-from components.wso2ei.additions import AdditionsArgs, FileArgs, JarArgs, PatchArgs, Problem, SecretKeyArgs, jar_name
+from components.wso2ei.additions import (
+    AdditionsArgs,
+    FileArgs,
+    JarArgs,
+    KeystoresArgs,
+    PatchArgs,
+    Problem,
+    SecretKeyArgs,
+    jar_name,
+)
 from components.wso2ei.versions import VERSIONS, lacking, other_version, version_of
 from setting_types import (
     Allowed,
@@ -96,6 +105,29 @@ class EiFile(Section):
         return found
 
 
+class EiKeystores(Section):
+    """Keystore and truststore in a Secret of the namespace, for every port of EI and every call that it makes.
+
+    Beside the two files the Secret holds ``keystore-password``, ``key-password`` and ``truststore-password``.
+    """
+
+    secret: ObjectName
+    """Name of the Secret."""
+    keystore: DataKey = "keystore.jks"
+    """Key of the keystore in it."""
+    truststore: DataKey = "client-truststore.jks"
+    """Key of the truststore in it; the cluster's CA is added to a copy."""
+    type: Literal["JKS", "PKCS12"] = "JKS"
+    """Of both."""
+    alias: Annotated[DataKey, Field(examples=["wso2carbon"])] = "wso2carbon"
+    """Of the key."""
+
+    def as_args(self) -> KeystoresArgs:
+        """As ``EiCluster`` takes it."""
+        return {"secret": self.secret, "keystore": self.keystore, "truststore": self.truststore, "type": self.type,
+                "alias": self.alias}  # fmt: skip
+
+
 class EiJar(Section):
     """One jar, by ``url`` and ``sha256`` or from a ``claim`` by ``path``."""
 
@@ -157,6 +189,8 @@ class EiSettings(Section):
     """Whole files below the server's home."""
     jars: list[EiJar] = []
     """Jars beside the image's own, such as the MySQL driver that the public 6.6.0 images lack."""
+    keystores: EiKeystores | None = None
+    """Keystore and truststore of one's own; without them EI uses those of its image, whose private key is public."""
     pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 30
     """Minutes that anything may take that pulls the EI image (1.5 GB)."""
 
@@ -194,6 +228,7 @@ class EiSettings(Section):
             "secret_environment": {name: key.as_args() for name, key in self.secret_environment.items()},
             "java_options": self.java_options,
             "jars": [jar.as_args() for jar in self.jars],
+            "keystores": self.keystores.as_args() if self.keystores else None,
         }
         return found
 

@@ -13,6 +13,7 @@ from components.wso2ei.additions import (
     file_problems,
     jar_name,
     jar_problems,
+    keystore_problems,
     option_problems,
     patch_problems,
 )
@@ -64,8 +65,11 @@ def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Itera
 
 def addition_problems(version: EiVersion, args: AdditionsArgs) -> Iterator[Problem]:
     """Whatever is wrong with what users add."""
-    yield from patch_problems(args.get("patches") or (), managed_patches(version))
+    yield from patch_problems(
+        args.get("patches") or (), managed_patches(version, keystores=bool(args.get("keystores")))
+    )
     yield from file_problems(args.get("files") or ())
     yield from environment_problems(args.get("environment") or {}, args.get("secret_environment") or {})
     yield from option_problems(args.get("java_options") or ())
     yield from jar_problems(args.get("jars") or ())
+    yield from keystore_problems(args.get("keystores"))

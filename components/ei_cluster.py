@@ -13,14 +13,14 @@ from typing import NotRequired
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, ei_objects, mysql_objects
+from components import common, ei_objects, ei_pod, mysql_objects
 from components.ei_additions import Additions
 from components.ei_checks import check
 from components.image_reference import parse_image
 from components.mysql_database import schemas
 from components.quantities import quantity
 from components.storage import DataVolume, DataVolumeArgs
-from components.wso2ei.additions import AdditionsArgs
+from components.wso2ei.additions import AdditionsArgs, as_keystores
 from components.wso2ei.patches import Datasource, EiConfig, EiSecrets, plain_patches, secret_patches
 from components.wso2ei.versions import EiVersion
 
@@ -119,7 +119,7 @@ class EiCluster(pulumi.ComponentResource):
         self.deployment = k8s.apps.v1.Deployment(
             f"{name}-nodes",
             metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=parts.selector),
-            spec=ei_objects.deployment_spec(parts, args["replicas"]),
+            spec=ei_pod.deployment_spec(parts, args["replicas"]),
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions.merge(child, slow), pulumi.ResourceOptions(depends_on=[job, *rights])
             ),
@@ -146,10 +146,10 @@ class EiCluster(pulumi.ComponentResource):
     def _services(self, name: str, args: EiClusterArgs, child: pulumi.ResourceOptions) -> None:
         selector = common.labels("wso2ei", name)
         specs = {
-            self.console_service: ei_objects.service_spec(selector, {"console": ei_objects.CONSOLE_PORT}),
+            self.console_service: ei_objects.service_spec(selector, {"console": ei_pod.CONSOLE_PORT}),
             self.gateway_service: ei_objects.service_spec(
                 selector,
-                {"gateway": ei_objects.GATEWAY_PORT, "gateway-http": ei_objects.GATEWAY_HTTP_PORT},
+                {"gateway": ei_pod.GATEWAY_PORT, "gateway-http": ei_pod.GATEWAY_HTTP_PORT},
             ),
             f"{name}-members": ei_objects.members_service_spec(selector),
         }
@@ -163,7 +163,7 @@ class EiCluster(pulumi.ComponentResource):
 
     def _parts(
         self, name: str, args: EiClusterArgs, version: EiVersion, child: pulumi.ResourceOptions
-    ) -> ei_objects.PodParts:
+    ) -> ei_pod.PodParts:
         selector = common.labels("wso2ei", name)
         meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector)
         config = pulumi.Output.all(
@@ -220,7 +220,7 @@ class EiCluster(pulumi.ComponentResource):
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account", metadata=meta, automount_service_account_token=False, opts=child
         )
-        return ei_objects.PodParts(
+        return ei_pod.PodParts(
             name=name,
             home=version.home,
             ei_image=args["image"],
@@ -271,7 +271,7 @@ class EiCluster(pulumi.ComponentResource):
         )
 
     def _membership_rights(
-        self, name: str, args: EiClusterArgs, parts: ei_objects.PodParts, child: pulumi.ResourceOptions
+        self, name: str, args: EiClusterArgs, parts: ei_pod.PodParts, child: pulumi.ResourceOptions
     ) -> list[pulumi.Resource]:
         meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=parts.selector)
         role = k8s.rbac.v1.Role(
@@ -393,6 +393,7 @@ def _additions(args: EiClusterArgs) -> Additions:
         environment=args.get("environment") or {},
         secret_environment=args.get("secret_environment") or {},
         jars=args.get("jars") or (),
+        keystores=args.get("keystores"),
     )
 
 
@@ -415,6 +416,7 @@ def _config(name: str, args: EiClusterArgs, namespace: str, console_port: float,
         # Pool sizes of WSO2's own charts.
         user_database=Datasource("WSO2_USER_DB", "jdbc/WSO2UserDB", users.database, users.user, 50),
         registry_database=Datasource("WSO2_CONFIG_DB", "jdbc/WSO2ConfigDB", registry.database, registry.user, 80),
-        truststore=ei_objects.TRUSTSTORE,
+        truststore=ei_pod.TRUSTSTORE,
+        keystores=as_keystores(stores, ei_pod.KEYSTORE) if (stores := args.get("keystores")) else None,
         admin_username=args["admin_username"],
     )

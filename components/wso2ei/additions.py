@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from components.in_pod.patch_config import resolved
 from components.in_pod.xml_patch import PatchError, Step, escape, fragment, parse_path
-from components.wso2ei.patches import Patch
+from components.wso2ei.patches import Keystores, Patch, Value
 
 
 class SecretKeyArgs(TypedDict):
@@ -82,6 +82,25 @@ class JarArgs(TypedDict):
     """File name; default: the last part of ``url`` or ``path``."""
 
 
+class KeystoresArgs(TypedDict):
+    """Keystore and truststore in a Secret of the namespace, with their passwords; for every port and every sender.
+
+    The Secret holds both files and, as ``keystore-password``, ``key-password`` and ``truststore-password``, what opens
+    them. Without it the image's own stores are used, whose private key everybody has.
+    """
+
+    secret: str
+    """Name of the Secret."""
+    keystore: NotRequired[str]
+    """Key of the keystore; default ``keystore.jks``."""
+    truststore: NotRequired[str]
+    """Key of the truststore; default ``client-truststore.jks``. The cluster's CA is added to a copy of it."""
+    type: NotRequired[Literal["JKS", "PKCS12"]]
+    """Of both; default JKS."""
+    alias: NotRequired[str]
+    """Of the key; default ``wso2carbon``."""
+
+
 class AdditionsArgs(TypedDict):
     """Inputs of ``EiCluster`` by which users add to what it makes."""
 
@@ -97,6 +116,8 @@ class AdditionsArgs(TypedDict):
     """More options of the JVM, each without white space; they come behind the deployment's own, and the last wins."""
     jars: NotRequired[Sequence[JarArgs]]
     """Jars beside the image's own, such as a MySQL driver."""
+    keystores: NotRequired[KeystoresArgs | None]
+    """Stores of one's own."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +181,27 @@ def as_patch(patch: PatchArgs) -> Patch:
     if patch.get("remove"):
         found["remove"] = True
     return found
+
+
+def store_key(stores: KeystoresArgs, field: Literal["keystore", "truststore"]) -> str:
+    """Key of one of the stores in their Secret."""
+    return stores.get(field) or {"keystore": "keystore.jks", "truststore": "client-truststore.jks"}[field]
+
+
+def as_keystores(stores: KeystoresArgs, path: str) -> Keystores:
+    """As the patch table takes them; ``path`` is the keystore's inside the pod."""
+
+    def password(which: str) -> Value:
+        return {"from": f"{stores['secret']}/{which}-password"}
+
+    return Keystores(
+        path,
+        stores.get("type") or "JKS",
+        stores.get("alias") or "wso2carbon",
+        password("keystore"),
+        password("key"),
+        password("truststore"),
+    )
 
 
 def jar_name(jar: JarArgs) -> str:
@@ -311,6 +353,20 @@ def option_problems(options: Sequence[str]) -> Iterator[Problem]:
             yield Problem(
                 where, "holds a password in plain text, which every process list shows; patch it from a Secret"
             )
+
+
+def keystore_problems(stores: KeystoresArgs | None) -> Iterator[Problem]:
+    """Names of the Secret and of keys in it that are none."""
+    if not stores:
+        return
+    if not _NAME.fullmatch(stores["secret"]):
+        yield Problem(("keystores", "secret"), "must be the name of a Secret")
+    for field in ("keystore", "truststore"):
+        key = stores.get(field)
+        if key is not None and not _KEY.fullmatch(str(key)):
+            yield Problem(("keystores", field), "must be a key of the Secret")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", stores.get("alias") or "wso2carbon"):
+        yield Problem(("keystores", "alias"), "must be letters, digits, '.', '_' and '-'")
 
 
 def jar_problems(jars: Sequence[JarArgs]) -> Iterator[Problem]:
