@@ -13,18 +13,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from components.ei_args import AdditionsArgs, FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
 from components.ei_checks import addition_problems
 from components.quantities import quantity
-from components.wso2ei.additions import (
-    AdditionsArgs,
-    FileArgs,
-    JarArgs,
-    KeystoresArgs,
-    PatchArgs,
-    Problem,
-    SecretKeyArgs,
-    jar_name,
-)
+from components.wso2ei.additions import Problem, jar_name
 from components.wso2ei.versions import VERSIONS, lacking, other_version, version_of
 from setting_types import (
     Allowed,
@@ -41,6 +33,17 @@ from setting_types import (
     Sha256,
     VariableName,
 )
+
+ConfigurationPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^/_system/config(/[A-Za-z0-9._-]+)*$"),
+    Allowed("/_system/config or a path below it", "/_system/config/integrator"),
+]
+GovernancePath = Annotated[
+    str,
+    StringConstraints(pattern=r"^/_system/governance(/[A-Za-z0-9._-]+)*$"),
+    Allowed("/_system/governance or a path below it", "/_system/governance/integrator"),
+]
 
 
 class SecretKey(Section):
@@ -175,6 +178,11 @@ class EiSettings(Section):
         Allowed("3 to 30 letters, digits and '.', '_', '@', '-'", "admin"),
     ] = "admin"
     """Name of EI's administrator."""
+    configuration_path: ConfigurationPath = "/_system/config"
+    """Where the configuration registry lies in the database. Keep what an existing database uses: WSO2's 6.6 chart
+    used ``/_system/config/integrator``."""
+    governance_path: GovernancePath = "/_system/governance"
+    """The same of the governance registry; WSO2's 6.6 chart used ``/_system/governance/integrator``."""
     java_options: list[Line] = []
     """More JVM options, each without white space, such as ``-Duser.timezone=UTC``. The heap is ``heap``."""
     environment: Annotated[dict[VariableName, AnyText], Field(examples=[{"BACKEND_URL": "https://backend:8443"}])] = {}

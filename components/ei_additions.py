@@ -15,7 +15,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import common
-from components.wso2ei.additions import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs, as_patch, jar_name
+from components.ei_args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
+from components.wso2ei.additions import as_patch, jar_name
 
 DELIVERED = "/delivered"
 """Where init containers see the volume of jars and files."""

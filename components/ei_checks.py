@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from components.ei_args import AdditionsArgs, EiClusterArgs
 from components.quantities import quantity
 from components.wso2ei.additions import (
-    AdditionsArgs,
     Problem,
     environment_problems,
     file_problems,
@@ -19,9 +19,6 @@ from components.wso2ei.additions import (
 )
 from components.wso2ei.patches import managed_patches
 from components.wso2ei.versions import EiVersion, lacking, other_version, version_of
-
-if TYPE_CHECKING:
-    from components.ei_cluster import EiClusterArgs
 
 
 def check(name: str, args: EiClusterArgs) -> EiVersion:
@@ -49,6 +46,11 @@ def _sizes(args: EiClusterArgs) -> Iterator[Problem]:
                 yield Problem((field,), f"must be positive, not {text}")
         except ValueError as error:
             yield Problem((field,), f"{text!r}: {error}")
+    paths = {"configuration_path": "/_system/config", "governance_path": "/_system/governance"}
+    for field, top in paths.items():
+        path = str(args.get(field) or top)
+        if not re.fullmatch(rf"{top}(/[A-Za-z0-9._-]+)*", path):
+            yield Problem((field,), f"must be {top} or below it, not {path!r}")
     if args.get("pull_minutes", 1) < 1:
         yield Problem(("pull_minutes",), "must be positive")
 

@@ -8,74 +8,21 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import NotRequired
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components import common, ei_objects, ei_pod, mysql_objects
 from components.ei_additions import Additions
+from components.ei_args import EiClusterArgs
 from components.ei_checks import check
 from components.image_reference import parse_image
 from components.mysql_database import schemas
 from components.quantities import quantity
-from components.storage import DataVolume, DataVolumeArgs
-from components.wso2ei.additions import AdditionsArgs, as_keystores
+from components.storage import DataVolume
+from components.wso2ei.additions import as_keystores
 from components.wso2ei.patches import Datasource, EiConfig, EiSecrets, plain_patches, secret_patches
 from components.wso2ei.versions import EiVersion
-
-
-class EiClusterArgs(AdditionsArgs):
-    """Inputs of ``EiCluster``. What users may add to a node is in ``AdditionsArgs``."""
-
-    namespace: pulumi.Input[str]
-    """Namespace of everything."""
-    version: str
-    """EI version, 6.2.0 to 6.6.0; decides paths and formats, not the image."""
-    image: str
-    """Image reference of the integrator profile, tag or digest."""
-    python_image: str
-    """Image that runs the programs of ``components/in_pod``."""
-    mysql_image: str
-    """Image with a ``mysql`` client."""
-    registry: NotRequired[dict[str, pulumi.Input[str]] | None]
-    """Credentials of the image's registry, ``username`` and ``password``; without them no pull secret is made."""
-    replicas: int
-    """Number of nodes."""
-    console_host: str
-    """Host name of the console, as clients know it."""
-    gateway_host: str
-    """Host name of the gateway, as clients know it."""
-    console_port: NotRequired[pulumi.Input[int]]
-    """HTTPS port of the console, as clients know it: EI builds its redirects with it. Default 443."""
-    gateway_port: NotRequired[pulumi.Input[int]]
-    """HTTPS port of the gateway, as clients know it: it stands in WSDLs. Default 443."""
-    mysql_host: str
-    """Host of the MySQL server."""
-    mysql_volume: NotRequired[pulumi.Input[str]]
-    """Name of the MySQL server's claim: the schema is loaded again when it is another one."""
-    mysql_credentials: pulumi.Input[dict[str, str]]
-    """Passwords by key ``user`` and ``registry``; kept secret."""
-    admin_username: str
-    """EI's administrator."""
-    admin_password: pulumi.Input[str]
-    """Kept secret; set in the database when it changes, since EI itself sets it only once."""
-    storage: DataVolumeArgs
-    """Where integration artifacts (``carbonapps``) live; must be shared by all nodes."""
-    heap: str
-    """Java heap as a Kubernetes quantity, e.g. ``512Mi``."""
-    cpu: str
-    """CPU request of one node."""
-    cpu_limit: NotRequired[str | None]
-    """CPU limit of one node; default one CPU."""
-    memory: str
-    """Memory request and limit of one node."""
-    existing_controller: NotRequired[bool]
-    """The NGINX controller runs in another namespace."""
-    controller_labels: dict[str, str]
-    """Labels of the NGINX pods, which alone may reach console and gateway; empty: not known, so anybody may."""
-    pull_minutes: NotRequired[int]
-    """Minutes that anything may take that pulls the EI image; default 30."""
 
 
 class EiCluster(pulumi.ComponentResource):
@@ -417,6 +364,8 @@ def _config(name: str, args: EiClusterArgs, namespace: str, console_port: float,
         user_database=Datasource("WSO2_USER_DB", "jdbc/WSO2UserDB", users.database, users.user, 50),
         registry_database=Datasource("WSO2_CONFIG_DB", "jdbc/WSO2ConfigDB", registry.database, registry.user, 80),
         truststore=ei_pod.TRUSTSTORE,
+        config_target=args.get("configuration_path") or "/_system/config",
+        governance_target=args.get("governance_path") or "/_system/governance",
         keystores=as_keystores(stores, ei_pod.KEYSTORE) if (stores := args.get("keystores")) else None,
         admin_username=args["admin_username"],
     )

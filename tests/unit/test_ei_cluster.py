@@ -13,7 +13,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.ei_cluster import EiCluster, EiClusterArgs
+from components.ei_args import EiClusterArgs
+from components.ei_cluster import EiCluster
 from components.in_pod import deliver
 from tests.unit.recording import Recorder, record, unwrap
 
@@ -152,6 +153,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"environment": {"USE_DNS": "true"}}, r'environment\["USE_DNS"\]'),
     ({"java_options": ["-Xmx1g"]}, r"java_options\[0\]"),
     ({"jars": [{"url": "https://x/a.jar"}]}, r"jars\[0\].sha256"),
+    ({"governance_path": "/elsewhere"}, "governance_path must be /_system/governance or below it"),
     ({"keystores": {"secret": "Not A Name"}}, r"keystores.secret"),
 ]
 

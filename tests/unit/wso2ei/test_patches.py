@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +45,7 @@ CONFIG = EiConfig(
 )
 SECRETS = EiSecrets("u&p<>\"'", "r]]>p", "a p")
 # A folder with the conf folders of the product itself, 6.2.0/conf to 6.6.0/conf (docs/ei-versions.md): not committed.
+ROOT = Path(__file__).parents[3]
 PRODUCT = os.environ.get("WSO2EI_HOMES")
 every_version = pytest.mark.parametrize("version", [*VERSIONS, *(f"{v} of the product" for v in VERSIONS if PRODUCT)])
 
@@ -172,6 +176,25 @@ def test_the_console_and_the_gateway_speak_no_old_tls(version: str) -> None:
     receiver = xml(files, "conf/axis2/axis2.xml").find("transportReceiver[@name='https']")
     assert receiver is not None
     assert receiver.findtext("parameter[@name='HttpsProtocols']") == "TLSv1.2"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_printed_table_is_what_the_patcher_reads_with_every_secret_masked(version: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "components.wso2ei", "patches", "--version", version]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, cwd=ROOT)
+    table = json.loads(done.stdout)["patches"]
+    example = all_patches(version)
+    assert [(item["file"], item.get("path") or item["property"]) for item in table] == [
+        (item["file"], item.get("path") or item["property"]) for item in example
+    ]
+    secret = [item for item in table if item.get("path", "").lower().endswith("password")]
+    assert len(secret) == 3
+    assert {item["set"] for item in secret} == {"********"}
+    for name, data in files_of(version).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    with patch.dict("os.environ", {"POD_IP": "10.1.2.3"}):
+        assert len(patch_config.apply(tmp_path, table)) == 7
 
 
 STORES = Keystores("/stores/keystore", "PKCS12", "ei", "k<s", "k&p", 't"s')
