@@ -79,6 +79,8 @@ class EiCluster(pulumi.ComponentResource):
                 "plain": parts.plain_patches,
                 "secret": parts.secret_patches,
                 "programs": parts.programs,
+                "added": parts.added or "",
+                "variables": parts.additions.fingerprint(parts.java_options),
                 "resources": f"{args['heap']} {args['cpu']} {args.get('cpu_limit')} {args['memory']}",
             }
         )

@@ -134,6 +134,16 @@ def test_what_is_delivered_is_what_the_server_mounts_file_by_file(
     assert (tmp_path / "work" / "conf" / "log4j2.properties").read_text() == "rootLogger.level = INFO\n"
 
 
+@pytest.mark.parametrize("field", ["patches", "files", "environment", "secret_environment", "java_options", "jars"])
+def test_whatever_is_added_is_part_of_the_hash_that_makes_the_acceptance_check_run_again(field: str) -> None:
+    def spec_hash(changes: dict[str, Any]) -> Any:
+        outputs = made(("ei", changes)).component_outputs
+        return next(found["spec_hash"] for urn, found in outputs.items() if urn.endswith("::ei"))
+
+    assert spec_hash({}) == spec_hash({})
+    assert spec_hash({field: ADDITIONS[field]}) != spec_hash({})
+
+
 def test_without_additions_the_pod_has_none_of_their_parts() -> None:
     spec = pod(made(("ei", {})))
     assert [item["name"] for item in spec["initContainers"]] == ["check-volume", "copy-conf", "patch-conf", "gate"]
