@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,15 @@ def test_whatever_is_added_is_part_of_the_hash_that_makes_the_acceptance_check_r
 
     assert spec_hash({}) == spec_hash({})
     assert spec_hash({field: ADDITIONS[field]}) != spec_hash({})
+
+
+@pytest.mark.parametrize("program", ["patch_config.py", "deliver.py"])
+def test_programs_run_from_what_the_pod_gets_of_them(tmp_path: Path, program: str) -> None:
+    for name, text in named(made(("ei", {})), "ConfigMap", "ei-programs")["data"].items():
+        (tmp_path / name).write_text(text)
+    command = [sys.executable, "-S", "-E", "-s", str(tmp_path / program), "--help"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, cwd="/")
+    assert done.returncode == 0, done.stderr
 
 
 def test_without_additions_the_pod_has_none_of_their_parts() -> None:
