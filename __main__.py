@@ -111,6 +111,8 @@ ei = EiCluster(
         if settings.ingress.controller == "install"
         else settings.ingress.controller_labels,
         "pull_minutes": settings.ei.pull_minutes,
+        "configuration_path": settings.ei.configuration_path,
+        "governance_path": settings.ei.governance_path,
         **settings.ei.additions(),
     },
     on_cluster,

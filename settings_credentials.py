@@ -40,10 +40,13 @@ class RotationSettings(Section):
     """Another word makes a new password of EI's administrator, or has that of ``secrets.admin`` read again. Restarts
     the EI nodes one by one."""
 
+    keystores: Rotation | None = None
+    """Another word has the stores and passwords of ``ei.keystores`` read again. Restarts the EI nodes one by one."""
+
     @property
     def text(self) -> str | None:
-        """Both as one text for pods that read both."""
-        given = {"mysql": self.mysql, "admin": self.admin}
+        """All as one text for pods that read all of them."""
+        given = {"mysql": self.mysql, "admin": self.admin, "keystores": self.keystores}
         return ", ".join(f"{name} {word}" for name, word in given.items() if word) or None
 
 

@@ -13,9 +13,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from components.ei_args import AdditionsArgs, FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
 from components.ei_checks import addition_problems
 from components.quantities import quantity
-from components.wso2ei.additions import AdditionsArgs, FileArgs, JarArgs, PatchArgs, Problem, SecretKeyArgs, jar_name
+from components.wso2ei.additions import Problem, jar_name
 from components.wso2ei.versions import VERSIONS, lacking, other_version, version_of
 from setting_types import (
     Allowed,
@@ -32,6 +33,17 @@ from setting_types import (
     Sha256,
     VariableName,
 )
+
+ConfigurationPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^/_system/config(/[A-Za-z0-9._-]+)*$"),
+    Allowed("/_system/config or a path below it", "/_system/config/integrator"),
+]
+GovernancePath = Annotated[
+    str,
+    StringConstraints(pattern=r"^/_system/governance(/[A-Za-z0-9._-]+)*$"),
+    Allowed("/_system/governance or a path below it", "/_system/governance/integrator"),
+]
 
 
 class SecretKey(Section):
@@ -96,6 +108,29 @@ class EiFile(Section):
         return found
 
 
+class EiKeystores(Section):
+    """Keystore and truststore in a Secret of the namespace, for every port of EI and every call that it makes.
+
+    Beside the two files the Secret holds ``keystore-password``, ``key-password`` and ``truststore-password``.
+    """
+
+    secret: ObjectName
+    """Name of the Secret."""
+    keystore: DataKey = "keystore.jks"
+    """Key of the keystore in it."""
+    truststore: DataKey = "client-truststore.jks"
+    """Key of the truststore in it; the cluster's CA is added to a copy."""
+    type: Literal["JKS", "PKCS12"] = "JKS"
+    """Of both."""
+    alias: Annotated[DataKey, Field(examples=["wso2carbon"])] = "wso2carbon"
+    """Of the key."""
+
+    def as_args(self) -> KeystoresArgs:
+        """As ``EiCluster`` takes it."""
+        return {"secret": self.secret, "keystore": self.keystore, "truststore": self.truststore, "type": self.type,
+                "alias": self.alias}  # fmt: skip
+
+
 class EiJar(Section):
     """One jar, by ``url`` and ``sha256`` or from a ``claim`` by ``path``."""
 
@@ -143,6 +178,11 @@ class EiSettings(Section):
         Allowed("3 to 30 letters, digits and '.', '_', '@', '-'", "admin"),
     ] = "admin"
     """Name of EI's administrator."""
+    configuration_path: ConfigurationPath = "/_system/config"
+    """Where the configuration registry lies in the database. Keep what an existing database uses: WSO2's 6.6 chart
+    used ``/_system/config/integrator``."""
+    governance_path: GovernancePath = "/_system/governance"
+    """The same of the governance registry; WSO2's 6.6 chart used ``/_system/governance/integrator``."""
     java_options: list[Line] = []
     """More JVM options, each without white space, such as ``-Duser.timezone=UTC``. The heap is ``heap``."""
     environment: Annotated[dict[VariableName, AnyText], Field(examples=[{"BACKEND_URL": "https://backend:8443"}])] = {}
@@ -157,6 +197,8 @@ class EiSettings(Section):
     """Whole files below the server's home."""
     jars: list[EiJar] = []
     """Jars beside the image's own, such as the MySQL driver that the public 6.6.0 images lack."""
+    keystores: EiKeystores | None = None
+    """Keystore and truststore of one's own; without them EI uses those of its image, whose private key is public."""
     pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 30
     """Minutes that anything may take that pulls the EI image (1.5 GB)."""
 
@@ -194,6 +236,7 @@ class EiSettings(Section):
             "secret_environment": {name: key.as_args() for name, key in self.secret_environment.items()},
             "java_options": self.java_options,
             "jars": [jar.as_args() for jar in self.jars],
+            "keystores": self.keystores.as_args() if self.keystores else None,
         }
         return found
 

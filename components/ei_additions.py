@@ -15,12 +15,15 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import common
-from components.wso2ei.additions import FileArgs, JarArgs, PatchArgs, SecretKeyArgs, as_patch, jar_name
+from components.ei_args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
+from components.wso2ei.additions import as_patch, jar_name
 
 DELIVERED = "/delivered"
 """Where init containers see the volume of jars and files."""
 SECRETS = "/patches/from"
 """Where the patcher finds the Secrets that patches take values from, each in a folder of its name."""
+STORES = "/stores"
+"""Where the Secret of keystore and truststore is, for the container that copies them."""
 _MANIFEST = "/additions"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -34,6 +37,7 @@ class Additions:
     environment: Mapping[str, str] = field(default_factory=dict)
     secret_environment: Mapping[str, SecretKeyArgs] = field(default_factory=dict)
     jars: Sequence[JarArgs] = ()
+    keystores: KeystoresArgs | None = None
 
     def config_map(self) -> dict[str, str]:
         """Data of the ConfigMap: patches, the list of deliveries, and inline files."""
@@ -45,6 +49,10 @@ class Additions:
         }
         data = {"patches.json": _json({"patches": [as_patch(patch) for patch in self.patches]})} if self.patches else {}
         return data | ({"deliveries.json": _json(manifest)} if self.jars or self.files else {}) | inline
+
+    def fingerprint(self, java_options: str) -> str:
+        """What a node's environment says, and where secret values come from; nothing of it is secret."""
+        return _json([java_options, dict(self.environment), dict(self.secret_environment), self.keystores])
 
     def variables(self) -> list[k8s.core.v1.EnvVarArgs]:
         """Environment of the server."""
@@ -99,18 +107,21 @@ class Additions:
 
     def patch_arguments(self) -> list[str]:
         """For the patcher, behind the managed patches."""
-        secrets = ["--secrets", SECRETS] if self._patch_secrets() else []
-        return ["--patches", f"{_MANIFEST}/patches.json", *secrets] if self.patches else []
+        return ["--patches", f"{_MANIFEST}/patches.json"] if self.patches else []
 
     def patch_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
         """For the patcher."""
-        if not self.patches:
-            return []
         secrets = self._secrets()
         return [
-            common.mount("additions", _MANIFEST, read_only=True),
+            *([common.mount("additions", _MANIFEST, read_only=True)] if self.patches else []),
             *(common.mount(secrets[name], f"{SECRETS}/{name}", read_only=True) for name in self._patch_secrets()),
         ]
+
+    def store_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
+        """For the container that copies keystore and truststore."""
+        if not self.keystores:
+            return []
+        return [common.mount(self._secrets()[self.keystores["secret"]], STORES, read_only=True)]
 
     def server_mounts(self, home: str) -> list[k8s.core.v1.VolumeMountArgs]:
         """Each jar and each file outside ``conf/``, one by one."""
@@ -125,7 +136,8 @@ class Additions:
         return bool(self.jars or self.files)
 
     def _patch_secrets(self) -> list[str]:
-        return sorted({secret["name"] for patch in self.patches if (secret := patch.get("set_from_secret"))})
+        names = {secret["name"] for patch in self.patches if (secret := patch.get("set_from_secret"))}
+        return sorted(names | ({self.keystores["secret"]} if self.keystores else set()))
 
     def _secrets(self) -> dict[str, str]:
         """Volume of each Secret that is mounted anywhere."""

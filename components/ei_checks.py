@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from components.ei_args import AdditionsArgs, EiClusterArgs
 from components.quantities import quantity
 from components.wso2ei.additions import (
-    AdditionsArgs,
     Problem,
     environment_problems,
     file_problems,
     jar_name,
     jar_problems,
+    keystore_problems,
     option_problems,
     patch_problems,
 )
 from components.wso2ei.patches import managed_patches
 from components.wso2ei.versions import EiVersion, lacking, other_version, version_of
-
-if TYPE_CHECKING:
-    from components.ei_cluster import EiClusterArgs
 
 
 def check(name: str, args: EiClusterArgs) -> EiVersion:
@@ -49,6 +47,11 @@ def _sizes(args: EiClusterArgs) -> Iterator[Problem]:
                 yield Problem((field,), f"must be positive, not {text}")
         except ValueError as error:
             yield Problem((field,), f"{text!r}: {error}")
+    paths = {"configuration_path": "/_system/config", "governance_path": "/_system/governance"}
+    for field, top in paths.items():
+        path = str(args.get(field) or top)
+        if not re.fullmatch(rf"{top}(/[A-Za-z0-9._-]+)*", path):
+            yield Problem((field,), f"must be {top} or below it, not {path!r}")
     if args.get("pull_minutes", 1) < 1:
         yield Problem(("pull_minutes",), "must be positive")
 
@@ -73,8 +76,11 @@ def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Itera
 
 def addition_problems(version: EiVersion, args: AdditionsArgs) -> Iterator[Problem]:
     """Whatever is wrong with what users add."""
-    yield from patch_problems(args.get("patches") or (), managed_patches(version))
+    yield from patch_problems(
+        args.get("patches") or (), managed_patches(version, keystores=bool(args.get("keystores")))
+    )
     yield from file_problems(args.get("files") or ())
     yield from environment_problems(args.get("environment") or {}, args.get("secret_environment") or {})
     yield from option_problems(args.get("java_options") or ())
     yield from jar_problems(args.get("jars") or ())
+    yield from keystore_problems(args.get("keystores"))

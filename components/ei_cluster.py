@@ -8,76 +8,20 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import NotRequired
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, ei_objects, mysql_connection
+from components import common, ei_objects, ei_pod, mysql_connection
 from components.ei_additions import Additions
+from components.ei_args import EiClusterArgs
 from components.ei_checks import check
 from components.image_reference import parse_image
-from components.mysql_connection import MysqlConnection
 from components.quantities import quantity
-from components.storage import DataVolume, DataVolumeArgs
-from components.wso2ei.additions import AdditionsArgs
+from components.storage import DataVolume
+from components.wso2ei.additions import as_keystores
 from components.wso2ei.patches import Datasource, EiConfig, plain_patches, secret_patches
 from components.wso2ei.versions import EiVersion
-
-
-class EiClusterArgs(AdditionsArgs):
-    """Inputs of ``EiCluster``. What users may add to a node is in ``AdditionsArgs``."""
-
-    namespace: pulumi.Input[str]
-    """Namespace of everything."""
-    version: str
-    """EI version, 6.2.0 to 6.6.0; decides paths and formats, not the image."""
-    image: str
-    """Image reference of the integrator profile, tag or digest."""
-    python_image: str
-    """Image that runs the programs of ``components/in_pod``."""
-    mysql_image: str
-    """Image with a ``mysql`` client."""
-    registry: NotRequired[dict[str, pulumi.Input[str]] | None]
-    """Credentials of the image's registry, ``username`` and ``password``; without them no pull secret is made."""
-    registry_secret: NotRequired[str | None]
-    """Existing kubernetes.io/dockerconfigjson Secret, instead of ``registry``."""
-    replicas: int
-    """Number of nodes."""
-    console_host: str
-    """Host name of the console, as clients know it."""
-    gateway_host: str
-    """Host name of the gateway, as clients know it."""
-    console_port: NotRequired[pulumi.Input[int]]
-    """HTTPS port of the console, as clients know it: EI builds its redirects with it. Default 443."""
-    gateway_port: NotRequired[pulumi.Input[int]]
-    """HTTPS port of the gateway, as clients know it: it stands in WSDLs. Default 443."""
-    mysql: MysqlConnection
-    """The server, with EI's two databases."""
-    admin_username: str
-    """EI's administrator."""
-    admin_password: NotRequired[pulumi.Input[str] | None]
-    """Kept secret; set in the database when it changes, since EI itself sets it only once."""
-    admin_secret: NotRequired[str | None]
-    """Existing Secret with the key ``ei_objects.ADMIN_KEY``, instead of ``admin_password``."""
-    rotation: NotRequired[str | None]
-    """Any text; another one has the pods read existing Secrets again, whose content this program does not see."""
-    storage: DataVolumeArgs
-    """Where integration artifacts (``carbonapps``) live; must be shared by all nodes."""
-    heap: str
-    """Java heap as a Kubernetes quantity, e.g. ``512Mi``."""
-    cpu: str
-    """CPU request of one node."""
-    cpu_limit: NotRequired[str | None]
-    """CPU limit of one node; default one CPU."""
-    memory: str
-    """Memory request and limit of one node."""
-    existing_controller: NotRequired[bool]
-    """The NGINX controller runs in another namespace."""
-    controller_labels: dict[str, str]
-    """Labels of the NGINX pods, which alone may reach console and gateway; empty: not known, so anybody may."""
-    pull_minutes: NotRequired[int]
-    """Minutes that anything may take that pulls the EI image; default 30."""
 
 
 class EiCluster(pulumi.ComponentResource):
@@ -121,7 +65,7 @@ class EiCluster(pulumi.ComponentResource):
         self.deployment = k8s.apps.v1.Deployment(
             f"{name}-nodes",
             metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=parts.selector),
-            spec=ei_objects.deployment_spec(parts, args["replicas"]),
+            spec=ei_pod.deployment_spec(parts, args["replicas"]),
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions.merge(child, slow), pulumi.ResourceOptions(depends_on=[job, *rights])
             ),
@@ -134,6 +78,8 @@ class EiCluster(pulumi.ComponentResource):
                 "patches": parts.patches,
                 "secrets": pulumi.Output.all(parts.mysql["secret"], parts.admin_secret, args.get("rotation")),
                 "programs": parts.programs,
+                "added": parts.added or "",
+                "variables": parts.additions.fingerprint(parts.java_options),
                 "resources": f"{args['heap']} {args['cpu']} {args.get('cpu_limit')} {args['memory']}",
             }
         )
@@ -148,10 +94,10 @@ class EiCluster(pulumi.ComponentResource):
     def _services(self, name: str, args: EiClusterArgs, child: pulumi.ResourceOptions) -> None:
         selector = common.labels("wso2ei", name)
         specs = {
-            self.console_service: ei_objects.service_spec(selector, {"console": ei_objects.CONSOLE_PORT}),
+            self.console_service: ei_objects.service_spec(selector, {"console": ei_pod.CONSOLE_PORT}),
             self.gateway_service: ei_objects.service_spec(
                 selector,
-                {"gateway": ei_objects.GATEWAY_PORT, "gateway-http": ei_objects.GATEWAY_HTTP_PORT},
+                {"gateway": ei_pod.GATEWAY_PORT, "gateway-http": ei_pod.GATEWAY_HTTP_PORT},
             ),
             f"{name}-members": ei_objects.members_service_spec(selector),
         }
@@ -165,7 +111,7 @@ class EiCluster(pulumi.ComponentResource):
 
     def _parts(
         self, name: str, args: EiClusterArgs, version: EiVersion, child: pulumi.ResourceOptions
-    ) -> ei_objects.PodParts:
+    ) -> ei_pod.PodParts:
         selector = common.labels("wso2ei", name)
         meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector)
         config = pulumi.Output.all(
@@ -203,7 +149,7 @@ class EiCluster(pulumi.ComponentResource):
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account", metadata=meta, automount_service_account_token=False, opts=child
         )
-        return ei_objects.PodParts(
+        return ei_pod.PodParts(
             name=name,
             home=version.home,
             ei_image=args["image"],
@@ -234,7 +180,7 @@ class EiCluster(pulumi.ComponentResource):
         secret = k8s.core.v1.Secret(
             f"{name}-admin",
             metadata=meta,
-            string_data={ei_objects.ADMIN_KEY: pulumi.Output.secret(args.get("admin_password") or "")},
+            string_data={ei_pod.ADMIN_KEY: pulumi.Output.secret(args.get("admin_password") or "")},
             opts=child,
         )
         return common.name_of(secret)
@@ -265,7 +211,7 @@ class EiCluster(pulumi.ComponentResource):
         )
 
     def _membership_rights(
-        self, name: str, args: EiClusterArgs, parts: ei_objects.PodParts, child: pulumi.ResourceOptions
+        self, name: str, args: EiClusterArgs, parts: ei_pod.PodParts, child: pulumi.ResourceOptions
     ) -> list[pulumi.Resource]:
         meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=parts.selector)
         role = k8s.rbac.v1.Role(
@@ -357,12 +303,13 @@ def _additions(args: EiClusterArgs) -> Additions:
         environment=args.get("environment") or {},
         secret_environment=args.get("secret_environment") or {},
         jars=args.get("jars") or (),
+        keystores=args.get("keystores"),
     )
 
 
 def _patches(version: EiVersion, config: EiConfig) -> str:
     """Nothing secret: the patcher takes the passwords from the mounted Secrets."""
-    found = [*plain_patches(version, config), *secret_patches(config, ei_objects.MOUNTED_SECRETS)]
+    found = [*plain_patches(version, config), *secret_patches(config, ei_pod.MOUNTED_SECRETS)]
     return json.dumps({"patches": found}, indent=1, sort_keys=True)
 
 
@@ -384,6 +331,9 @@ def _config(name: str, args: EiClusterArgs, namespace: str, console_port: float,
         # Pool sizes of WSO2's own charts.
         user_database=Datasource("WSO2_USER_DB", "jdbc/WSO2UserDB", users.database, users.user, 50),
         registry_database=Datasource("WSO2_CONFIG_DB", "jdbc/WSO2ConfigDB", registry.database, registry.user, 80),
-        truststore=ei_objects.TRUSTSTORE,
+        truststore=ei_pod.TRUSTSTORE,
+        config_target=args.get("configuration_path") or "/_system/config",
+        governance_target=args.get("governance_path") or "/_system/governance",
+        keystores=as_keystores(stores, ei_pod.KEYSTORE) if (stores := args.get("keystores")) else None,
         admin_username=args["admin_username"],
     )

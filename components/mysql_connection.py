@@ -117,8 +117,10 @@ def ca_mounts(connection: MysqlConnection) -> list[k8s.core.v1.VolumeMountArgs]:
     return [common.mount("mysql-ca", CA_MOUNT, read_only=True)] if connection.get("ca_config_map") else []
 
 
-def trust_script(connection: MysqlConnection, folder: str) -> str:
+def trust_script(connection: MysqlConnection, folder: str, opened_with: str) -> str:
     """Shell lines that add the authority to ``folder/client-truststore.jks``; keytool takes one certificate at a time.
+
+    ``opened_with``: options of keytool that open the store.
 
     Connector/J asks the JVM's truststore when it verifies a server.
     """
@@ -133,7 +135,7 @@ done <{CA_MOUNT}/{CA_KEY}
 [ "$number" -gt 0 ] || {{ echo "copy-conf: {CA_KEY} holds no certificate in PEM" >&2; exit 1; }}
 while [ "$number" -gt 0 ]; do
     keytool -importcert -noprompt -alias "mysql-ca-$number" -keystore {folder}/client-truststore.jks \\
-        -storepass wso2carbon -file "{folder}/mysql-ca-$number.pem"
+        {opened_with} -file "{folder}/mysql-ca-$number.pem"
     rm "{folder}/mysql-ca-$number.pem"
     number=$((number - 1))
 done

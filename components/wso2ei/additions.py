@@ -1,4 +1,4 @@
-"""What users add to an EI node: patches, whole files, environment, JVM options and jars. Types and checks, pure.
+"""What users add to an EI node: patches, whole files, environment, JVM options and jars. Checks, pure.
 
 Whatever the deployment itself depends on is *managed*: an addition that would undo it is refused, and so is one that
 would never work. Secret values come from Secrets that exist already, by name and key; none is ever part of an argument.
@@ -10,93 +10,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal
 from urllib.parse import urlsplit
 
+from components.ei_args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
 from components.in_pod.patch_config import resolved
 from components.in_pod.xml_patch import PatchError, Step, escape, fragment, parse_path
-from components.wso2ei.patches import Patch
-
-
-class SecretKeyArgs(TypedDict):
-    """One value of a Secret, or of a ConfigMap, that exists already in the cluster's namespace."""
-
-    name: str
-    """Name of the object. A change of what it holds is seen by a pod's next start, and starts none itself."""
-    key: str
-    """Key in it."""
-
-
-class PatchArgs(TypedDict):
-    """One change of one of EI's own configuration files, applied behind the managed ones.
-
-    Either ``path`` (XML) or ``property`` (Java properties), and one of ``set``, ``set_from_secret``, ``xml``,
-    ``remove`` and ``attributes``; ``attributes`` may stand beside ``set``.
-    """
-
-    file: str
-    """Below the server's home: ``conf/...``."""
-    path: NotRequired[str | None]
-    """Element names joined by ``/``, with ``[@name='x']`` or ``[child='x']`` to choose among siblings."""
-    property: NotRequired[str | None]
-    """Key in a properties file."""
-    set: NotRequired[str | None]
-    """The new text of the element, or value of the property. Never a password."""
-    set_from_secret: NotRequired[SecretKeyArgs | None]
-    """As ``set``, with a value that only the pod sees; line ends at its end are cut off."""
-    attributes: NotRequired[Mapping[str, str] | None]
-    """Attributes of an element that exists."""
-    xml: NotRequired[str | None]
-    """A whole element, which takes the place of the one that the path finds, or is added."""
-    remove: NotRequired[bool]
-    """Remove the element or the property; default no."""
-
-
-class FileArgs(TypedDict):
-    """One whole file, put over the image's own or beside it, before any patch is applied to it."""
-
-    path: str
-    """Below the server's home, e.g. ``conf/log4j2.properties``."""
-    content: NotRequired[str | None]
-    """Its text. Never a password."""
-    secret: NotRequired[SecretKeyArgs | None]
-    """Where its content is, in a Secret."""
-    config_map: NotRequired[SecretKeyArgs | None]
-    """Where its content is, in a ConfigMap."""
-
-
-class JarArgs(TypedDict):
-    """One jar, put beside the image's own, by ``url`` with ``sha256`` or from a ``claim``."""
-
-    url: NotRequired[str | None]
-    """http or https, reachable from the pods, without credentials."""
-    sha256: NotRequired[str | None]
-    """Of the jar, in hex; required with ``url``, checked with ``claim`` if given."""
-    claim: NotRequired[str | None]
-    """A PersistentVolumeClaim of the namespace that holds the jar."""
-    path: NotRequired[str | None]
-    """Path of the jar in the claim."""
-    into: NotRequired[Literal["lib", "dropins"]]
-    """``lib`` (default) for plain jars, which the server makes bundles of; ``dropins`` for OSGi bundles."""
-    name: NotRequired[str | None]
-    """File name; default: the last part of ``url`` or ``path``."""
-
-
-class AdditionsArgs(TypedDict):
-    """Inputs of ``EiCluster`` by which users add to what it makes."""
-
-    patches: NotRequired[Sequence[PatchArgs]]
-    """More changes of EI's own configuration files."""
-    files: NotRequired[Sequence[FileArgs]]
-    """Whole files below the server's home."""
-    environment: NotRequired[Mapping[str, str]]
-    """Environment variables of the server; never a password."""
-    secret_environment: NotRequired[Mapping[str, SecretKeyArgs]]
-    """Environment variables whose values are in Secrets."""
-    java_options: NotRequired[Sequence[str]]
-    """More options of the JVM, each without white space; they come behind the deployment's own, and the last wins."""
-    jars: NotRequired[Sequence[JarArgs]]
-    """Jars beside the image's own, such as a MySQL driver."""
+from components.wso2ei.patches import Keystores, Patch, Value
 
 
 @dataclass(frozen=True)
@@ -160,6 +80,27 @@ def as_patch(patch: PatchArgs) -> Patch:
     if patch.get("remove"):
         found["remove"] = True
     return found
+
+
+def store_key(stores: KeystoresArgs, field: Literal["keystore", "truststore"]) -> str:
+    """Key of one of the stores in their Secret."""
+    return stores.get(field) or {"keystore": "keystore.jks", "truststore": "client-truststore.jks"}[field]
+
+
+def as_keystores(stores: KeystoresArgs, path: str) -> Keystores:
+    """As the patch table takes them; ``path`` is the keystore's inside the pod."""
+
+    def password(which: str) -> Value:
+        return {"from": f"{stores['secret']}/{which}-password"}
+
+    return Keystores(
+        path,
+        stores.get("type") or "JKS",
+        stores.get("alias") or "wso2carbon",
+        password("keystore"),
+        password("key"),
+        password("truststore"),
+    )
 
 
 def jar_name(jar: JarArgs) -> str:
@@ -311,6 +252,20 @@ def option_problems(options: Sequence[str]) -> Iterator[Problem]:
             yield Problem(
                 where, "holds a password in plain text, which every process list shows; patch it from a Secret"
             )
+
+
+def keystore_problems(stores: KeystoresArgs | None) -> Iterator[Problem]:
+    """Names of the Secret and of keys in it that are none."""
+    if not stores:
+        return
+    if not _NAME.fullmatch(stores["secret"]):
+        yield Problem(("keystores", "secret"), "must be the name of a Secret")
+    for field in ("keystore", "truststore"):
+        key = stores.get(field)
+        if key is not None and not _KEY.fullmatch(str(key)):
+            yield Problem(("keystores", field), "must be a key of the Secret")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", stores.get("alias") or "wso2carbon"):
+        yield Problem(("keystores", "alias"), "must be letters, digits, '.', '_' and '-'")
 
 
 def jar_problems(jars: Sequence[JarArgs]) -> Iterator[Problem]:

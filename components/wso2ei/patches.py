@@ -42,6 +42,21 @@ class Datasource:
 
 
 @dataclass(frozen=True)
+class Keystores:
+    """A keystore and a truststore of one's own in place of WSO2's, whose private key is public."""
+
+    keystore: str
+    """Path inside the pod. The truststore is ``EiConfig.truststore``."""
+    type: str
+    """Of both: JKS or PKCS12."""
+    alias: str
+    """Of the key."""
+    keystore_password: Value
+    key_password: Value
+    truststore_password: Value
+
+
+@dataclass(frozen=True)
 class EiConfig:
     """Everything of a cluster that is written into EI's files and is not secret."""
 
@@ -65,6 +80,8 @@ class EiConfig:
     gateway_port: int = 443
     config_target: str = "/_system/config"
     """Path in the database that /_system/config is; WSO2's 6.6 chart used /_system/config/integrator."""
+    keystores: Keystores | None = None
+    """None: the image's own."""
     governance_target: str = "/_system/governance"
     """Path in the database that /_system/governance is; WSO2's 6.6 chart used /_system/governance/integrator."""
 
@@ -102,6 +119,7 @@ def plain_patches(version: EiVersion, config: EiConfig) -> list[Patch]:
         *_listeners(config),
         *_registry(config),
         *_catalina(version, config),
+        *(_keystores(version, config.keystores, config.truststore) if config.keystores else []),
         _datasource(config, config.registry_database),
         _datasource(config, config.user_database),
         {"file": USERS, "path": _users("Configuration/AdminUser/UserName"), "set": config.admin_username},
@@ -124,11 +142,12 @@ def secret_patches(config: EiConfig, secrets: EiSecrets) -> list[Patch]:
     ]
 
 
-def managed_patches(version: EiVersion) -> list[Patch]:
+def managed_patches(version: EiVersion, *, keystores: bool) -> list[Patch]:
     """The table with values of no meaning: its files and paths are those of every cluster."""
     source = Datasource("", "", "", "", 1)
     users, registry = replace(source, name="WSO2_USER_DB"), replace(source, name="WSO2_CONFIG_DB")
-    config = EiConfig("", "", "", "", "", "", users, registry, "", "")
+    own = Keystores("", "", "", "", "", "") if keystores else None
+    config = EiConfig("", "", "", "", "", "", users, registry, "", "", keystores=own)
     return [*plain_patches(version, config), *secret_patches(config, EiSecrets("", "", ""))]
 
 
@@ -219,6 +238,59 @@ def _catalina(version: EiVersion, config: EiConfig) -> list[Patch]:
     else:
         protocols = {"file": CATALINA, "path": f"{connector}/SSLHostConfig", "attributes": {"protocols": "TLSv1.2"}}
     return [proxy, protocols]
+
+
+def _keystores(version: EiVersion, stores: Keystores, truststore: str) -> list[Patch]:
+    """Every place that names a store: the kernel's, the gateway's two listeners and senders, the console's."""
+    key: dict[str, Value] = {"Location": stores.keystore, "Type": stores.type, "Password": stores.keystore_password,
+                             "KeyPassword": stores.key_password}  # fmt: skip
+    trust: dict[str, Value] = {"Location": truststore, "Type": stores.type, "Password": stores.truststore_password}
+    security = "Server/Security"
+    places = [(CARBON, f"{security}/KeyStore", key | {"KeyAlias": stores.alias})]
+    if version.internal_keystore:
+        places.append((CARBON, f"{security}/InternalKeyStore", key | {"KeyAlias": stores.alias}))
+    # carbon.xml's own Location of the truststore is part of every cluster.
+    places.append((CARBON, f"{security}/TrustStore", {name: trust[name] for name in ("Type", "Password")}))
+    for transport in ("transportReceiver", "transportSender"):
+        parameter = f"axisconfig/{transport}[@name='https']/parameter"
+        places.append((AXIS2, f"{parameter}[@name='keystore']/KeyStore", key))
+        places.append((AXIS2, f"{parameter}[@name='truststore']/TrustStore", trust))
+    found = [
+        {"file": file, "path": f"{path}/{name}", "set": value}
+        for file, path, values in places
+        for name, value in values.items()
+    ]
+    return found + _console_keystores(version, stores, truststore)
+
+
+def _console_keystores(version: EiVersion, stores: Keystores, truststore: str) -> list[Patch]:
+    connector = "Server/Service/Connector[@port='9443']"
+    if version.catalina == "tomcat7":
+        attributes: dict[str, Value] = {
+            "keystoreFile": stores.keystore,
+            "keystoreType": stores.type,
+            "keystorePass": stores.keystore_password,
+            "keyAlias": stores.alias,
+            "keyPass": stores.key_password,
+        }
+        return [{"file": CATALINA, "path": connector, "attributes": attributes}]
+    host = f"{connector}/SSLHostConfig"
+    trust: dict[str, Value] = {
+        "truststoreFile": truststore,
+        "truststoreType": stores.type,
+        "truststorePassword": stores.truststore_password,
+    }
+    certificate: dict[str, Value] = {
+        "certificateKeystoreFile": stores.keystore,
+        "certificateKeystoreType": stores.type,
+        "certificateKeystorePassword": stores.keystore_password,
+        "certificateKeyAlias": stores.alias,
+        "certificateKeyPassword": stores.key_password,
+    }
+    return [
+        {"file": CATALINA, "path": host, "attributes": trust},
+        {"file": CATALINA, "path": f"{host}/Certificate", "attributes": certificate},
+    ]
 
 
 def _source(source: Datasource) -> str:

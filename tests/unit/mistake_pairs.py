@@ -86,6 +86,8 @@ ITEMS: dict[str, dict[str, Any]] = {
 
 def companions(path: str) -> dict[str, Any]:
     """What must be set beside the setting at ``path``."""
+    if path.startswith("ei.keystores."):
+        return {"ei": {"keystores": {"secret": "stores"}}}
     item = next((config for name, config in ITEMS.items() if path.startswith(f"{name}.")), {})
     config = copy.deepcopy(item | COMPANIONS.get(path, {}))
     if ".setFromSecret" in path:

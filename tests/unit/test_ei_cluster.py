@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import pulumi
 import pytest
 
 from components import mysql_objects
-from components.ei_cluster import EiCluster, EiClusterArgs
+from components.ei_args import EiClusterArgs
+from components.ei_cluster import EiCluster
 from components.in_pod import deliver
 from tests.unit.recording import Recorder, record, unwrap
 
@@ -102,7 +105,10 @@ def test_additions_reach_the_pod_in_the_order_in_which_they_are_needed() -> None
     assert variables["JAVA_OPTS"].endswith(" -Duser.timezone=UTC")
     assert container(spec, "fetch-jars")["env"] == [{"name": "https_proxy", "value": "http://proxy:3128"}]
     arguments = container(spec, "patch-conf")["args"]
-    assert arguments[-4:] == ["--patches", "/additions/patches.json", "--secrets", "/patches/from"]
+    assert arguments == [
+        "--patches", "/patches/managed/patches.json", "--secrets", "/patches/from",
+        "--patches", "/additions/patches.json",
+    ]  # fmt: skip
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
     for item in [*spec["initContainers"], *spec["containers"]]:
         for mount in item["volumeMounts"]:
@@ -139,6 +145,25 @@ def test_what_is_delivered_is_what_the_server_mounts_file_by_file(
     assert (tmp_path / "work" / "conf" / "log4j2.properties").read_text() == "rootLogger.level = INFO\n"
 
 
+@pytest.mark.parametrize("field", ["patches", "files", "environment", "secret_environment", "java_options", "jars"])
+def test_whatever_is_added_is_part_of_the_hash_that_makes_the_acceptance_check_run_again(field: str) -> None:
+    def spec_hash(changes: dict[str, Any]) -> Any:
+        outputs = made(("ei", changes)).component_outputs
+        return next(found["spec_hash"] for urn, found in outputs.items() if urn.endswith("::ei"))
+
+    assert spec_hash({}) == spec_hash({})
+    assert spec_hash({field: ADDITIONS[field]}) != spec_hash({})
+
+
+@pytest.mark.parametrize("program", ["patch_config.py", "deliver.py"])
+def test_programs_run_from_what_the_pod_gets_of_them(tmp_path: Path, program: str) -> None:
+    for name, text in named(made(("ei", {})), "ConfigMap", "ei-programs")["data"].items():
+        (tmp_path / name).write_text(text)
+    command = [sys.executable, "-S", "-E", "-s", str(tmp_path / program), "--help"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, cwd="/")
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_additions_the_pod_has_none_of_their_parts() -> None:
     spec = pod(made(("ei", {})))
     assert [item["name"] for item in spec["initContainers"]] == ["check-volume", "copy-conf", "patch-conf", "gate"]
@@ -158,6 +183,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"environment": {"USE_DNS": "true"}}, r'environment\["USE_DNS"\]'),
     ({"java_options": ["-Xmx1g"]}, r"java_options\[0\]"),
     ({"jars": [{"url": "https://x/a.jar"}]}, r"jars\[0\].sha256"),
+    ({"governance_path": "/elsewhere"}, "governance_path must be /_system/governance or below it"),
+    ({"keystores": {"secret": "Not A Name"}}, r"keystores.secret"),
 ]
 
 
@@ -229,7 +256,7 @@ def test_no_name_of_a_cluster_can_make_two_objects_one() -> None:
 def home(tmp_path: Path) -> Path:
     """A server's home with what a good image has, as far as the copying container looks at it."""
     home = tmp_path / "wso2ei-6.5.0"
-    for folder in ("conf", "lib", "dropins", "repository/resources/security", "../work/conf", "../work/truststore",
+    for folder in ("conf", "lib", "dropins", "repository/resources/security", "../work/conf", "../work/keystores",
                    "../delivered/lib", "../delivered/dropins", "../bin"):  # fmt: skip
         (home / folder).mkdir(parents=True, exist_ok=True)
     (home / "conf" / "carbon.xml").write_text("<Server/>")
@@ -246,7 +273,8 @@ def copy_conf(home: Path, changes: dict[str, Any] | None = None) -> subprocess.C
     """The container's own script, with paths below the test's folder."""
     script = container(pod(made(("ei", changes or {}))), "copy-conf")["command"][-1]
     script = script.replace("/home/wso2carbon/wso2ei-6.5.0", str(home)).replace("/work/", f"{home.parent}/work/")
-    script = script.replace("/delivered/", f"{home.parent}/delivered/")
+    script = script.replace("/delivered/", f"{home.parent}/delivered/").replace("/stores/", f"{home.parent}/stores/")
+    script = script.replace("/var/run/secrets/kubernetes.io/serviceaccount/", f"{home.parent}/stores/")
     path = f"{home.parent}/bin:{os.environ['PATH']}"
     environment = {"PATH": path, "WSO2_SERVER_HOME": "/home/wso2carbon/wso2ei-6.4.0"}
     return subprocess.run(
@@ -278,6 +306,87 @@ def test_an_image_that_lacks_a_jar_is_told_with_the_way_out_unless_the_jar_is_de
     assert "by url and sha256 or from a claim" in done.stderr
     (home.parent / "delivered" / jar).write_bytes(content)
     assert copy_conf(home).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Secret's files, made by the real keytool, and a certificate authority."""
+    folder = tmp_path_factory.mktemp("stores")
+    for name in ("keystore", "key", "truststore"):
+        (folder / f"{name}-password").write_text(f"{name}-pw-123\n")
+    common = ["-storetype", "JKS", "-alias", "ei", "-dname", "CN=ei", "-keyalg", "RSA", "-validity", "30"]
+    for name, key in (("keystore", "key"), ("client-truststore", "truststore"), ("ca", "keystore")):
+        password = f"{'truststore' if 'trust' in name else 'keystore'}-pw-123"
+        keytool("-genkeypair", *common, "-keystore", str(folder / f"{name}.jks"), "-storepass", password,
+                "-keypass", f"{key}-pw-123")  # fmt: skip
+    keytool("-exportcert", "-rfc", "-alias", "ei", "-keystore", str(folder / "ca.jks"), "-storepass", "keystore-pw-123",
+            "-file", str(folder / "ca.crt"))  # fmt: skip
+    return folder
+
+
+def keytool(*arguments: str) -> str:
+    done = subprocess.run(["keytool", *arguments], check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def copy_stores(home: Path, stores: Path, change: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+    (home.parent / "bin" / "keytool").unlink(missing_ok=True)
+    (home.parent / "stores").symlink_to(stores)
+    return copy_conf(home, {"keystores": {"secret": "mine", "alias": "ei"} | (change or {})})
+
+
+needs_keytool = pytest.mark.skipif(not shutil.which("keytool"), reason="needs a JDK")
+
+
+@needs_keytool
+def test_stores_of_one_s_own_are_copied_with_the_cluster_s_ca_in_the_truststore(home: Path, stores: Path) -> None:
+    done = copy_stores(home, stores)
+    assert done.returncode == 0, done.stdout + done.stderr
+    trust = str(home.parent / "work/keystores/client-truststore.jks")
+    assert "kubernetes-cluster-ca" in keytool("-list", "-keystore", trust, "-storepass", "truststore-pw-123")
+    assert (home.parent / "work/keystores/keystore").read_bytes() == (stores / "keystore.jks").read_bytes()
+    assert "kubernetes-cluster-ca" not in keytool(
+        "-list", "-keystore", str(stores / "client-truststore.jks"), "-storepass", "truststore-pw-123"
+    )
+
+
+@needs_keytool
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"keystore-password": "no"}, "keystore.jks of Secret mine: keytool error"),
+        ({"key-password": "no"}, "keystore.jks of Secret mine: keytool error"),
+        ({"truststore-password": "no"}, "client-truststore.jks of Secret mine: keytool error"),
+        ({"key-password": None}, "Secret mine has no key key-password, which keystores needs."),
+        ({"alias": "other"}, "keystore.jks of Secret mine: keytool error: java.lang.Exception: Alias <other>"),
+    ],
+)
+def test_a_store_that_does_not_open_says_why(
+    home: Path, stores: Path, tmp_path: Path, wrong: dict[str, Any], words: str
+) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(stores, mine)
+    for name, text in wrong.items():
+        if text is None:
+            (mine / name).unlink()
+        elif name != "alias":
+            (mine / name).write_text(text)
+    done = copy_stores(home, mine, {"alias": wrong["alias"]} if "alias" in wrong else None)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "-pw-123" not in done.stderr
+
+
+def test_passwords_of_stores_are_only_named(stores: Path) -> None:
+    recorder = made(("ei", {"keystores": {"secret": "mine", "type": "PKCS12"}}))
+    table = json.loads(named(recorder, "ConfigMap", "ei-patches")["data"]["patches.json"])["patches"]
+    values = {patch["path"]: patch["set"] for patch in table if "path" in patch and "set" in patch}
+    assert values["Server/Security/KeyStore/Password"] == {"from": "mine/keystore-password"}
+    assert values["Server/Security/TrustStore/Type"] == "PKCS12"
+    patcher = container(pod(recorder), "patch-conf")
+    assert patcher["args"][-2:] == ["--secrets", "/patches/from"]
+    assert {"name": "secret-0", "mountPath": "/patches/from/mine", "readOnly": True} in patcher["volumeMounts"]
 
 
 def test_an_image_of_another_version_says_which_one_it_is(home: Path) -> None:

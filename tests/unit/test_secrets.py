@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import configuration
-from components import ei_objects, mysql_connection, mysql_objects
+from components import ei_pod, mysql_connection, mysql_objects
 from components.wso2ei.patches import jdbc_url
 from tests.unit.recording import Recorder, leaves
 from tests.unit.stacks import STACKS, run, templates
@@ -192,6 +192,7 @@ def test_a_rotation_makes_new_passwords_and_restarts_who_reads_them() -> None:
     assert {name for name, keepers in passwords_made(admin).items() if keepers == word} == {"admin-password"}
     assert rolled(before, mysql) - {"wso2ei-acceptance-job"} == {"wso2ei-nodes", "wso2ei-schema", "wso2ei-mysql-server"}
     assert rolled(before, admin) - {"wso2ei-acceptance-job"} == {"wso2ei-nodes", "wso2ei-schema"}
+    assert "wso2ei-mysql-server" not in rolled(before, rotated(keystores="2"))
 
 
 def test_a_rotation_has_the_content_of_existing_secrets_read_again() -> None:
@@ -231,8 +232,8 @@ def test_each_certificate_of_a_bundle_is_imported(tmp_path: Path, bundle: str, n
     (tmp_path / "ca.crt").write_text(bundle)
     pod = template(given("local", "external"), "wso2ei-nodes")
     script = container(pod, "copy-conf")["command"][-1]
-    lines = script[script.index("rm -f /work/truststore/mysql-ca-") :]
-    lines = lines.replace("/work/truststore", str(tmp_path)).replace("/run/mysql-ca", str(tmp_path))
+    lines = script[script.index("rm -f /work/keystores/mysql-ca-") :]
+    lines = lines.replace("/work/keystores", str(tmp_path)).replace("/run/mysql-ca", str(tmp_path))
     done = subprocess.run(
         ["sh", "-euc", lines], env={"PATH": f"{tmp_path}:/usr/bin:/bin", "LOG": str(tmp_path / "log")},
         check=False, capture_output=True, text=True,
@@ -241,6 +242,15 @@ def test_each_certificate_of_a_bundle_is_imported(tmp_path: Path, bundle: str, n
     log = (tmp_path / "log").read_text().split("\n") if numbers else [""]
     assert log == [*(f"mysql-ca-{number} 1" for number in numbers), ""]
     assert list(tmp_path.glob("mysql-ca-*.pem")) == []
+
+
+def test_the_database_s_authority_goes_into_a_truststore_of_one_s_own_with_its_password() -> None:
+    stores = {"keystores": {"secret": "stores", "type": "PKCS12"}}
+    result = run("local", {"mysql": {"external": EXTERNAL}, **MYSQL_PASSWORDS, "ei": stores})
+    script = container(template(result, "wso2ei-nodes"), "copy-conf")["command"][-1]
+    imported = script[script.index("mysql-ca-$number") :]
+    assert "-storetype PKCS12 -storepass:file /stores/truststore-password -file" in imported
+    assert "-storepass wso2carbon" not in script
 
 
 def told(config: dict[str, Any], *secret: str) -> str:
@@ -304,7 +314,7 @@ def test_an_update_with_an_external_database_needs_both_passwords_and_a_preview_
 
 def test_documented_keys_are_those_that_are_read() -> None:
     text = (Path(__file__).parents[2] / "docs" / "secrets.md").read_text()
-    for key in (*mysql_objects.SERVER_KEYS, ei_objects.ADMIN_KEY, mysql_connection.CA_KEY, ".dockerconfigjson"):
+    for key in (*mysql_objects.SERVER_KEYS, ei_pod.ADMIN_KEY, mysql_connection.CA_KEY, ".dockerconfigjson"):
         assert f"`{key}`" in text, key
     for key in configuration.SECRET_KEYS:
         assert f"`{key}`" in text, key

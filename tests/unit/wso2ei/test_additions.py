@@ -13,13 +13,14 @@ from components.wso2ei.additions import (
     file_problems,
     jar_name,
     jar_problems,
+    keystore_problems,
     option_problems,
     patch_problems,
 )
 from components.wso2ei.patches import managed_patches
 from components.wso2ei.versions import version_of
 
-MANAGED = managed_patches(version_of("6.6.0"))
+MANAGED = managed_patches(version_of("6.6.0"), keystores=False)
 CARBON, AXIS2 = "conf/carbon.xml", "conf/axis2/axis2.xml"
 CATALINA, DATASOURCES = "conf/tomcat/catalina-server.xml", "conf/datasources/master-datasources.xml"
 USER_DB = "datasources-configuration/datasources/datasource[name='WSO2_USER_DB']"
@@ -216,6 +217,21 @@ def test_ordinary_options_are_accepted() -> None:
 )
 def test_jars_need_one_source_a_sum_and_a_name(jar: dict[str, Any], field: str) -> None:
     assert fields(jar_problems([jar])) == [field]  # type: ignore[list-item]
+
+
+def test_stores_of_one_s_own_make_their_places_managed() -> None:
+    patch: Any = {"file": CARBON, "path": "Server/Security/KeyStore/KeyAlias", "set": "mine"}
+    assert list(patch_problems([patch], MANAGED)) == []
+    managed = managed_patches(version_of("6.6.0"), keystores=True)
+    assert fields(patch_problems([patch], managed)) == ["patches[0]"]
+
+
+@pytest.mark.parametrize("field", ["secret", "keystore", "truststore", "alias"])
+def test_stores_are_named_as_kubernetes_and_keytool_can_read_them(field: str) -> None:
+    good: Any = {"secret": "stores", "keystore": "k.jks", "truststore": "t.jks", "type": "PKCS12", "alias": "ei"}
+    assert list(keystore_problems(good)) == []
+    assert list(keystore_problems(None)) == []
+    assert fields(keystore_problems(good | {field: "a b; rm -rf /"})) == [f"keystores.{field}"]
 
 
 def test_jars_are_named_by_their_source_and_no_two_alike() -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 from xml.etree import ElementTree
@@ -13,7 +17,17 @@ from xml.etree import ElementTree
 import pytest
 
 from components.in_pod import patch_config
-from components.wso2ei.patches import Datasource, EiConfig, EiSecrets, Patch, jdbc_url, plain_patches, secret_patches
+from components.wso2ei.patches import (
+    CATALINA,
+    Datasource,
+    EiConfig,
+    EiSecrets,
+    Keystores,
+    Patch,
+    jdbc_url,
+    plain_patches,
+    secret_patches,
+)
 from components.wso2ei.versions import VERSIONS, version_of
 from embedded.images.wso2ei.image import home_files
 
@@ -31,6 +45,7 @@ CONFIG = EiConfig(
 )
 SECRETS = EiSecrets("u&p<>\"'", "r]]>p", "a p")
 # A folder with the conf folders of the product itself, 6.2.0/conf to 6.6.0/conf (docs/ei-versions.md): not committed.
+ROOT = Path(__file__).parents[3]
 PRODUCT = os.environ.get("WSO2EI_HOMES")
 every_version = pytest.mark.parametrize("version", [*VERSIONS, *(f"{v} of the product" for v in VERSIONS if PRODUCT)])
 
@@ -43,20 +58,20 @@ def files_of(version: str) -> dict[str, bytes]:
     return {path.relative_to(home).as_posix(): path.read_bytes() for path in home.rglob("*") if path.is_file()}
 
 
-def all_patches(version: str) -> list[Patch]:
-    return [*plain_patches(version_of(version.partition(" ")[0]), CONFIG), *secret_patches(CONFIG, SECRETS)]
+def all_patches(version: str, config: EiConfig = CONFIG) -> list[Patch]:
+    return [*plain_patches(version_of(version.partition(" ")[0]), config), *secret_patches(config, SECRETS)]
 
 
-def changed(version: str) -> dict[str, bytes]:
+def changed(version: str, config: EiConfig = CONFIG) -> dict[str, bytes]:
     """Patched by the init container's program as in the pod."""
     with tempfile.TemporaryDirectory() as folder, patch.dict("os.environ", {"POD_IP": "10.1.2.3"}):
         home = Path(folder)
         for name, data in files_of(version).items():
             (home / name).parent.mkdir(parents=True, exist_ok=True)
             (home / name).write_bytes(data)
-        once = patch_config.apply(home, all_patches(version))
+        once = patch_config.apply(home, all_patches(version, config))
         patch_config.write(once)
-        assert patch_config.apply(home, all_patches(version)) == {}, "twice is once"
+        assert patch_config.apply(home, all_patches(version, config)) == {}, "twice is once"
         return {file.relative_to(home).as_posix(): data for file, data in once.items()}
 
 
@@ -161,6 +176,53 @@ def test_the_console_and_the_gateway_speak_no_old_tls(version: str) -> None:
     receiver = xml(files, "conf/axis2/axis2.xml").find("transportReceiver[@name='https']")
     assert receiver is not None
     assert receiver.findtext("parameter[@name='HttpsProtocols']") == "TLSv1.2"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_printed_table_is_what_the_patcher_reads_with_every_secret_masked(version: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "components.wso2ei", "patches", "--version", version]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, cwd=ROOT)
+    table = json.loads(done.stdout)["patches"]
+    example = all_patches(version)
+    assert [(item["file"], item.get("path") or item["property"]) for item in table] == [
+        (item["file"], item.get("path") or item["property"]) for item in example
+    ]
+    secret = [item for item in table if item.get("path", "").lower().endswith("password")]
+    assert len(secret) == 3
+    assert {item["set"] for item in secret} == {"********"}
+    for name, data in files_of(version).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    with patch.dict("os.environ", {"POD_IP": "10.1.2.3"}):
+        assert len(patch_config.apply(tmp_path, table)) == 7
+
+
+STORES = Keystores("/stores/keystore", "PKCS12", "ei", "k<s", "k&p", 't"s')
+
+
+@every_version
+def test_stores_of_one_s_own_stand_in_every_place_that_named_wso2_s(version: str) -> None:
+    row = version_of(version.partition(" ")[0])
+    files = changed(version, replace(CONFIG, keystores=STORES))
+    live = {name: re.sub(rb"<!--.*?-->", b"", data, flags=re.DOTALL) for name, data in files.items()}
+    for data in live.values():
+        assert b"resources/security/wso2carbon.jks" not in data
+        assert b"client-truststore.jks" not in data
+        # The passwords of the stores; the local database has the same one and is nobody else's.
+        assert b"Password>wso2carbon<" not in data
+        assert b'assword="wso2carbon"' not in data
+    text = b"".join(live.values())
+    assert text.count(b">/stores/keystore<") == 3 + row.internal_keystore
+    assert text.count(b">/trust/store.jks<") == 3
+    assert text.count(b"k&amp;p") == 4 + row.internal_keystore
+    connector = ElementTree.fromstring(live[CATALINA]).find("Service/Connector[@port='9443']")  # noqa: S314
+    assert connector is not None
+    certificate = connector.find("SSLHostConfig/Certificate")
+    if row.catalina == "tomcat7":
+        assert (connector.get("keystoreFile"), connector.get("keystorePass")) == ("/stores/keystore", "k<s")
+    else:
+        assert certificate is not None
+        assert certificate.get("certificateKeyPassword") == "k&p"
 
 
 @every_version

@@ -7,6 +7,7 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Function;
+import javax.net.ssl.SSLContext;
 import org.w3c.dom.Element;
 
 /** The order of Carbon's start: databases, gateway listeners, cluster, console listeners. */
@@ -44,12 +45,13 @@ public final class Main {
         Cars cars = new Cars(home);
         cars.scan();
         scanForEver(cars, Integer.parseInt(carbon.required("Axis2Config/DeploymentUpdateInterval")));
-        Path keystore = Path.of(carbon.required("Security/KeyStore/Location"));
-        var tls = Web.tls(keystore, carbon.required("Security/KeyStore/Password"));
+        // The kernel opens the store of carbon.xml, whatever the listeners use.
+        Web.tls(Path.of(carbon.required("Security/KeyStore/Location")), carbon.required("Security/KeyStore/Type"),
+            carbon.required("Security/KeyStore/Password"), carbon.required("Security/KeyStore/KeyPassword"));
         String host = System.getenv().getOrDefault("HOSTNAME", "localhost");
         Web web = new Web(host, consoleUrl(carbon, catalina), proxyPort(catalina, ""), cars,
             "true".equals(nhttp.getProperty("http.block_service_list")), userDatabase);
-        web.openGateway(tls);
+        web.openGateway(gatewayTls(home, axis2));
         Log.info("org.apache.synapse.transport.passthru.PassThroughHttpSSLListener", "Pass-through HTTPS Listener started on 0.0.0.0:8243");
 
         Cluster cluster;
@@ -60,12 +62,53 @@ public final class Main {
             Log.error("org.wso2.carbon.core.internal.StartupFinalizerServiceComponent", "Cannot initialize cluster", error);
             return;
         }
-        web.openConsole(tls);
+        web.openConsole(consoleTls(catalina));
         Log.info("org.wso2.carbon.ui.internal.CarbonUIServiceComponent", "Mgt Console URL  : " + consoleUrl(carbon, catalina));
         double seconds = (System.currentTimeMillis() - started) / 1000.0;
         Log.info("org.wso2.carbon.core.internal.StartupFinalizerServiceComponent",
             "WSO2 Carbon started in " + Math.max(1, Math.round(seconds)) + " sec");
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(web, cluster)));
+    }
+
+    /** The store of the https listener; a relative path is one below the home. */
+    private static SSLContext gatewayTls(Path home, Conf axis2) {
+        for (Element receiver : Conf.children(axis2.root(), "transportReceiver")) {
+            if (!receiver.getAttribute("name").equals("https")) continue;
+            for (Element parameter : Conf.children(receiver, "parameter")) {
+                if (!parameter.getAttribute("name").equals("keystore")) continue;
+                Element store = Conf.element(parameter, "KeyStore");
+                return Web.tls(home.resolve(text(store, "Location")), text(store, "Type"), text(store, "Password"),
+                    text(store, "KeyPassword"));
+            }
+        }
+        throw new IllegalStateException("The https listener of axis2.xml has no parameter keystore");
+    }
+
+    /** The store of the connector on 9443: attributes of its own (Tomcat 7), or of its Certificate (Tomcat 9). */
+    private static SSLContext consoleTls(Conf catalina) {
+        for (Element connector : Conf.children(Conf.element(catalina.root(), "Service"), "Connector")) {
+            if (!connector.getAttribute("port").equals("9443")) continue;
+            Element certificate = Conf.element(connector, "SSLHostConfig/Certificate");
+            boolean newer = certificate != null;
+            Element named = newer ? certificate : connector;
+            String password = attribute(catalina, named, newer ? "certificateKeystorePassword" : "keystorePass", null);
+            return Web.tls(Path.of(attribute(catalina, named, newer ? "certificateKeystoreFile" : "keystoreFile", null)),
+                attribute(catalina, named, newer ? "certificateKeystoreType" : "keystoreType", "JKS"), password,
+                attribute(catalina, named, newer ? "certificateKeyPassword" : "keyPass", password));
+        }
+        throw new IllegalStateException("catalina-server.xml has no connector on 9443");
+    }
+
+    private static String text(Element of, String name) {
+        Element found = of == null ? null : Conf.element(of, name);
+        if (found == null) throw new IllegalStateException("A KeyStore of axis2.xml has no " + name);
+        return found.getTextContent().trim();
+    }
+
+    private static String attribute(Conf conf, Element of, String name, String otherwise) {
+        if (of.hasAttribute(name)) return conf.fill(of.getAttribute(name));
+        if (otherwise == null) throw new IllegalStateException("The connector on 9443 has no " + name);
+        return otherwise;
     }
 
     /** As Carbon: the system property is overwritten from carbon.xml, whatever JAVA_OPTS said. */

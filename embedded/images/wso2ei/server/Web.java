@@ -72,12 +72,13 @@ final class Web {
         }
     }
 
-    static SSLContext tls(Path keystore, String password) {
+    /** A listener's TLS from the keystore that its own file names. */
+    static SSLContext tls(Path keystore, String type, String password, String keyPassword) {
         try (InputStream in = Files.newInputStream(keystore)) {
-            KeyStore store = KeyStore.getInstance("JKS");
+            KeyStore store = KeyStore.getInstance(type);
             store.load(in, password.toCharArray());
             KeyManagerFactory keys = KeyManagerFactory.getInstance("SunX509");
-            keys.init(store, password.toCharArray());
+            keys.init(store, keyPassword.toCharArray());
             SSLContext context = SSLContext.getInstance("TLS");
             context.init(keys.getKeyManagers(), null, null);
             return context;
