@@ -100,6 +100,13 @@ GROUPS = {
         ),
         ("kube-router",),
     ),
+    "vegeta": Group(
+        "vegeta (makes the load of the end-to-end tests)",
+        "40s",
+        (Module("vegeta", "github.com/tsenart/vegeta/v12"),),
+        ("vegeta",),
+        "run the tests without load: pytest --ignore tests/e2e/test_lifecycle.py",
+    ),
 }
 
 

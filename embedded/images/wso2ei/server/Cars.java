@@ -17,9 +17,13 @@ final class Cars {
     private static final String LOGGER = "org.wso2.carbon.application.deployer.internal.ApplicationManager";
     private static final Pattern PROXY = Pattern.compile("<proxy\\s[^>]*name=\"([^\"]+)\"");
     private static final Pattern DELAY = Pattern.compile("<parameter\\s+name=\"delayMillis\">\\s*(\\d+)\\s*</parameter>");
+    /** A log mediator of level "custom" with one property that takes a header of the request. */
+    private static final Pattern LOG = Pattern.compile(
+        "<log\\s+level=\"custom\">\\s*<property\\s+name=\"([^\"]+)\"\\s+expression=\"get-property\\('transport',\\s*'([^']+)'\\)\"");
     private final Path folder;
     private final Map<Path, Long> known = new ConcurrentHashMap<>();
     private final Map<Path, Map<String, Integer>> proxies = new ConcurrentHashMap<>();
+    private final Map<String, String[]> logs = new ConcurrentHashMap<>();
 
     Cars(Path home) { this.folder = home.resolve("repository/deployment/server/carbonapps"); }
 
@@ -29,6 +33,9 @@ final class Cars {
         proxies.values().forEach(all::putAll);
         return all;
     }
+
+    /** Name of the property and header that a service's log mediator writes, or null. */
+    String[] log(String service) { return logs.get(service); }
 
     /** Look once; called at the start and every DeploymentUpdateInterval. */
     void scan() {
@@ -58,7 +65,7 @@ final class Cars {
         }
     }
 
-    private static Map<String, Integer> read(Path file) throws IOException {
+    private Map<String, Integer> read(Path file) throws IOException {
         Map<String, Integer> found = new TreeMap<>();
         try (ZipFile zip = new ZipFile(file.toFile())) {
             if (zip.getEntry("artifacts.xml") == null) throw new IOException("artifacts.xml is not in the archive");
@@ -68,7 +75,10 @@ final class Cars {
                     String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
                     Matcher proxy = PROXY.matcher(text);
                     Matcher delay = DELAY.matcher(text);
-                    if (proxy.find()) found.put(proxy.group(1), delay.find() ? Integer.parseInt(delay.group(1)) : 0);
+                    if (!proxy.find()) continue;
+                    found.put(proxy.group(1), delay.find() ? Integer.parseInt(delay.group(1)) : 0);
+                    Matcher log = LOG.matcher(text);
+                    if (log.find()) logs.put(proxy.group(1), new String[] {log.group(1), log.group(2)});
                 }
             }
         }

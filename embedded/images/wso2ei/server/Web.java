@@ -124,11 +124,15 @@ final class Web {
                 + list + "</ul><!-- " + node + " --></body></html>");
             return;
         }
-        Integer delay = path.startsWith("/services/") ? cars.services().get(path.substring(10)) : null;
+        String service = path.startsWith("/services/") ? path.substring(10) : "";
+        Integer delay = cars.services().get(service);
         if (delay == null) {
             answer(exchange, 404, "text/html", "");
             return;
         }
+        String[] logged = cars.log(service);
+        String header = logged == null ? null : exchange.getRequestHeaders().getFirst(logged[1]);
+        if (header != null) Log.info("org.apache.synapse.mediators.builtin.LogMediator", logged[0] + " = " + header);
         exchange.getRequestBody().readAllBytes();
         try {
             Thread.sleep(delay);

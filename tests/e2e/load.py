@@ -1,0 +1,188 @@
+"""An open-loop load on the gateway: requests go out at a fixed rate, whatever becomes of them.
+
+Vegeta sends them. What a node did with a POST is read from its own log, followed while it lives.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import re
+import subprocess
+import threading
+import time
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from embedded import toolchain
+from embedded.progress import Reporter
+from tests.e2e.machine import GATEWAY, Machine, eventually
+
+RATE = 200
+"""Requests a second; every other one is a POST."""
+SERVICE = "LoadTest"
+_HEADER = "X-Load-Id"
+_PROXY = f"""<proxy xmlns="http://ws.apache.org/ns/synapse" name="{SERVICE}" transports="http https">
+<parameter name="delayMillis">20</parameter>
+<target><inSequence>
+<log level="custom"><property name="load-id" expression="get-property('transport', '{_HEADER}')"/></log>
+<respond/></inSequence></target></proxy>"""
+_CAR_FOLDER = "repository/deployment/server/carbonapps"
+
+
+def carbon_application(name: str, proxy: str) -> bytes:
+    """A CAR file with one proxy service, as the Maven plug-in of WSO2's tooling makes it."""
+    listed = (
+        f'<artifacts><artifact name="{name}CompositeApplication" version="1.0.0" type="carbon/application">'
+        f'<dependency artifact="{SERVICE}" version="1.0.0" include="true" serverRole="EnterpriseServiceBus"/>'
+        "</artifact></artifacts>"
+    )
+    artifact = (
+        f'<artifact name="{SERVICE}" version="1.0.0" type="synapse/proxy-service" serverRole="EnterpriseServiceBus">'
+        f"<file>{SERVICE}-1.0.0.xml</file></artifact>"
+    )
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as car:
+        car.writestr("artifacts.xml", listed)
+        car.writestr(f"{SERVICE}_1.0.0/artifact.xml", artifact)
+        car.writestr(f"{SERVICE}_1.0.0/{SERVICE}-1.0.0.xml", proxy)
+    return made.getvalue()
+
+
+def deploy_service(machine: Machine) -> None:
+    """The service under load, on both nodes, through the folder that they share."""
+    pod = machine.nodes()[0]["metadata"]["name"]
+    text = base64.b64encode(carbon_application(SERVICE, _PROXY)).decode()
+    write = f"cd $(ls -d /home/wso2carbon/*/{_CAR_FOLDER}) && base64 -d >load.car.new && mv load.car.new load.car"
+    machine.kubectl("exec", "-i", pod, "-c", "ei", "--", "sh", "-c", write, stdin=text).ok()
+
+    def served() -> bool:
+        said = [machine.kubectl("logs", node["metadata"]["name"], "-c", "ei").text for node in machine.nodes()]
+        return all("Deployed Carbon Application : load.car" in text for text in said)
+
+    eventually("both nodes have deployed the service", served)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the sender saw of one request."""
+
+    started: float
+    seconds: float
+    code: int
+    error: str
+    method: str
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 200
+
+
+class Load:
+    """The load, from entering to leaving the context; then ``requests`` and ``executed`` hold what became of it."""
+
+    def __init__(self, machine: Machine, folder: Path, *, http2: bool) -> None:
+        self._machine, self._folder = machine, folder
+        self._http2 = http2
+        self._stop = threading.Event()
+        self._results = folder / "results.bin"
+        self._followed: dict[str, subprocess.Popen[bytes]] = {}
+        self.requests: list[Request] = []
+        self.executed: Counter[str] = Counter()
+        """How often the nodes' own logs say that each POST was carried out."""
+
+    def __enter__(self) -> Self:
+        self._vegeta = str(toolchain.ensure("vegeta", Reporter()) / "vegeta")
+        command = [
+            self._vegeta, "attack", "-format=json", "-lazy", f"-rate={RATE}", "-duration=0", "-insecure",
+            "-timeout=30s", "-max-body=0", f"-http2={'true' if self._http2 else 'false'}", f"-output={self._results}",
+        ]  # fmt: skip
+        self._follower = threading.Thread(target=self._follow, daemon=True)
+        self._follower.start()
+        eventually("the logs of both nodes are followed", lambda: len(self._followed) >= len(self._machine.nodes()))
+        self._sender = subprocess.Popen(command, stdin=subprocess.PIPE)
+        self._feeder = threading.Thread(target=self._feed, daemon=True)
+        self._feeder.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        try:
+            self._feeder.join(30)
+            self._sender.wait(60)
+        finally:
+            self._sender.kill()
+            # The last lines are still on their way from the nodes.
+            time.sleep(3)
+            self._follower.join(30)
+            for process in self._followed.values():
+                process.kill()
+                process.wait()
+        self._read()
+
+    def _feed(self) -> None:
+        """Vegeta takes targets as it needs them, and ends with them."""
+        out = self._sender.stdin
+        assert out is not None
+        for number in itertools.count():
+            if self._stop.is_set():
+                break
+            target = {
+                "method": "POST" if number % 2 else "GET",
+                "url": f"https://localhost/services/{SERVICE}",
+                "header": {"Host": [GATEWAY]} | ({_HEADER: [f"n{number}"]} if number % 2 else {}),
+            }
+            if number % 2:
+                target["body"] = base64.b64encode(b"<a/>" * 50).decode()
+            try:
+                out.write(json.dumps(target).encode() + b"\n")
+                out.flush()
+            except BrokenPipeError:
+                break
+        out.close()
+
+    def _follow(self) -> None:
+        """The log of every server from its first line on, one by one: a container that died has a successor."""
+        while not self._stop.is_set():
+            for pod in self._machine.nodes():
+                running = [c for c in pod["status"].get("containerStatuses", []) if "running" in c["state"]]
+                for server in running:
+                    if server["containerID"] not in self._followed:
+                        self._followed[server["containerID"]] = self._follow_one(pod["metadata"])
+            time.sleep(0.5)
+
+    def _follow_one(self, pod: dict[str, Any]) -> subprocess.Popen[bytes]:
+        command = ["kubectl", "-n", pod["namespace"], "logs", "-f", pod["name"], "-c", "ei"]
+        with (self._folder / f"{len(self._followed)}.log").open("wb") as log:
+            return subprocess.Popen(command, env=self._machine.environment, stdout=log, stderr=subprocess.DEVNULL)
+
+    def _read(self) -> None:
+        encoded = subprocess.run([self._vegeta, "encode", "-to=json", self._results], check=True, capture_output=True)
+        for line in encoded.stdout.splitlines():
+            found = json.loads(line)
+            started = datetime.fromisoformat(found["timestamp"]).timestamp()
+            self.requests.append(
+                Request(started, found["latency"] / 1e9, found["code"], found["error"], found["method"])
+            )
+        for file in self._folder.glob("*.log"):
+            self.executed.update(re.findall(r"load-id = (n\d+)$", file.read_text(errors="replace"), re.MULTILINE))
+
+    def lost(self) -> list[Request]:
+        """Requests that were not answered as they should be."""
+        return [request for request in self.requests if not request.ok]
+
+    def account(self) -> None:
+        """Every answered POST was carried out, and none twice.
+
+        :raises AssertionError: also when the nodes' logs are not complete, so that nothing can be said.
+        """
+        twice = {name: times for name, times in self.executed.items() if times > 1}
+        assert twice == {}
+        answered = sum(request.ok for request in self.requests if request.method == "POST")
+        assert len(self.executed) >= answered > 0

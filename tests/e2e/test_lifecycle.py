@@ -1,0 +1,102 @@
+"""What a change and what a death of a node costs those who call the gateway meanwhile, at 200 requests a second."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.load import RATE, Load, deploy_service
+from tests.e2e.machine import NAMESPACE, Machine, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
+
+
+def configure(machine: Machine, *words: str) -> None:
+    file = ["--config-file", machine.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local", "--path"]
+    machine.run(["pulumi", "config", words[0], *file, *words[1:]], env=machine.environment).ok()
+
+
+def update(machine: Machine) -> None:
+    machine.pulumi("up", "-s", "local", "--yes", "--skip-preview").ok()
+
+
+def serving(machine: Machine, replicas: int) -> bool:
+    """All of them ready, and none on its way out."""
+    pods = machine.objects("pods", "-l", "app.kubernetes.io/name=wso2ei,app.kubernetes.io/component=wso2ei")
+    states = []
+    for pod in pods:
+        containers = pod["status"].get("containerStatuses", [])
+        is_ready = bool(containers) and all(container["ready"] for container in containers)
+        states.append((pod["metadata"].get("deletionTimestamp"), is_ready))
+    return states == [(None, True)] * replicas
+
+
+@pytest.fixture(scope="module", autouse=True)
+def service(machine: Machine, first_up: str) -> Iterator[None]:
+    assert first_up
+    machine.make("up").ok()
+    deploy_service(machine)
+    yield
+    for key in ("ei.javaOptions", "ei.patches", "ei.replicas"):
+        configure(machine, "rm", f"wso2ei:{key}")
+    update(machine)
+
+
+@pytest.mark.parametrize("http2", [True, False], ids=["HTTP/2", "HTTP/1.1"])
+def test_planned_changes_lose_no_request_and_carry_out_no_post_twice(
+    machine: Machine, tmp_path: Path, http2: bool
+) -> None:
+    marks: list[tuple[float, str]] = []
+
+    def now(what: str) -> None:
+        marks.append((time.time(), what))
+
+    with Load(machine, tmp_path, http2=http2) as load:
+        time.sleep(3)
+        now("another option of the JVM")
+        configure(machine, "set", "wso2ei:ei.javaOptions[0]", f"-Dload.http2={http2}")
+        update(machine)
+        now("another configuration")
+        configure(machine, "set", "wso2ei:ei.patches[0].file", "conf/carbon.xml")
+        configure(machine, "set", "wso2ei:ei.patches[0].path", "Server/ServerKey")
+        configure(machine, "set", "wso2ei:ei.patches[0].set", f"EI{http2}")
+        update(machine)
+        now("a third node")
+        configure(machine, "set", "wso2ei:ei.replicas", "3")
+        update(machine)
+        now("two nodes again")
+        configure(machine, "set", "wso2ei:ei.replicas", "2")
+        update(machine)
+        eventually("the third node has gone", lambda: serving(machine, 2))
+        now("a deleted pod")
+        machine.kubectl("delete", "pod", machine.nodes()[0]["metadata"]["name"]).ok()
+        eventually("its successor serves", lambda: serving(machine, 2))
+        now("the end")
+    during = [next((what for at, what in reversed(marks) if at <= r.started), "before") for r in load.lost()]
+    assert [*zip(during, load.lost(), strict=True)] == []
+    assert len(load.requests) > RATE * (marks[-1][0] - marks[0][0]) * 0.95
+    load.account()
+
+
+def test_a_killed_server_costs_only_the_requests_that_it_was_working_on(machine: Machine, tmp_path: Path) -> None:
+    pod = machine.nodes()[0]["metadata"]["name"]
+    shell = "kill -9 $(cat /home/wso2carbon/*/wso2carbon.pid)"
+    kill = ["kubectl", "-n", NAMESPACE, "exec", pod, "-c", "ei", "--", "sh", "-c", shell]
+    with Load(machine, tmp_path, http2=True) as load:
+        time.sleep(5)
+        before = time.time()
+        subprocess.run(kill, env=machine.environment, check=False, capture_output=True, timeout=60)
+        killed = time.time()
+        time.sleep(12)
+    lost = load.lost()
+    print(f"lost {len(lost)} of {len(load.requests)}: {lost[:5]}")
+    assert all(before - 1 < request.started < killed for request in lost), lost
+    # What one of two nodes works on at a time: half the rate for the time that a request takes, and some.
+    assert len(lost) <= RATE
+    assert all(request.ok for request in load.requests if request.started > killed)
+    load.account()
+    eventually("the container runs again", lambda: serving(machine, 2), 180)
