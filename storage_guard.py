@@ -11,6 +11,7 @@ in ``pulumi destroy``, after which any storage may be chosen.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from settings import Settings
 from storage_changes import Change, StorageRecord
 
 OUTPUT = "storage"
+_DELAYS = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds."""
 
 
 class StorageChangeError(pulumi.RunError):
@@ -60,13 +63,31 @@ def confirmed(storage: StorageRecord, claims: Sequence[pulumi.Output[str]]) -> p
 def running() -> StorageRecord | None:
     """What the stack has; ``None`` where it never was complete, was destroyed, or exported something else."""
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    try:
-        answer: Any = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value
-    except Exception as error:
-        raise StorageChangeError(
-            f"The outputs of stack '{name}' cannot be read, so it is not known where its data lies: {error}"
-        ) from error
+    answer = _outputs(name)
     try:
         return StorageRecord.model_validate((answer or {}).get("outputs", {}).get(OUTPUT))
     except ValidationError:
         return None
+
+
+def _outputs(name: str) -> Any:
+    """The stack's outputs, asked for again where that fails.
+
+    The engine saves the stack's state while the program starts, and the file backend empties the file beside it that
+    holds its attributes before it writes it (gocloud.dev, blob/fileblob/attrs.go): who reads just then gets an error.
+    """
+    for delay in _DELAYS:
+        try:
+            return _read(name)
+        except Exception:  # noqa: BLE001 - the SDK raises nothing narrower
+            time.sleep(delay)
+    try:
+        return _read(name)
+    except Exception as error:
+        raise StorageChangeError(
+            f"The outputs of stack '{name}' cannot be read, so it is not known where its data lies: {error}"
+        ) from error
+
+
+def _read(name: str) -> Any:
+    return pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value

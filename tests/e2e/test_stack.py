@@ -269,11 +269,18 @@ def test_a_killed_update_is_mended_by_the_next_one(machine: Machine, tmp_path: P
         )  # fmt: skip
     try:
         eventually("objects are being made", made)
+    except AssertionError as error:
+        error.add_note(said.read_text())
+        raise
     finally:
         if update.poll() is None:
             os.killpg(update.pid, signal.SIGKILL)
         update.wait()
-    machine.make("up").ok()
+    try:
+        machine.make("up").ok()
+    finally:
+        # The language host outlives its engine.
+        subprocess.run(["pkill", "-KILL", "-s", str(update.pid)], check=False)
     assert answers(machine)
 
 

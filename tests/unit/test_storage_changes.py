@@ -11,11 +11,12 @@ import pytest
 
 import cluster_nodes
 import storage_changes
+import storage_guard
 from cluster_nodes import Node
 from settings import Settings
 from storage_changes import Change, StorageRecord, record, refusal
 from storage_guard import StorageChangeError
-from tests.unit.recording import Recorder
+from tests.unit.recording import KubernetesMocks, Recorder
 from tests.unit.recording import record as run
 from tests.unit.stacks import ROOT, config_of
 
@@ -280,6 +281,23 @@ def test_the_refusal_comes_before_anything_is_registered(monkeypatch: pytest.Mon
     with pytest.raises(StorageChangeError, match="would stay behind"):
         program(before("hostPath /elsewhere"))
     assert registered == ["pulumi:pulumi:Stack"]
+
+
+@pytest.mark.parametrize("failures", [1, 5, 6])
+def test_a_state_that_is_being_written_is_read_again(failures: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = KubernetesMocks.call
+    left = failures
+
+    def call(self: KubernetesMocks, args: Any) -> tuple[dict[str, Any], Any]:
+        nonlocal left
+        left -= 1
+        return ({}, [("name", "EOF")]) if left >= 0 else answered(self, args)
+
+    monkeypatch.setattr(KubernetesMocks, "call", call)
+    monkeypatch.setattr(storage_guard, "_DELAYS", (0.0,) * 5)
+    expected = "would stay behind" if failures <= 5 else "not known where its data lies: .*EOF"
+    with pytest.raises(StorageChangeError, match=expected):
+        program(before("hostPath /elsewhere"))
 
 
 def test_another_cluster_is_refused_in_an_update_and_told_in_a_preview() -> None:
