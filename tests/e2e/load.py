@@ -166,6 +166,8 @@ class Load:
         encoded = subprocess.run([self._vegeta, "encode", "-to=json", self._results], check=True, capture_output=True)
         for line in encoded.stdout.splitlines():
             found = json.loads(line)
+            if found["error"] == "no targets to attack":  # the end of the load, not a request
+                continue
             started = datetime.fromisoformat(found["timestamp"]).timestamp()
             self.requests.append(
                 Request(started, found["latency"] / 1e9, found["code"], found["error"], found["method"])

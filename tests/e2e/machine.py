@@ -67,6 +67,16 @@ class Machine:
         """The CLI, without the Makefile."""
         return self.run(["pulumi", "--non-interactive", *words], env=self.environment)
 
+    def configure(self, verb: str, *words: str) -> None:
+        """``pulumi config set|rm`` of a key of the stack's file, by its path."""
+        file = ["--config-file", self.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local", "--path"]
+        plain = ["--plaintext"] if verb == "set" else []
+        self.run(["pulumi", "config", verb, *file, *plain, "--", *words], env=self.environment).ok()
+
+    def update(self) -> Done:
+        """``pulumi up`` without questions; what became of it."""
+        return self.pulumi("up", "-s", "local", "--yes", "--skip-preview")
+
     def kubectl(self, *words: str, stdin: str = "") -> Done:
         """kubectl in the stack's namespace."""
         return self.run(["kubectl", "-n", NAMESPACE, *words], env=self.environment, stdin=stdin)

@@ -15,15 +15,6 @@ from tests.e2e.machine import NAMESPACE, Machine, eventually
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
 
 
-def configure(machine: Machine, *words: str) -> None:
-    file = ["--config-file", machine.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local", "--path"]
-    machine.run(["pulumi", "config", words[0], *file, *words[1:]], env=machine.environment).ok()
-
-
-def update(machine: Machine) -> None:
-    machine.pulumi("up", "-s", "local", "--yes", "--skip-preview").ok()
-
-
 def serving(machine: Machine, replicas: int) -> bool:
     """All of them ready, and none on its way out."""
     pods = machine.objects("pods", "-l", "app.kubernetes.io/name=wso2ei,app.kubernetes.io/component=wso2ei")
@@ -42,8 +33,8 @@ def service(machine: Machine, first_up: str) -> Iterator[None]:
     deploy_service(machine)
     yield
     for key in ("ei.javaOptions", "ei.patches", "ei.replicas"):
-        configure(machine, "rm", f"wso2ei:{key}")
-    update(machine)
+        machine.configure("rm", f"wso2ei:{key}")
+    machine.update().ok()
 
 
 @pytest.mark.parametrize("http2", [True, False], ids=["HTTP/2", "HTTP/1.1"])
@@ -58,19 +49,19 @@ def test_planned_changes_lose_no_request_and_carry_out_no_post_twice(
     with Load(machine, tmp_path, http2=http2) as load:
         time.sleep(3)
         now("another option of the JVM")
-        configure(machine, "set", "wso2ei:ei.javaOptions[0]", f"-Dload.http2={http2}")
-        update(machine)
+        machine.configure("set", "wso2ei:ei.javaOptions[0]", f"-Dload.http2={http2}")
+        machine.update().ok()
         now("another configuration")
-        configure(machine, "set", "wso2ei:ei.patches[0].file", "conf/carbon.xml")
-        configure(machine, "set", "wso2ei:ei.patches[0].path", "Server/ServerKey")
-        configure(machine, "set", "wso2ei:ei.patches[0].set", f"EI{http2}")
-        update(machine)
+        machine.configure("set", "wso2ei:ei.patches[0].file", "conf/carbon.xml")
+        machine.configure("set", "wso2ei:ei.patches[0].path", "Server/ServerKey")
+        machine.configure("set", "wso2ei:ei.patches[0].set", f"EI{http2}")
+        machine.update().ok()
         now("a third node")
-        configure(machine, "set", "wso2ei:ei.replicas", "3")
-        update(machine)
+        machine.configure("set", "wso2ei:ei.replicas", "3")
+        machine.update().ok()
         now("two nodes again")
-        configure(machine, "set", "wso2ei:ei.replicas", "2")
-        update(machine)
+        machine.configure("set", "wso2ei:ei.replicas", "2")
+        machine.update().ok()
         eventually("the third node has gone", lambda: serving(machine, 2))
         now("a deleted pod")
         machine.kubectl("delete", "pod", machine.nodes()[0]["metadata"]["name"]).ok()

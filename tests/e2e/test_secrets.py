@@ -31,12 +31,10 @@ def provide(machine: Machine, generation: int) -> None:
 
 def configure(machine: Machine, **values: str) -> None:
     """Keys of ``secrets`` in the stack's file, and an update; an empty value removes a key."""
-    file = ["--config-file", machine.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local", "--path"]
     for key, value in values.items():
         place = f"wso2ei:secrets.{key.replace('_', '.')}"
-        words = ["set", *file, "--plaintext", place, value] if value else ["rm", *file, place]
-        machine.run(["pulumi", "config", *words], env=machine.environment).ok()
-    machine.pulumi("up", "-s", "local", "--yes", "--skip-preview").ok()
+        machine.configure(*(["set", place, value] if value else ["rm", place]))
+    machine.update().ok()
 
 
 def signed_in(machine: Machine, password: str) -> bool:

@@ -197,8 +197,7 @@ def test_only_pods_with_the_client_label_reach_mysql(machine: Machine) -> None:
 def test_a_rolling_update_fits_the_small_machine_and_the_gateway_keeps_answering(machine: Machine) -> None:
     """1.0 CPU and 4 GiB: the scheduler would refuse a surging node that does not fit."""
     before = {pod["metadata"]["name"] for pod in machine.nodes()}
-    path = ["config", "set", "--config-file", machine.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local"]
-    machine.run(["pulumi", *path, "--path", "wso2ei:ei.heap", "500Mi"], env=machine.environment).ok()
+    machine.configure("set", "wso2ei:ei.heap", "500Mi")
     update = subprocess.Popen(
         ["pulumi", "--non-interactive", "up", "-s", "local", "--yes", "--skip-preview"], cwd=ROOT,
         env=machine.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -221,10 +220,8 @@ def test_a_rolling_update_fits_the_small_machine_and_the_gateway_keeps_answering
 
 def set_ingress(machine: Machine, values: dict[str, str]) -> None:
     """Keys of ``ingress`` in the stack's file; an empty value removes a key."""
-    file = ["--config-file", machine.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local", "--path"]
     for key, value in values.items():
-        words = ["set", *file, f"wso2ei:ingress.{key}", value] if value else ["rm", *file, f"wso2ei:ingress.{key}"]
-        machine.run(["pulumi", "config", *words], env=machine.environment).ok()
+        machine.configure(*(["set", f"wso2ei:ingress.{key}", value] if value else ["rm", f"wso2ei:ingress.{key}"]))
 
 
 def outputs_of(machine: Machine) -> dict[str, Any]:
@@ -236,7 +233,7 @@ def test_outputs_and_the_console_s_redirect_follow_a_node_port_and_back(machine:
     node = names.node_address(1)
     set_ingress(machine, {"expose": "NodePort", "address": node})
     try:
-        machine.pulumi("up", "-s", "local", "--yes", "--skip-preview").ok()
+        machine.update().ok()
         outputs = outputs_of(machine)
         assert outputs["hosts_file_line"] == f"{node} {CONSOLE} {GATEWAY}"
         found = re.fullmatch(rf"https://{CONSOLE}:(3\d{{4}})/carbon", outputs["console_url"])
@@ -249,7 +246,7 @@ def test_outputs_and_the_console_s_redirect_follow_a_node_port_and_back(machine:
         assert f"\nlocation: https://{CONSOLE}:{port}/carbon/admin/index.jsp\n" in answer
     finally:
         set_ingress(machine, {"expose": "", "address": ""})
-        machine.pulumi("up", "-s", "local", "--yes", "--skip-preview").ok()
+        machine.update().ok()
     assert outputs_of(machine)["hosts_file_line"] == f"127.0.0.1 {CONSOLE} {GATEWAY}"
     assert answers(machine)
 
