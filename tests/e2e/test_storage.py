@@ -6,7 +6,6 @@ The first tests run small programs of the stack's own component in namespaces of
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -213,10 +212,6 @@ def table_exists(machine: Machine) -> bool:
     return machine.sql("WSO2EI_USER_DB", query) == "1"
 
 
-@pytest.mark.skipif(
-    os.environ.get("WSO2EI_E2E_MOVE") != "1",
-    reason="the whole move has not yet been seen to go through on the embedded cluster: WSO2EI_E2E_MOVE=1 tries it",
-)
 @pytest.mark.e2e
 @pytest.mark.timeout(2400)
 @pytest.mark.usefixtures("first_up")
