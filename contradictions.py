@@ -112,22 +112,24 @@ def _claims_in_a_namespace(settings: Settings) -> Iterator[Contradiction]:
 
 def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Contradiction]:
     mode = getattr(settings.storage, "carbonapps_access_mode", None)
-    if mode == "ReadWriteOnce" and settings.ei.replicas > 1:
+    if mode == "ReadWriteOnce" and settings.ei.most_replicas > 1:
+        key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
         yield Contradiction(
             "storage.carbonappsAccessMode",
-            ("ei.replicas",),
-            f"must not be ReadWriteOnce with ei.replicas {settings.ei.replicas}: the nodes share the volume",
+            (key,),
+            f"must not be ReadWriteOnce with {key} {number}: the nodes share the volume",
             {"storage.carbonappsAccessMode": "ReadWriteMany"},
         )
 
 
 def _too_few_connections(settings: Settings) -> Iterator[Contradiction]:
-    needed = settings.ei.replicas * 130
+    key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
+    needed = number * 130
     if settings.mysql.external is None and settings.mysql.max_connections < needed:
         yield Contradiction(
             "mysql.maxConnections",
-            ("ei.replicas",),
-            f"must be at least {needed}: ei.replicas {settings.ei.replicas} x 130",
+            (key,),
+            f"must be at least {needed}: {key} {number} x 130",
             {"mysql.maxConnections": needed},
         )
 

@@ -35,6 +35,7 @@ from setting_types import (
 )
 from settings_credentials import ExternalMysqlSettings, SecretsSettings
 from settings_ei import EiSettings
+from settings_scheduling import SchedulingSettings
 from settings_storage import Storage
 
 
@@ -218,6 +219,8 @@ class Settings(Section):
     """NGINX in front of EI."""
     ei: EiSettings = EiSettings()
     """The EI nodes."""
+    scheduling: SchedulingSettings = SchedulingSettings()
+    """Nodes and priority of every pod of the stack."""
     secrets: SecretsSettings = SecretsSettings()
     """Existing Kubernetes Secrets, in place of those that are made."""
     protect: bool = False

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, mysql_connection, mysql_objects
+from components import common, mysql_connection, mysql_objects, scheduling
 from components.ei_additions import DELIVERED, SECRETS, STORES, Additions
+from components.ei_operations import host_aliases
+from components.ei_operations_args import OperationsArgs
 from components.mysql_connection import MysqlConnection
 from components.storage import DataVolume
 from components.wso2ei.additions import store_key
@@ -66,6 +68,7 @@ class PodParts:
     java_options: str
     """As JAVA_OPTS."""
     additions: Additions
+    operations: OperationsArgs
     added: pulumi.Input[str] | None
     """Name of the ConfigMap of the additions, if there are any."""
     cpu: str
@@ -313,7 +316,10 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             common.claim_volume("carbonapps", parts.carbonapps.claim_name),
             *parts.additions.volumes(parts.added),
         ],
+        host_aliases=host_aliases(parts.operations),
+        **scheduling.pod_fields(parts.operations.get("scheduling")),
     )
+    annotations = {**(parts.operations.get("pod_annotations") or {}), **(common.rotated(parts.rotation) or {})}
     return k8s.apps.v1.DeploymentSpecArgs(
         replicas=replicas,
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=parts.selector),
@@ -325,7 +331,8 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         ),
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(
-                labels=parts.selector | mysql_objects.CLIENT_LABEL, annotations=common.rotated(parts.rotation)
+                labels={**(parts.operations.get("pod_labels") or {}), **parts.selector, **mysql_objects.CLIENT_LABEL},
+                annotations=annotations or None,
             ),
             spec=spec,
         ),

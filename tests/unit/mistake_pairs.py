@@ -80,6 +80,9 @@ ITEMS: dict[str, dict[str, Any]] = {
     "ei.patches[0]": {"ei": {"patches": [{"file": "conf/carbon.xml", "path": "Server/A", "set": "v"}]}},
     "ei.files[0]": {"ei": {"files": [{"path": "conf/a.xml", "content": "<a/>"}]}},
     "ei.jars[0]": {"ei": {"jars": [_JAR]}},
+    "ei.hostAliases[0]": {"ei": {"hostAliases": [{"ip": "10.0.0.12", "hostnames": ["backend"]}]}},
+    "ei.autoscaler": {"ei": {"autoscaler": {"maxReplicas": 3}}},
+    "scheduling.tolerations[0]": {"scheduling": {"tolerations": [{"key": "dedicated", "effect": "NoExecute"}]}},
 }
 """An item of each list of sections that is right."""
 
