@@ -16,7 +16,7 @@ from components.ei_cluster import EiCluster, service_names
 from components.nginx_ingress import NginxIngress
 from components.scc_binding import SccBinding
 from database import make_database
-from volumes import volume
+from volumes import diagnostics, volume
 
 settings, secrets = configuration.from_pulumi()
 context = configuration.choose_context(settings, configuration.kubeconfig_path(), pulumi.runtime.is_dry_run())
@@ -37,7 +37,7 @@ on_cluster = pulumi.ResourceOptions(provider=cluster)
 namespace: pulumi.Input[str] = settings.namespace.name
 if settings.namespace.create:
     # A folder on a node belongs to root until a container with CHOWN gives it away, which "restricted" forbids.
-    level = "baseline" if settings.storage.kind == "hostPath" else "restricted"
+    level = "baseline" if settings.has_host_folders else "restricted"
     level = "privileged" if settings.ingress.expose == "hostPort" else level
     namespace = k8s.core.v1.Namespace(
         "namespace",
@@ -117,6 +117,7 @@ ei = EiCluster(
         "scheduling": settings.scheduling.as_args(),
         **settings.ei.additions(),
         **settings.ei.operations(),
+        **diagnostics(settings, namespace),
     },
     on_cluster,
 )

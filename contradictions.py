@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from components.image_reference import parse_image
 from components.wso2ei.versions import SUBSCRIPTION_REGISTRIES
 from setting_types import Contradiction
+from settings_logs import diagnostics_contradictions
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -30,6 +31,13 @@ def across_sections(settings: Settings) -> Iterator[Contradiction]:
     yield from _claims_in_a_namespace(settings)
     yield from _one_volume_for_several_nodes(settings)
     yield from _too_few_connections(settings)
+    yield from diagnostics_contradictions(
+        settings.ei.diagnostics,
+        cluster_scoped=settings.kubernetes.cluster_scoped,
+        openshift=bool(settings.kubernetes.openshift),
+        created=settings.namespace.create,
+        most=(settings.ei.most_replicas_key, settings.ei.most_replicas),
+    )
     yield from _credentials_twice_or_never(settings)
     yield from _server_beside_an_external_one(settings)
 

@@ -260,6 +260,11 @@ class Settings(Section):
         return f"{self.images.mirror}/{rest if has_registry else reference}"
 
     @property
+    def has_host_folders(self) -> bool:
+        """Some folder of a node has to be given away by a container that runs as root."""
+        return "hostPath" in {self.storage.kind, self.ei.diagnostics.kind if self.ei.diagnostics else ""}
+
+    @property
     def ei_image(self) -> str:
         """The EI image that the nodes run."""
         return self.image(self.ei.public_or_named)

@@ -36,6 +36,7 @@ from setting_types import (
     Sha256,
     VariableName,
 )
+from settings_logs import Diagnostics
 from settings_operations import Autoscaler, HostAlias, node_contradictions
 
 ConfigurationPath = Annotated[
@@ -205,6 +206,9 @@ class EiSettings(Section):
     """Keystore and truststore of one's own; without them EI uses those of its image, whose private key is public."""
     autoscaler: Autoscaler | None = None
     """An autoscaler of yours decides how many nodes there are; then ``replicas`` is what a new stack starts with."""
+    diagnostics: Diagnostics | None = None
+    """A volume that keeps EI's log files and heap dumps when a pod goes, with a folder for each pod. Without it they
+    survive a restart of the server, and go with the pod."""
     host_aliases: list[HostAlias] = []
     """More lines of ``/etc/hosts``, for backends that DNS does not know."""
     pod_labels: Annotated[dict[LabelKey, LabelValue], Field(examples=[{"team": "integration"}])] = {}

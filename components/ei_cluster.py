@@ -12,7 +12,7 @@ import json
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, ei_objects, ei_pod, mysql_connection
+from components import common, ei_logs, ei_objects, ei_pod, mysql_connection
 from components.ei_additions import Additions
 from components.ei_args import EiClusterArgs
 from components.ei_checks import check
@@ -137,6 +137,7 @@ class EiCluster(pulumi.ComponentResource):
                 "gate.sh",
                 "bootstrap.sql",
                 "check_volume.sh",
+                "log_folders.py",
                 *mysql_connection.PROGRAMS,
             ),
             opts=child,
@@ -149,6 +150,7 @@ class EiCluster(pulumi.ComponentResource):
         )
         self.carbonapps = DataVolume(f"{name}-carbonapps", args["storage"], child)
         additions = _additions(args)
+        logs = args.get("diagnostics")
         added = (
             k8s.core.v1.ConfigMap(f"{name}-additions", metadata=meta, data=data, opts=child)
             if (data := additions.config_map())
@@ -174,9 +176,14 @@ class EiCluster(pulumi.ComponentResource):
             rotation=args.get("rotation"),
             carbonapps=self.carbonapps,
             heap=jvm_size(args["heap"]),
-            java_options=" ".join([version.java_options, *(args.get("java_options") or ())]),
+            java_options=" ".join(
+                [version.java_options, ei_logs.java_options(version.home), *(args.get("java_options") or ())]
+            ),
             additions=additions,
             operations=args,
+            logs=ei_logs.LogFolder(
+                DataVolume(f"{name}-logs", logs, child) if logs else None, args.get("diagnostics_keep", 10)
+            ),
             added=common.name_of(added) if added else None,
             cpu=args["cpu"],
             cpu_limit=args.get("cpu_limit"),

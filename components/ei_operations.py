@@ -21,6 +21,11 @@ def operation_problems(args: OperationsArgs) -> Iterator[Problem]:
     for index, alias in enumerate(args.get("host_aliases") or ()):
         for field, words in _of_alias(alias):
             yield Problem(("host_aliases", index, field), words)
+    if args.get("diagnostics_keep", 0) < 0:
+        yield Problem(("diagnostics_keep",), "must not be negative")
+    diagnostics = args.get("diagnostics")
+    if diagnostics and diagnostics.get("access_mode") == "ReadOnlyMany":
+        yield Problem(("diagnostics", "access_mode"), "must not be ReadOnlyMany: nodes write there")
     for field, names in (
         ("pod_labels", args.get("pod_labels") or {}),
         ("pod_annotations", args.get("pod_annotations") or {}),

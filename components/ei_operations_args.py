@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
 from components.scheduling import SchedulingArgs
+from components.storage import DataVolumeArgs
 
 
 class HostAliasArgs(TypedDict):
@@ -29,5 +30,9 @@ class OperationsArgs(TypedDict):
     """More names that the nodes resolve, such as backends that DNS does not know."""
     pod_labels: NotRequired[Mapping[str, str]]
     """More labels of the nodes' pods."""
+    diagnostics: NotRequired[DataVolumeArgs | None]
+    """A volume for log files and heap dumps, with a folder for each pod; without one they go with the pod."""
+    diagnostics_keep: NotRequired[int]
+    """Folders of gone pods that stay there; default 10."""
     pod_annotations: NotRequired[Mapping[str, str]]
     """Annotations of the nodes' pods."""

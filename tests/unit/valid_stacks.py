@@ -90,6 +90,13 @@ STACKS: dict[str, dict[str, Any]] = {
     "one node": with_(ei={"replicas": 1}),
     "three nodes": with_(ei={"replicas": 3}),
     "an autoscaler of the user's": with_(ei={"autoscaler": {"maxReplicas": 5}}, mysql={"maxConnections": 650}),
+    "logs on the nodes": with_(storage=NFS, ei={"diagnostics": {"kind": "hostPath", "path": "/var/log/wso2ei"}}),
+    "logs on NFS": with_(ei={"diagnostics": {"kind": "nfs", "server": "nas.lan", "path": "/logs", "keep": 0}}),
+    "logs on a class, one node": with_(
+        ei={"replicas": 1, "diagnostics": {"kind": "class", "storageClass": "fast-ssd", "accessMode": "ReadWriteOnce"}}
+    ),
+    "logs on a claim": TENANT
+    | {"storage": CLAIM, "ei": {"diagnostics": {"kind": "claim", "claim": "ei-logs", "keep": 100}}},
     "nodes of its own": with_(
         scheduling={
             "nodeSelector": {"pool": "integration"},
