@@ -16,7 +16,7 @@ from components.ei_cluster import EiCluster, service_names
 from components.nginx_ingress import NginxIngress
 from components.scc_binding import SccBinding
 from database import make_database
-from volumes import volume
+from volumes import diagnostics, volume
 
 settings, secrets = configuration.from_pulumi()
 context = configuration.choose_context(settings, configuration.kubeconfig_path(), pulumi.runtime.is_dry_run())
@@ -37,7 +37,7 @@ on_cluster = pulumi.ResourceOptions(provider=cluster)
 namespace: pulumi.Input[str] = settings.namespace.name
 if settings.namespace.create:
     # A folder on a node belongs to root until a container with CHOWN gives it away, which "restricted" forbids.
-    level = "baseline" if settings.storage.kind == "hostPath" else "restricted"
+    level = "baseline" if settings.has_host_folders else "restricted"
     level = "privileged" if settings.ingress.expose == "hostPort" else level
     namespace = k8s.core.v1.Namespace(
         "namespace",
@@ -76,6 +76,7 @@ nginx = NginxIngress(
         "tls_secret": settings.ingress.tls_secret,
         "read_timeout": settings.ingress.read_timeout,
         "max_body": settings.ingress.max_body,
+        "scheduling": settings.scheduling.as_args(),
         "wait_minutes": settings.ei.pull_minutes,
     },
     on_cluster,
@@ -113,7 +114,10 @@ ei = EiCluster(
         "pull_minutes": settings.ei.pull_minutes,
         "configuration_path": settings.ei.configuration_path,
         "governance_path": settings.ei.governance_path,
+        "scheduling": settings.scheduling.as_args(),
         **settings.ei.additions(),
+        **settings.ei.operations(),
+        **diagnostics(settings, namespace),
     },
     on_cluster,
 )
@@ -126,6 +130,7 @@ Acceptance(
         "console_host": settings.hosts.console,
         "gateway_host": settings.hosts.gateway,
         "console_port": nginx.https_port,
+        "scheduling": settings.scheduling.as_args(),
         "triggers": {"ei": ei.spec_hash, "ingress": nginx.spec_hash},
     },
     pulumi.ResourceOptions(provider=cluster, depends_on=[ei, nginx]),

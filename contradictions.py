@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from components.image_reference import parse_image
 from components.wso2ei.versions import SUBSCRIPTION_REGISTRIES
 from setting_types import Contradiction
+from settings_logs import diagnostics_contradictions
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -30,6 +31,13 @@ def across_sections(settings: Settings) -> Iterator[Contradiction]:
     yield from _claims_in_a_namespace(settings)
     yield from _one_volume_for_several_nodes(settings)
     yield from _too_few_connections(settings)
+    yield from diagnostics_contradictions(
+        settings.ei.diagnostics,
+        cluster_scoped=settings.kubernetes.cluster_scoped,
+        openshift=bool(settings.kubernetes.openshift),
+        created=settings.namespace.create,
+        most=(settings.ei.most_replicas_key, settings.ei.most_replicas),
+    )
     yield from _credentials_twice_or_never(settings)
     yield from _server_beside_an_external_one(settings)
 
@@ -112,22 +120,24 @@ def _claims_in_a_namespace(settings: Settings) -> Iterator[Contradiction]:
 
 def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Contradiction]:
     mode = getattr(settings.storage, "carbonapps_access_mode", None)
-    if mode == "ReadWriteOnce" and settings.ei.replicas > 1:
+    if mode == "ReadWriteOnce" and settings.ei.most_replicas > 1:
+        key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
         yield Contradiction(
             "storage.carbonappsAccessMode",
-            ("ei.replicas",),
-            f"must not be ReadWriteOnce with ei.replicas {settings.ei.replicas}: the nodes share the volume",
+            (key,),
+            f"must not be ReadWriteOnce with {key} {number}: the nodes share the volume",
             {"storage.carbonappsAccessMode": "ReadWriteMany"},
         )
 
 
 def _too_few_connections(settings: Settings) -> Iterator[Contradiction]:
-    needed = settings.ei.replicas * 130
+    key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
+    needed = number * 130
     if settings.mysql.external is None and settings.mysql.max_connections < needed:
         yield Contradiction(
             "mysql.maxConnections",
-            ("ei.replicas",),
-            f"must be at least {needed}: ei.replicas {settings.ei.replicas} x 130",
+            (key,),
+            f"must be at least {needed}: {key} {number} x 130",
             {"mysql.maxConnections": needed},
         )
 

@@ -55,6 +55,7 @@ def make_database(
             "passwords_secret": settings.secrets.mysql,
             "rotation": settings.secrets.rotation.mysql,
             "options": mysql.options,
+            "scheduling": settings.scheduling.as_args(),
         },
         opts,
     )

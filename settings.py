@@ -35,6 +35,7 @@ from setting_types import (
 )
 from settings_credentials import ExternalMysqlSettings, SecretsSettings
 from settings_ei import EiSettings
+from settings_scheduling import SchedulingSettings
 from settings_storage import Storage
 
 
@@ -218,6 +219,8 @@ class Settings(Section):
     """NGINX in front of EI."""
     ei: EiSettings = EiSettings()
     """The EI nodes."""
+    scheduling: SchedulingSettings = SchedulingSettings()
+    """Nodes and priority of every pod of the stack."""
     secrets: SecretsSettings = SecretsSettings()
     """Existing Kubernetes Secrets, in place of those that are made."""
     protect: bool = False
@@ -255,6 +258,11 @@ class Settings(Section):
         registry, _, rest = reference.partition("/")
         has_registry = bool(rest) and ("." in registry or ":" in registry or registry == "localhost")
         return f"{self.images.mirror}/{rest if has_registry else reference}"
+
+    @property
+    def has_host_folders(self) -> bool:
+        """Some folder of a node has to be given away by a container that runs as root."""
+        return "hostPath" in {self.storage.kind, self.ei.diagnostics.kind if self.ei.diagnostics else ""}
 
     @property
     def ei_image(self) -> str:

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from components.ei_args import AdditionsArgs, FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
 from components.ei_checks import addition_problems
+from components.ei_operations_args import OperationsArgs
 from components.quantities import quantity
 from components.wso2ei.additions import Problem, jar_name
 from components.wso2ei.versions import VERSIONS, lacking, other_version, version_of
@@ -26,6 +27,8 @@ from setting_types import (
     Cpu,
     DataKey,
     Image,
+    LabelKey,
+    LabelValue,
     Line,
     Minutes,
     ObjectName,
@@ -33,6 +36,8 @@ from setting_types import (
     Sha256,
     VariableName,
 )
+from settings_logs import Diagnostics
+from settings_operations import Autoscaler, HostAlias, node_contradictions
 
 ConfigurationPath = Annotated[
     str,
@@ -199,6 +204,19 @@ class EiSettings(Section):
     """Jars beside the image's own, such as the MySQL driver that the public 6.6.0 images lack."""
     keystores: EiKeystores | None = None
     """Keystore and truststore of one's own; without them EI uses those of its image, whose private key is public."""
+    autoscaler: Autoscaler | None = None
+    """An autoscaler of yours decides how many nodes there are; then ``replicas`` is what a new stack starts with."""
+    diagnostics: Diagnostics | None = None
+    """A volume that keeps EI's log files and heap dumps when a pod goes, with a folder for each pod. Without it they
+    survive a restart of the server, and go with the pod."""
+    host_aliases: list[HostAlias] = []
+    """More lines of ``/etc/hosts``, for backends that DNS does not know."""
+    pod_labels: Annotated[dict[LabelKey, LabelValue], Field(examples=[{"team": "integration"}])] = {}
+    """More labels of the nodes' pods."""
+    pod_annotations: Annotated[
+        dict[LabelKey, AnyText], Field(examples=[{"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}])
+    ] = {}
+    """Annotations of the nodes' pods."""
     pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 30
     """Minutes that anything may take that pulls the EI image (1.5 GB)."""
 
@@ -219,6 +237,14 @@ class EiSettings(Section):
                 f"must be at least ei.cpu {self.cpu}",
                 {"ei.cpuLimit": self.cpu},
             )
+        if self.autoscaler and self.autoscaler.max_replicas < self.replicas:
+            yield Contradiction(
+                "ei.autoscaler.maxReplicas",
+                ("ei.replicas",),
+                f"must be at least ei.replicas {self.replicas}, with which a new stack starts",
+                {"ei.autoscaler.maxReplicas": self.replicas},
+            )
+        yield from node_contradictions(self.operations())
         yield from self._image()
         yield from self._additions()
 
@@ -226,6 +252,25 @@ class EiSettings(Section):
     def public_or_named(self) -> str:
         """The image as it is named, or the public one of the version; no mirror is considered."""
         return self.image or version_of(self.version).public_image
+
+    @property
+    def most_replicas(self) -> int:
+        """The most nodes that there may be at a time, a surge aside."""
+        return self.autoscaler.max_replicas if self.autoscaler else self.replicas
+
+    @property
+    def most_replicas_key(self) -> str:
+        """The setting that says so."""
+        return "ei.autoscaler.maxReplicas" if self.autoscaler else "ei.replicas"
+
+    def operations(self) -> OperationsArgs:
+        """How the nodes are run, as ``EiCluster`` takes it."""
+        return {
+            "autoscaled": self.autoscaler is not None,
+            "host_aliases": [alias.as_args() for alias in self.host_aliases],
+            "pod_labels": self.pod_labels,
+            "pod_annotations": self.pod_annotations,
+        }
 
     def additions(self) -> AdditionsArgs:
         """What users add, as ``EiCluster`` takes it."""

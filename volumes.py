@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import pulumi
 
+from components.ei_operations_args import OperationsArgs
 from components.storage import AccessMode, DataVolumeArgs
 from settings import Settings
 from settings_storage import ClaimStorage, ClassStorage, HostPathStorage, NfsStorage
@@ -117,3 +118,9 @@ def volume(settings: Settings, purpose: Purpose, namespace: pulumi.Input[str], c
             args["storage_class"] = storage.mysql_class if mysql else storage.carbonapps_class
             args["retain"] = not settings.namespace.create if storage.retain is None else storage.retain
     return args
+
+
+def diagnostics(settings: Settings, namespace: pulumi.Input[str]) -> OperationsArgs:
+    """The volume of EI's log files and heap dumps, if there is one."""
+    found = settings.ei.diagnostics
+    return {"diagnostics": found.as_args("wso2ei", namespace), "diagnostics_keep": found.keep} if found else {}

@@ -11,7 +11,8 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common
+from components import common, scheduling
+from components.scheduling import SchedulingArgs
 
 _UID = 65534
 
@@ -33,6 +34,8 @@ class AcceptanceArgs(TypedDict):
     """Port that the console's redirect must name; default 443, which it leaves out."""
     triggers: dict[str, pulumi.Input[str]]
     """The Job runs again when one of these changes. Not secret: they stand in an annotation."""
+    scheduling: NotRequired[SchedulingArgs]
+    """Nodes and priority of the Job's pod."""
     seconds: NotRequired[int]
     """How long it may keep asking; default 180."""
 
@@ -75,6 +78,7 @@ def job_spec(
                 security_context=common.pod_security(_UID),
                 containers=[container],
                 volumes=[common.config_map_volume("programs", config_map)],
+                **scheduling.pod_fields(args.get("scheduling")),
             ),
         ),
     )

@@ -62,14 +62,16 @@ def container_security(
     )
 
 
-def chown_container(image: pulumi.Input[str], volume: str, uid: int) -> k8s.core.v1.ContainerArgs:
+def chown_container(image: pulumi.Input[str], volume: str, uid: int, what: str = "") -> k8s.core.v1.ContainerArgs:
     """The one container that runs as root: gives the top folder of a hostPath volume to ``uid``.
 
     A hostPath folder is made root:root and ``fsGroup`` does not apply to it (kubernetes/kubernetes#138411 and its
     elders). Not recursive: what is below was written by ``uid`` itself.
+
+    :param what: part of the container's name, where a pod has several such volumes.
     """
     return k8s.core.v1.ContainerArgs(
-        name="own-folder",
+        name=f"own-folder-{what}" if what else "own-folder",
         image=image,
         command=["chown", f"{uid}:{uid}", "/volume"],
         security_context=k8s.core.v1.SecurityContextArgs(
@@ -167,6 +169,12 @@ def api_access_volume(name: str) -> k8s.core.v1.VolumeArgs:
             ]
         ),
     )
+
+
+def from_pod(name: str, field: str) -> k8s.core.v1.EnvVarArgs:
+    """An environment variable from the pod's own fields."""
+    reference = k8s.core.v1.ObjectFieldSelectorArgs(field_path=field)
+    return k8s.core.v1.EnvVarArgs(name=name, value_from=k8s.core.v1.EnvVarSourceArgs(field_ref=reference))
 
 
 def no_clients_spec(selector: dict[str, str]) -> k8s.networking.v1.NetworkPolicySpecArgs:

@@ -7,6 +7,7 @@ from typing import Literal, NotRequired, TypedDict
 
 import pulumi
 
+from components.ei_operations_args import OperationsArgs
 from components.mysql_connection import MysqlConnection
 from components.storage import DataVolumeArgs
 
@@ -113,8 +114,8 @@ class AdditionsArgs(TypedDict):
     """Stores of one's own."""
 
 
-class EiClusterArgs(AdditionsArgs):
-    """Inputs of ``EiCluster``. What users may add to a node is in ``AdditionsArgs``."""
+class EiClusterArgs(AdditionsArgs, OperationsArgs):
+    """Inputs of ``EiCluster``; what users add to a node is in ``AdditionsArgs``, its running in ``OperationsArgs``."""
 
     namespace: pulumi.Input[str]
     """Namespace of everything."""

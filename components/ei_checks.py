@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from components.ei_args import AdditionsArgs, EiClusterArgs
+from components.ei_operations import operation_problems, scheduling_problems
 from components.quantities import quantity
 from components.wso2ei.additions import (
     Problem,
@@ -31,7 +32,7 @@ def check(name: str, args: EiClusterArgs) -> EiVersion:
     except ValueError as error:
         raise ValueError(f"EiCluster {name}: version: {error}") from error
     found = [*_sizes(args), *_secrets(args), *image_problems(version, args["image"], args)]
-    found += addition_problems(version, args)
+    found += [*addition_problems(version, args), *operation_problems(args), *scheduling_problems(args)]
     if found:
         raise ValueError("\n".join(f"EiCluster {name}: {problem.field} {problem.expected}" for problem in found))
     return version

@@ -12,7 +12,7 @@ import json
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, ei_objects, ei_pod, mysql_connection
+from components import common, ei_logs, ei_objects, ei_pod, mysql_connection
 from components.ei_additions import Additions
 from components.ei_args import EiClusterArgs
 from components.ei_checks import check
@@ -64,17 +64,25 @@ class EiCluster(pulumi.ComponentResource):
         rights = self._membership_rights(name, args, parts, child)
         self.deployment = k8s.apps.v1.Deployment(
             f"{name}-nodes",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=parts.selector),
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=name, namespace=args["namespace"], labels=parts.selector, annotations=_takes_back(args)
+            ),
             spec=ei_pod.deployment_spec(parts, args["replicas"]),
             opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions.merge(child, slow), pulumi.ResourceOptions(depends_on=[job, *rights])
+                pulumi.ResourceOptions.merge(child, slow),
+                pulumi.ResourceOptions(
+                    depends_on=[job, *rights],
+                    # A field that is left out would be taken as given back, and the API server would set it to one.
+                    # Ignored, it stays with whoever set it last; a new Deployment still begins with `replicas`.
+                    ignore_changes=["spec.replicas"] if args.get("autoscaled") else None,
+                ),
             ),
         )
         self._policies(name, args, parts.selector, child)
         self.spec_hash = common.spec_hash(
             {
                 "image": args["image"],
-                "replicas": str(args["replicas"]),
+                "replicas": "" if args.get("autoscaled") else str(args["replicas"]),
                 "patches": parts.patches,
                 "secrets": pulumi.Output.all(parts.mysql["secret"], parts.admin_secret, args.get("rotation")),
                 "programs": parts.programs,
@@ -129,6 +137,7 @@ class EiCluster(pulumi.ComponentResource):
                 "gate.sh",
                 "bootstrap.sql",
                 "check_volume.sh",
+                "log_folders.py",
                 *mysql_connection.PROGRAMS,
             ),
             opts=child,
@@ -141,6 +150,7 @@ class EiCluster(pulumi.ComponentResource):
         )
         self.carbonapps = DataVolume(f"{name}-carbonapps", args["storage"], child)
         additions = _additions(args)
+        logs = args.get("diagnostics")
         added = (
             k8s.core.v1.ConfigMap(f"{name}-additions", metadata=meta, data=data, opts=child)
             if (data := additions.config_map())
@@ -166,8 +176,14 @@ class EiCluster(pulumi.ComponentResource):
             rotation=args.get("rotation"),
             carbonapps=self.carbonapps,
             heap=jvm_size(args["heap"]),
-            java_options=" ".join([version.java_options, *(args.get("java_options") or ())]),
+            java_options=" ".join(
+                [version.java_options, ei_logs.java_options(version.home), *(args.get("java_options") or ())]
+            ),
             additions=additions,
+            operations=args,
+            logs=ei_logs.LogFolder(
+                DataVolume(f"{name}-logs", logs, child) if logs else None, args.get("diagnostics_keep", 10)
+            ),
             added=common.name_of(added) if added else None,
             cpu=args["cpu"],
             cpu_limit=args.get("cpu_limit"),
@@ -266,6 +282,15 @@ class EiCluster(pulumi.ComponentResource):
             ),
             opts=child,
         )
+
+
+def _takes_back(args: EiClusterArgs) -> dict[str, str] | None:
+    """The number of nodes belongs to the stack unless it is an autoscaler's.
+
+    Without the annotation an update fails with a field conflict once somebody has called ``kubectl scale``, or when
+    the number comes back from an autoscaler.
+    """
+    return None if args.get("autoscaled") else {"pulumi.com/patchForce": "true"}
 
 
 def schema_labels(name: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi_kubernetes as k8s
 
-from components import common, mysql_connection, mysql_objects
+from components import common, mysql_connection, mysql_objects, scheduling
 from components.ei_pod import (
     CONSOLE_PORT,
     GATEWAY_HTTP_PORT,
@@ -125,6 +125,7 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
                     common.config_map_volume("programs", parts.programs),
                     *secret_volumes(parts),
                 ],
+                **scheduling.pod_fields(parts.operations.get("scheduling")),
             ),
         ),
     )

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, mysql_connection, mysql_objects
+from components import common, ei_logs, mysql_connection, mysql_objects, scheduling
 from components.ei_additions import DELIVERED, SECRETS, STORES, Additions
+from components.ei_logs import LogFolder
+from components.ei_operations import host_aliases
+from components.ei_operations_args import OperationsArgs
 from components.mysql_connection import MysqlConnection
 from components.storage import DataVolume
 from components.wso2ei.additions import store_key
@@ -66,6 +69,8 @@ class PodParts:
     java_options: str
     """As JAVA_OPTS."""
     additions: Additions
+    operations: OperationsArgs
+    logs: LogFolder
     added: pulumi.Input[str] | None
     """Name of the ConfigMap of the additions, if there are any."""
     cpu: str
@@ -177,7 +182,7 @@ def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             *("--patches", "/patches/managed/patches.json", "--secrets", SECRETS),
             *parts.additions.patch_arguments(),
         ],
-        env=[_from_pod("POD_IP", "status.podIP")],
+        env=[common.from_pod("POD_IP", "status.podIP")],
         security_context=common.container_security(),
         resources=common.resources("20m", "48Mi"),
         volume_mounts=[
@@ -192,19 +197,13 @@ def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     )
 
 
-def _from_pod(name: str, field: str) -> k8s.core.v1.EnvVarArgs:
-    """An environment variable from the pod's own fields."""
-    reference = k8s.core.v1.ObjectFieldSelectorArgs(field_path=field)
-    return k8s.core.v1.EnvVarArgs(name=name, value_from=k8s.core.v1.EnvVarSourceArgs(field_ref=reference))
-
-
 def gate_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     """Holds a node back while another one fills an empty database."""
     return k8s.core.v1.ContainerArgs(
         name="gate",
         image=parts.mysql_image,
         command=["bash", f"{common.IN_POD_MOUNT}/gate.sh"],
-        env=[_from_pod("POD_NAME", "metadata.name"), *mysql_connection.client_env(parts.mysql)],
+        env=[common.from_pod("POD_NAME", "metadata.name"), *mysql_connection.client_env(parts.mysql)],
         security_context=common.container_security(),
         resources=common.resources("20m", "64Mi"),
         volume_mounts=[
@@ -232,6 +231,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         env=[
             k8s.core.v1.EnvVarArgs(name="JVM_MEM_OPTS", value=f"-Xms{parts.heap} -Xmx{parts.heap}"),
             k8s.core.v1.EnvVarArgs(name="JAVA_OPTS", value=parts.java_options),
+            *parts.logs.variables(),
             *parts.additions.variables(),
         ],
         ports=[
@@ -252,7 +252,8 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             failure_threshold=6,
         ),
         lifecycle=k8s.core.v1.LifecycleArgs(
-            pre_stop=k8s.core.v1.LifecycleHandlerArgs(exec_=k8s.core.v1.ExecActionArgs(command=["sh", "-c", stop]))
+            post_start=ei_logs.post_start(parts.home),
+            pre_stop=k8s.core.v1.LifecycleHandlerArgs(exec_=k8s.core.v1.ExecActionArgs(command=["sh", "-c", stop])),
         ),
         # EI writes into its own home (pid file, tmp, logs, H2 database, deployment): see README, "Security".
         security_context=common.container_security(read_only=False),
@@ -267,6 +268,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
                 f"{parts.home}/repository/deployment/server/carbonapps",
                 read_only=parts.carbonapps.read_only or None,
             ),
+            parts.logs.mount(parts.home),
             *parts.additions.server_mounts(parts.home),
         ],
         termination_message_policy="FallbackToLogsOnError",
@@ -277,7 +279,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
     """The nodes. A successor serves before a node goes (surge), one at a time; on a volume for one, it goes first."""
     first = parts.carbonapps.first_container(parts.python_image, "carbonapps", "programs", UID)
     # A volume that one node alone may use would keep the successor waiting on another one.
-    surge = 1 if parts.carbonapps.shared else 0
+    surge = 1 if parts.carbonapps.shared and (parts.logs.kept is None or parts.logs.kept.shared) else 0
     spec = k8s.core.v1.PodSpecArgs(
         service_account_name=parts.service_account,
         automount_service_account_token=False,
@@ -296,6 +298,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         ],
         init_containers=[
             first,
+            *parts.logs.init_containers(parts.python_image, "programs", UID),
             *parts.additions.fetch_containers(parts.python_image),
             copy_container(parts),
             *parts.additions.place_containers(parts.python_image),
@@ -311,9 +314,13 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             common.config_map_volume("patches", parts.patches),
             *secret_volumes(parts),
             common.claim_volume("carbonapps", parts.carbonapps.claim_name),
+            parts.logs.volume(),
             *parts.additions.volumes(parts.added),
         ],
+        host_aliases=host_aliases(parts.operations),
+        **scheduling.pod_fields(parts.operations.get("scheduling")),
     )
+    annotations = {**(parts.operations.get("pod_annotations") or {}), **(common.rotated(parts.rotation) or {})}
     return k8s.apps.v1.DeploymentSpecArgs(
         replicas=replicas,
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=parts.selector),
@@ -325,7 +332,8 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         ),
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(
-                labels=parts.selector | mysql_objects.CLIENT_LABEL, annotations=common.rotated(parts.rotation)
+                labels={**(parts.operations.get("pod_labels") or {}), **parts.selector, **mysql_objects.CLIENT_LABEL},
+                annotations=annotations or None,
             ),
             spec=spec,
         ),

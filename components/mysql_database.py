@@ -14,6 +14,7 @@ import pulumi_random as random
 
 from components import common, mysql_objects
 from components.mysql_connection import PORT, PROGRAMS, MysqlConnection
+from components.scheduling import SchedulingArgs, problems
 from components.storage import DataVolume, DataVolumeArgs
 
 
@@ -40,6 +41,8 @@ class MysqlDatabaseArgs(TypedDict):
     """Existing Secret with ``mysql_objects.SERVER_KEYS``; without one, random passwords are made and kept."""
     rotation: NotRequired[str | None]
     """Any text; another one makes new random passwords, and has the server set what the Secret holds now."""
+    scheduling: NotRequired[SchedulingArgs]
+    """Nodes and priority of the server."""
     options: NotRequired[list[str]]
     """More mysqld options; a later one wins."""
     pull_minutes: NotRequired[int]
@@ -59,6 +62,8 @@ class MysqlDatabase(pulumi.ComponentResource):
         super().__init__("wso2ei:index:MysqlDatabase", name, {}, opts)
         if args["max_connections"] < 1:
             raise ValueError(f"MysqlDatabase {name}: max_connections must be positive, not {args['max_connections']}")
+        if wrong := [f"MysqlDatabase {name}: {field} {words}" for field, words in problems(args.get("scheduling"))]:
+            raise ValueError("\n".join(wrong))
         child = pulumi.ResourceOptions(parent=self)
         selector = common.labels("mysql", name)
         self.volume = DataVolume(f"{name}-data", args["storage"], child)
@@ -115,6 +120,7 @@ class MysqlDatabase(pulumi.ComponentResource):
                     *args.get("options", []),
                 ],
                 rotation=args.get("rotation"),
+                place=args.get("scheduling"),
             ),
             opts=pulumi.ResourceOptions.merge(
                 child, pulumi.ResourceOptions(custom_timeouts=common.timeouts(args.get("pull_minutes", 15)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, mysql_connection
+from components import common, mysql_connection, scheduling
 from components.mysql_connection import PASSWORD_KEYS, PORT, ROOT_KEY, Schema
 
 UID = 999
@@ -41,6 +41,7 @@ def stateful_set_spec(
     resources: k8s.core.v1.ResourceRequirementsArgs,
     options: Sequence[pulumi.Input[str]],
     rotation: str | None = None,
+    place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.apps.v1.StatefulSetSpecArgs:
     """One mysqld on one claim, on a read-only root."""
     container = k8s.core.v1.ContainerArgs(
@@ -88,6 +89,7 @@ def stateful_set_spec(
                     common.config_map_volume("programs", config_map),
                     common.empty_dir("scratch", "512Mi"),
                 ],
+                **scheduling.pod_fields(place),
             ),
         ),
     )

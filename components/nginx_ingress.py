@@ -17,6 +17,7 @@ import pulumi_random as random
 from components import common, nginx_objects
 from components.ingress_annotations import Backend, Dialect, ingress_annotations
 from components.nginx_objects import Expose
+from components.scheduling import SchedulingArgs
 from components.tls import self_signed
 
 
@@ -64,6 +65,8 @@ class NginxIngressArgs(TypedDict):
     """Seconds."""
     max_body: str
     """Largest request body, e.g. ``256m``."""
+    scheduling: NotRequired[SchedulingArgs]
+    """Nodes and priority of an installed controller."""
     wait_minutes: NotRequired[int]
     """Minutes that an Ingress may wait for its backends and its address; default 10."""
 
@@ -228,6 +231,7 @@ class NginxIngress(pulumi.ComponentResource):
                 expose=args.get("expose", "LoadBalancer"),
                 http_port=ports[0],
                 https_port=ports[1],
+                place=args.get("scheduling"),
             ),
             # The controller exits at start when one of these is missing.
             opts=pulumi.ResourceOptions.merge(

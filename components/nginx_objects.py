@@ -12,7 +12,7 @@ from typing import Literal
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common
+from components import common, scheduling
 
 UID = 101
 CONTROLLER = "nginx.org/ingress-controller"
@@ -95,6 +95,7 @@ def deployment_spec(
     expose: Expose,
     http_port: int,
     https_port: int,
+    place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.apps.v1.DeploymentSpecArgs:
     """One controller on a read-only root.
 
@@ -168,6 +169,7 @@ def deployment_spec(
                     *(common.empty_dir(folder.name) for folder in folders if isinstance(folder.name, str)),
                     common.api_access_volume("api-access"),
                 ],
+                **scheduling.pod_fields(place),
             ),
         ),
     )

@@ -137,7 +137,9 @@ class DataVolume(pulumi.ComponentResource):
             self.claim_name = common.name_of(self._claim(name, args))
         self.register_outputs({"claim_name": self.claim_name})
 
-    def first_container(self, image: str, volume: str, programs: str, uid: int) -> k8s.core.v1.ContainerArgs:
+    def first_container(
+        self, image: str, volume: str, programs: str, uid: int, *, what: str = ""
+    ) -> k8s.core.v1.ContainerArgs:
         """The init container that must go first in a pod that mounts the volume.
 
         A hostPath folder is made root:root: it is given to ``uid``. Anywhere else the owner is somebody else's to set
@@ -146,11 +148,12 @@ class DataVolume(pulumi.ComponentResource):
         :param image: has a shell and the usual commands.
         :param volume: the pod's volume of this claim.
         :param programs: the pod's volume that holds ``check_volume.sh``.
+        :param what: part of the container's name, where a pod has several such volumes.
         """
         if self._args["kind"] == "hostPath":
-            return common.chown_container(image, volume, uid)
+            return common.chown_container(image, volume, uid, what)
         return k8s.core.v1.ContainerArgs(
-            name="check-volume",
+            name=f"check-volume-{what}" if what else "check-volume",
             image=image,
             command=["sh", f"{common.IN_POD_MOUNT}/check_volume.sh"],
             args=["/volume", "read" if self.read_only else "write", ownership_remedy(self._args, uid)],

@@ -19,9 +19,9 @@ from policies.objects import (
     pod_template,
 )
 
-OWN_FOLDER = "own-folder"
-"""The one container that may run as root: it gives a hostPath folder to the user that writes there (``stack`` checks
-that the stack has such a folder)."""
+OWN_FOLDER = frozenset({"own-folder", "own-folder-logs"})
+"""The only containers that may run as root: each gives a hostPath folder to the user that writes there
+(``stack`` checks that the stack has such a folder)."""
 WRITABLE = {("wso2ei", "ei"), ("wso2ei", "copy-conf")}
 """(app name, container) that may write into their root file system: EI writes into its own home."""
 VOLUMES = frozenset(
@@ -94,7 +94,7 @@ def _of_a_container(pod: PodTemplate, path: Path, container: Mapping[str, Any]) 
     where = (*path, "securityContext")
     may_be_root = is_own_folder(path, container)
     # What is not known yet may turn out to be the promised shape.
-    shape = (path,) if container.get("name") == OWN_FOLDER or is_unknown(container.get("name")) else ()
+    shape = (path,) if container.get("name") in OWN_FOLDER or is_unknown(container.get("name")) else ()
     pod_context = (*pod.spec_path, "securityContext")
     yield from _confinement(where, own)
     if own.get("privileged"):
@@ -132,7 +132,7 @@ def is_own_folder(path: Path, container: Mapping[str, Any]) -> bool:
     command = items(container.get("command"))
     return (
         "initContainers" in path
-        and container.get("name") == OWN_FOLDER
+        and container.get("name") in OWN_FOLDER
         and list(command[:1]) == ["chown"]
         and not container.get("args")
         and list(items(mapping(own.get("capabilities")).get("add"))) == ["CHOWN"]

@@ -112,7 +112,7 @@ def merged(kind: str, mistakes: list[Pair]) -> dict[str, Any]:
     """One config with all of ``mistakes``."""
     config = base(kind)
     for pair in mistakes:
-        config = filled(config, companions(pair.key.path))
+        config = filled(config, companions(pair.key.path, pair.key.variant))
     for pair in mistakes:
         path, setting = pair.key.path, setting_of(pair.key.path)
         if pair.kind == MISSING and path == setting:

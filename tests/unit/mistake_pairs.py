@@ -75,17 +75,28 @@ COMPANIONS: dict[str, dict[str, Any]] = {
 """What must be set beside a setting, so that the stack has no other mistake."""
 
 
+_DIAGNOSTICS = {
+    "hostPath": {"kind": "hostPath", "path": "/var/log/wso2ei"},
+    "nfs": {"kind": "nfs", "server": "nfs.example.com", "path": "/exports/logs"},
+    "claim": {"kind": "claim", "claim": "ei-logs"},
+    "class": {"kind": "class", "storageClass": "nfs-client"},
+}
 _JAR = {"url": "https://repo.example.com/a.jar", "sha256": "0" * 64}
 ITEMS: dict[str, dict[str, Any]] = {
     "ei.patches[0]": {"ei": {"patches": [{"file": "conf/carbon.xml", "path": "Server/A", "set": "v"}]}},
     "ei.files[0]": {"ei": {"files": [{"path": "conf/a.xml", "content": "<a/>"}]}},
     "ei.jars[0]": {"ei": {"jars": [_JAR]}},
+    "ei.hostAliases[0]": {"ei": {"hostAliases": [{"ip": "10.0.0.12", "hostnames": ["backend"]}]}},
+    "ei.autoscaler": {"ei": {"autoscaler": {"maxReplicas": 3}}},
+    "scheduling.tolerations[0]": {"scheduling": {"tolerations": [{"key": "dedicated", "effect": "NoExecute"}]}},
 }
 """An item of each list of sections that is right."""
 
 
-def companions(path: str) -> dict[str, Any]:
-    """What must be set beside the setting at ``path``."""
+def companions(path: str, variant: str = "") -> dict[str, Any]:
+    """What must be set beside the setting at ``path``, of one kind."""
+    if path.startswith("ei.diagnostics."):
+        return {"ei": {"diagnostics": _DIAGNOSTICS[variant]}}
     if path.startswith("ei.keystores."):
         return {"ei": {"keystores": {"secret": "stores"}}}
     item = next((config for name, config in ITEMS.items() if path.startswith(f"{name}.")), {})
@@ -160,7 +171,7 @@ def misspell(name: str) -> str:
 def pairs() -> Iterator[Pair]:
     """All of them."""
     for key in walk():
-        config = base(key.variant) | copy.deepcopy(companions(key.path))
+        config = base(key.variant) | copy.deepcopy(companions(key.path, key.variant))
         for kind in sorted(kinds_for(key) - {MISSING, MISSPELT}):
             for value in _wrong_values(key, kind):
                 yield Pair(key, kind, value, at(config, key.path, value))

@@ -21,6 +21,9 @@ import contradictions
 import settings as models
 import settings_credentials
 import settings_ei
+import settings_logs
+import settings_operations
+import settings_scheduling
 import settings_storage
 from setting_types import Section
 from settings import Settings
@@ -31,7 +34,14 @@ ROOT = Path(__file__).parents[2]
 CLI_FILLS = dict.fromkeys(configuration.SECRET_KEYS, "")
 
 
-MODELS = vars(models) | vars(settings_credentials) | vars(settings_ei) | vars(settings_storage)
+MODELS = {
+    name: value
+    for module in (
+        models, settings_credentials, settings_ei, settings_logs, settings_operations, settings_scheduling,
+        settings_storage,
+    )
+    for name, value in vars(module).items()
+}  # fmt: skip
 """Everything that the modules with the models define."""
 
 
@@ -154,6 +164,43 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ei": {"jars": [{"url": "https://x/a.jar"}]}}, "ei.jars[0].sha256", ["url"]),
     ({"mysql": {"cpu": 4}}, "mysql.cpuLimit", ["mysql.cpu"]),
     ({"ei": {"replicas": 5}}, "mysql.maxConnections", ["ei.replicas"]),
+    ({"ei": {"autoscaler": {"maxReplicas": 6}}}, "mysql.maxConnections", ["ei.autoscaler.maxReplicas"]),
+    ({"ei": {"autoscaler": {"maxReplicas": 1}}}, "ei.autoscaler.maxReplicas", ["ei.replicas"]),
+    (
+        {
+            "kubernetes": {"contexts": ["a"], "clusterScoped": False},
+            "namespace": {"create": False},
+            "storage": {"kind": "claim", "mysqlClaim": "a", "carbonappsClaim": "b"},
+            "ingress": {"controller": "existing"},
+            "ei": {"diagnostics": {"kind": "hostPath", "path": "/logs"}},
+        },
+        "ei.diagnostics.kind",
+        ["kubernetes.clusterScoped"],
+    ),
+    ({"ei": {"diagnostics": {"kind": "claim", "claim": "logs"}}}, "ei.diagnostics.kind", ["namespace.create"]),
+    (
+        {"ei": {"diagnostics": {"kind": "class", "storageClass": "a", "accessMode": "ReadWriteOnce"}}},
+        "ei.diagnostics.accessMode",
+        ["ei.replicas"],
+    ),
+    (
+        {
+            "kubernetes": OPENSHIFT,
+            "storage": {"kind": "nfs", "server": "a", "path": "/b"},
+            "ei": {"diagnostics": {"kind": "hostPath", "path": "/logs"}},
+        },
+        "ei.diagnostics.kind",
+        ["kubernetes.openshift"],
+    ),
+    ({"ei": {"podLabels": {"wso2ei/x": "y"}}}, 'ei.podLabels["wso2ei/x"]', ["managed"]),
+    ({"ei": {"podAnnotations": {"wso2ei/secrets-rotated": "y"}}}, 'ei.podAnnotations["wso2ei/secrets-rotated"]', []),
+    ({"scheduling": {"tolerations": [{"value": "x"}]}}, "scheduling.tolerations[0].key", ["Exists"]),
+    (
+        {"scheduling": {"tolerations": [{"key": "a", "operator": "Exists", "value": "x"}]}},
+        "scheduling.tolerations[0].value",
+        ["Exists"],
+    ),
+    ({"scheduling": {"tolerations": [{"key": "a", "seconds": 9}]}}, "scheduling.tolerations[0].seconds", ["NoExecute"]),
     ({"ei": {"image": "registry.wso2.com/p/ei:6.6.0.10"}}, "registryUsername", ["ei.image", "registryCheck"]),
     ({"storage": base("claim")["storage"]}, "namespace.create", ["storage.kind"]),
     ({"storage": base("nfs")["storage"] | {"mountOptions": ["ac", "noac"]}}, "storage.mountOptions", ["ac"]),

@@ -89,6 +89,29 @@ STACKS: dict[str, dict[str, Any]] = {
     ),
     "one node": with_(ei={"replicas": 1}),
     "three nodes": with_(ei={"replicas": 3}),
+    "an autoscaler of the user's": with_(ei={"autoscaler": {"maxReplicas": 5}}, mysql={"maxConnections": 650}),
+    "logs on the nodes": with_(storage=NFS, ei={"diagnostics": {"kind": "hostPath", "path": "/var/log/wso2ei"}}),
+    "logs on NFS": with_(ei={"diagnostics": {"kind": "nfs", "server": "nas.lan", "path": "/logs", "keep": 0}}),
+    "logs on a class, one node": with_(
+        ei={"replicas": 1, "diagnostics": {"kind": "class", "storageClass": "fast-ssd", "accessMode": "ReadWriteOnce"}}
+    ),
+    "logs on a claim": TENANT
+    | {"storage": CLAIM, "ei": {"diagnostics": {"kind": "claim", "claim": "ei-logs", "keep": 100}}},
+    "nodes of its own": with_(
+        scheduling={
+            "nodeSelector": {"pool": "integration"},
+            "priorityClass": "business-critical",
+            "tolerations": [
+                {"key": "dedicated", "value": "integration", "effect": "NoSchedule"},
+                {"operator": "Exists", "effect": "NoExecute", "seconds": 30},
+            ],
+        },
+        ei={
+            "hostAliases": [{"ip": "fd00::12", "hostnames": ["backend.internal", "backend"]}],
+            "podLabels": {"team": "integration"},
+            "podAnnotations": {"example.com/note": ""},
+        },
+    ),
     "ten nodes with a server to match": with_(ei={"replicas": 10}, mysql={"maxConnections": 1300, "memory": "8Gi"}),
     "CPUs as numbers": with_(ei={"cpu": 1, "cpuLimit": 1.5}, mysql={"cpu": 0.5}),
     "CPUs as text": with_(ei={"cpu": "1500m", "cpuLimit": "2"}, mysql={"cpu": "0.25"}),
