@@ -46,15 +46,26 @@ def valid_values(key: Key) -> list[Any]:
     return [value for value in candidates if value is not None and key.accepts(value)]
 
 
+def siblings(config: dict[str, Any], key: Key) -> dict[str, Any]:
+    """``config`` with what a section of one kind needs beside ``key``: storage has it already, diagnostics may not."""
+    if not key.path.startswith("ei.diagnostics."):
+        return config
+    for other in settings_only():
+        if other.path.startswith("ei.diagnostics.") and other.variant == key.variant and other.required:
+            config = at(config, other.path, other.sample())
+    return config
+
+
 @st.composite
 def configs(draw: st.DrawFn) -> dict[str, Any]:
     """Any settings, each with a value that it accepts by itself."""
     assert STORAGE is not None
-    kind = draw(st.sampled_from(STORAGE.options))
+    kind, logs = draw(st.sampled_from(STORAGE.options)), draw(st.sampled_from(STORAGE.options))
     config = base(kind)
     for key in settings_only():
-        if key.variant in {"", kind} and "Username" not in key.path and draw(st.booleans()):
-            config = at(config, key.path, copy.deepcopy(draw(st.sampled_from(valid_values(key)))))
+        fits = key.variant in {"", logs if key.path.startswith("ei.diagnostics.") else kind}
+        if fits and "Username" not in key.path and draw(st.booleans()):
+            config = at(siblings(config, key), key.path, copy.deepcopy(draw(st.sampled_from(valid_values(key)))))
     return config
 
 
@@ -77,7 +88,7 @@ def name_of(key: Key) -> str:
 @pytest.mark.parametrize("key", list(settings_only()), ids=name_of)
 def test_every_setting_takes_each_of_its_values(key: Key) -> None:
     for value in valid_values(key):
-        assert settled(at(base(key.variant), key.path, copy.deepcopy(value))) == "", value
+        assert settled(at(siblings(base(key.variant), key), key.path, copy.deepcopy(value))) == "", value
 
 
 @given(config=configs())
