@@ -41,7 +41,7 @@ MOUNTED_SECRETS = EiSecrets(
 _DRAIN_SECONDS = 60
 """Carbon's shutdown hook waits so long for running requests (carbon-kernel, ServerManagement)."""
 _ENDPOINT_LAG_SECONDS = 8
-"""Time for NGINX to hear that the pod is going, before the listeners close."""
+"""Time for NGINX to hear that the pod is going, and for its old workers to be done, before the listeners close."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from components import common, scheduling
 UID = 101
 CONTROLLER = "nginx.org/ingress-controller"
 """``spec.controller`` of the IngressClass; the controller exits when its class belongs to another one."""
+KEEPALIVE_MIN_SECONDS = 5
+"""So long an HTTP/1.1 connection without a request stays open after a change of the configuration."""
 Expose = Literal["LoadBalancer", "NodePort", "hostPort"]
 
 
@@ -55,7 +57,14 @@ def cluster_rules(ingress_class: str, namespace: pulumi.Input[str]) -> list[k8s.
 
 def config_data(external_address: str | None) -> dict[str, str]:
     """The controller's ConfigMap. HTTP/2 is off and the server's version is shown unless it says otherwise."""
-    data = {"http2": "True", "server-tokens": "False", "ssl-protocols": "TLSv1.2 TLSv1.3"}
+    data = {
+        "http2": "True",
+        "server-tokens": "False",
+        "ssl-protocols": "TLSv1.2 TLSv1.3",
+        # NGINX loads its configuration anew whenever a pod comes or goes, and would close every idle HTTP/1.1
+        # connection at once, also one on which a request is just arriving. Shorter than what a leaving node waits for.
+        "http-snippets": f"keepalive_min_timeout {KEEPALIVE_MIN_SECONDS}s;",
+    }
     if external_address:
         data["external-status-address"] = external_address
     return data

@@ -14,6 +14,7 @@ CONFIG_KEYS = frozenset(
         "http2", "server-tokens", "ssl-protocols", "ssl-ciphers", "proxy-connect-timeout", "proxy-read-timeout",
         "proxy-send-timeout", "client-max-body-size", "error-log-level", "worker-processes", "worker-connections",
         "keepalive", "external-status-address", "worker-shutdown-timeout", "ssl-redirect", "main-snippets",
+        "http-snippets",
         "access-log-off",
     }
 )  # fmt: skip
@@ -82,7 +83,8 @@ http {{
     fastcgi_temp_path /var/lib/nginx/fastcgi;
     uwsgi_temp_path /var/lib/nginx/uwsgi;
     scgi_temp_path /var/lib/nginx/scgi;
-    server_tokens {"on" if is_on(config, "server-tokens", True) else "off"};"""
+    server_tokens {"on" if is_on(config, "server-tokens", True) else "off"};
+    {config.get("http-snippets", "")}"""
 
 
 def _upstream(upstream: Upstream, settings: Settings, config: dict[str, str]) -> str:
