@@ -15,6 +15,7 @@ import threading
 import time
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from embedded.progress import Reporter
 from tests.e2e.machine import GATEWAY, Machine, eventually
 
 RATE = 200
-"""Requests a second; every other one is a POST."""
+"""Requests a second, half of them by HTTP/1.1 and half by HTTP/2; every other one is a POST."""
 SERVICE = "LoadTest"
 _HEADER = "X-Load-Id"
 _PROXY = f"""<proxy xmlns="http://ws.apache.org/ns/synapse" name="{SERVICE}" transports="http https">
@@ -73,6 +74,7 @@ def deploy_service(machine: Machine) -> None:
 class Request:
     """What the sender saw of one request."""
 
+    protocol: str
     started: float
     seconds: float
     code: int
@@ -84,61 +86,35 @@ class Request:
         return self.code == 200
 
 
-class Load:
-    """The load, from entering to leaving the context; then ``requests`` and ``executed`` hold what became of it."""
+class Sender:
+    """One vegeta, which sends half of the load by one version of HTTP, on connections that stay open."""
 
-    def __init__(self, machine: Machine, folder: Path, *, http2: bool) -> None:
-        self._machine, self._folder = machine, folder
-        self._http2 = http2
-        self._stop = threading.Event()
-        self._results = folder / "results.bin"
-        self._followed: dict[str, subprocess.Popen[bytes]] = {}
-        self.requests: list[Request] = []
-        self.executed: Counter[str] = Counter()
-        """How often the nodes' own logs say that each POST was carried out."""
-
-    def __enter__(self) -> Self:
+    def __init__(self, folder: Path, protocol: str, stop: threading.Event) -> None:
         self._vegeta = str(toolchain.ensure("vegeta", Reporter()) / "vegeta")
+        self._protocol, self._stop = protocol, stop
+        self._results = folder / f"{protocol}.bin"
         command = [
-            self._vegeta, "attack", "-format=json", "-lazy", f"-rate={RATE}", "-duration=0", "-insecure",
-            "-timeout=30s", "-max-body=0", f"-http2={'true' if self._http2 else 'false'}", f"-output={self._results}",
+            self._vegeta, "attack", "-format=json", "-lazy", f"-rate={RATE // 2}", "-duration=0", "-insecure",
+            "-timeout=30s", "-max-body=0", f"-http2={'true' if protocol == 'h2' else 'false'}",
+            f"-output={self._results}",
         ]  # fmt: skip
-        self._follower = threading.Thread(target=self._follow, daemon=True)
-        self._follower.start()
-        eventually("the logs of both nodes are followed", lambda: len(self._followed) >= len(self._machine.nodes()))
-        self._sender = subprocess.Popen(command, stdin=subprocess.PIPE)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
         self._feeder = threading.Thread(target=self._feed, daemon=True)
         self._feeder.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        try:
-            self._feeder.join(30)
-            self._sender.wait(60)
-        finally:
-            self._sender.kill()
-            # The last lines are still on their way from the nodes.
-            time.sleep(3)
-            self._follower.join(30)
-            for process in self._followed.values():
-                process.kill()
-                process.wait()
-        self._read()
 
     def _feed(self) -> None:
         """Vegeta takes targets as it needs them, and ends with them."""
-        out = self._sender.stdin
+        out = self._process.stdin
         assert out is not None
         for number in itertools.count():
             if self._stop.is_set():
                 break
-            target = {
-                "method": "POST" if number % 2 else "GET",
-                "url": f"https://localhost/services/{SERVICE}",
-                "header": {"Host": [GATEWAY]} | ({_HEADER: [f"n{number}"]} if number % 2 else {}),
-            }
+            target: dict[str, Any] = {
+                "method": "GET", "url": f"https://localhost/services/{SERVICE}", "header": {"Host": [GATEWAY]}
+            }  # fmt: skip
             if number % 2:
+                target["method"] = "POST"
+                target["header"][_HEADER] = [f"{self._protocol}-{number}"]
                 target["body"] = base64.b64encode(b"<a/>" * 50).decode()
             try:
                 out.write(json.dumps(target).encode() + b"\n")
@@ -146,6 +122,60 @@ class Load:
             except BrokenPipeError:
                 break
         out.close()
+
+    def wait(self) -> None:
+        """Until the requests under way are answered."""
+        try:
+            self._feeder.join(30)
+            self._process.wait(60)
+        finally:
+            self._process.kill()
+
+    def requests(self) -> Iterator[Request]:
+        """All of them, when it has ended."""
+        encoded = subprocess.run([self._vegeta, "encode", "-to=json", self._results], check=True, capture_output=True)
+        for line in encoded.stdout.splitlines():
+            found = json.loads(line)
+            if found["error"] == "no targets to attack":  # the end of the load, not a request
+                continue
+            started = datetime.fromisoformat(found["timestamp"]).timestamp()
+            seconds = found["latency"] / 1e9
+            yield Request(self._protocol, started, seconds, found["code"], found["error"], found["method"])
+
+
+class Load:
+    """The load, from entering to leaving the context; then ``requests`` and ``executed`` hold what became of it."""
+
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        self._machine, self._folder = machine, folder
+        self._stop = threading.Event()
+        self._followed: dict[str, subprocess.Popen[bytes]] = {}
+        self.requests: list[Request] = []
+        self.executed: Counter[str] = Counter()
+        """How often the nodes' own logs say that each POST was carried out."""
+
+    def __enter__(self) -> Self:
+        self._follower = threading.Thread(target=self._follow, daemon=True)
+        self._follower.start()
+        eventually("the logs of both nodes are followed", lambda: len(self._followed) >= len(self._machine.nodes()))
+        self._senders = [Sender(self._folder, protocol, self._stop) for protocol in ("h1", "h2")]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        try:
+            for sender in self._senders:
+                sender.wait()
+        finally:
+            # The last lines are still on their way from the nodes.
+            time.sleep(3)
+            self._follower.join(30)
+            for process in self._followed.values():
+                process.kill()
+                process.wait()
+        self.requests = [request for sender in self._senders for request in sender.requests()]
+        for file in self._folder.glob("*.log"):
+            self.executed.update(re.findall(r"load-id = (h\d-\d+)$", file.read_text(errors="replace"), re.MULTILINE))
 
     def _follow(self) -> None:
         """The log of every server from its first line on, one by one: a container that died has a successor."""
@@ -161,19 +191,6 @@ class Load:
         command = ["kubectl", "-n", pod["namespace"], "logs", "-f", pod["name"], "-c", "ei"]
         with (self._folder / f"{len(self._followed)}.log").open("wb") as log:
             return subprocess.Popen(command, env=self._machine.environment, stdout=log, stderr=subprocess.DEVNULL)
-
-    def _read(self) -> None:
-        encoded = subprocess.run([self._vegeta, "encode", "-to=json", self._results], check=True, capture_output=True)
-        for line in encoded.stdout.splitlines():
-            found = json.loads(line)
-            if found["error"] == "no targets to attack":  # the end of the load, not a request
-                continue
-            started = datetime.fromisoformat(found["timestamp"]).timestamp()
-            self.requests.append(
-                Request(started, found["latency"] / 1e9, found["code"], found["error"], found["method"])
-            )
-        for file in self._folder.glob("*.log"):
-            self.executed.update(re.findall(r"load-id = (n\d+)$", file.read_text(errors="replace"), re.MULTILINE))
 
     def lost(self) -> list[Request]:
         """Requests that were not answered as they should be."""
