@@ -36,6 +36,7 @@ from setting_types import (
     Sha256,
     VariableName,
 )
+from settings_carbonapps import EiCarbonApp
 from settings_logs import Diagnostics
 from settings_operations import Autoscaler, HostAlias, node_contradictions
 
@@ -217,6 +218,13 @@ class EiSettings(Section):
         dict[LabelKey, AnyText], Field(examples=[{"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}])
     ] = {}
     """Annotations of the nodes' pods."""
+    carbon_apps: list[EiCarbonApp] = []
+    """Integration artifacts beside those of the image and of the shared folder, see docs/artifacts.md. A change rolls the
+    pods; a broken one is named and stops the update."""
+    carbon_apps_folder: Literal["live", "atStart", "unused"] = "live"
+    """How nodes use the shared folder (``storage``, carbonapps). ``live``: EI looks into it while it runs, and into
+    nothing else. ``atStart``: a node takes what is there when it starts, beside the artifacts of the image and of
+    ``carbonApps``. ``unused``: no pod mounts it."""
     pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 30
     """Minutes that anything may take that pulls the EI image (1.5 GB)."""
 
@@ -282,6 +290,8 @@ class EiSettings(Section):
             "java_options": self.java_options,
             "jars": [jar.as_args() for jar in self.jars],
             "keystores": self.keystores.as_args() if self.keystores else None,
+            "carbon_apps": [car.as_args() for car in self.carbon_apps],
+            "carbon_apps_folder": self.carbon_apps_folder,
         }
         return found
 
@@ -310,14 +320,24 @@ class EiSettings(Section):
             )
 
     def _additions(self) -> Iterator[Contradiction]:
+        unreadable = {index: why for index, car in enumerate(self.carbon_apps) if (why := car.unreadable)}
+        for index in sorted(unreadable, reverse=True):
+            path = f"ei.carbonApps[{index}]"
+            words = f"must be a CAR file, relative to the folder of Pulumi.yaml: {unreadable[index]}"
+            yield Contradiction(f"{path}.file", (path,), words, {path: None})
         # From the last item to the first: removing one moves those behind it.
         for problem in sorted(addition_problems(version_of(self.version), self.additions()), key=_order, reverse=True):
             argument, *rest = problem.place
+            if argument == "carbon_apps" and rest[:1] and rest[0] in unreadable:
+                continue
             place = [to_camel(str(argument)), *(_named(argument, part) for part in rest)]
             path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
             item = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place[:2])
             words = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: to_camel(name[0]), problem.expected)
-            yield Contradiction(f"ei{path}", (f"ei{item}",), words, {f"ei{item}": None})
+            if argument == "carbon_apps_folder":
+                yield Contradiction(f"ei{path}", ("ei.carbonApps",), words, {f"ei{path}": "atStart"})
+            else:
+                yield Contradiction(f"ei{path}", (f"ei{item}",), words, {f"ei{item}": None})
 
 
 def _order(problem: Problem) -> tuple[str, int]:

@@ -79,10 +79,11 @@ class Additions:
         """The container that fetches jars, if there are any; before the image is looked at for what it lacks."""
         if not self.jars:
             return []
-        proxies = {name: value for name, value in self.environment.items() if name.upper() in _PROXIES}
         claims = [common.mount(volume, f"/claims/{name}", read_only=True) for name, volume in self._claims().items()]
         container = _deliver("fetch-jars", image, ["jars"], [common.mount("delivered", DELIVERED), *claims])
-        container.env = [k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(proxies.items())]
+        container.env = [
+            k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(proxies(self.environment).items())
+        ]
         return [container]
 
     def place_containers(self, image: str) -> list[k8s.core.v1.ContainerArgs]:
@@ -149,6 +150,11 @@ class Additions:
 
     def _claims(self) -> dict[str, str]:
         return _numbered("jar-claim", {claim for jar in self.jars if (claim := jar.get("claim"))})
+
+
+def proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of the server's environment containers that fetch need too."""
+    return {name: value for name, value in environment.items() if name.upper() in _PROXIES}
 
 
 def _numbered(prefix: str, names: set[str]) -> dict[str, str]:

@@ -76,6 +76,22 @@ class JarArgs(TypedDict):
     """File name; default: the last part of ``url`` or ``path``."""
 
 
+CarbonAppsFolder = Literal["live", "atStart", "unused"]
+
+
+class CarbonAppArgs(TypedDict):
+    """One integration artifact (CAR file), by ``url`` with ``sha256``, or as ``content`` with ``name``."""
+
+    url: NotRequired[str | None]
+    """http or https, reachable from the pods, without credentials."""
+    sha256: NotRequired[str | None]
+    """Of the CAR, in hex; required with ``url``."""
+    content: NotRequired[str | None]
+    """The CAR in base64; all of them together at most 1 000 000 bytes."""
+    name: NotRequired[str | None]
+    """File name, with ``.car``; default: the last part of ``url``."""
+
+
 class KeystoresArgs(TypedDict):
     """Keystore and truststore in a Secret of the namespace, with their passwords; for every port and every sender.
 
@@ -112,6 +128,13 @@ class AdditionsArgs(TypedDict):
     """Jars beside the image's own, such as a MySQL driver."""
     keystores: NotRequired[KeystoresArgs | None]
     """Stores of one's own."""
+    carbon_apps: NotRequired[Sequence[CarbonAppArgs]]
+    """Integration artifacts, beside those of the image and of the shared folder. Another one, or another content, is
+    served by nodes that start anew; a broken one stops their update."""
+    carbon_apps_folder: NotRequired[CarbonAppsFolder]
+    """How nodes use the folder of ``storage``. ``live`` (default): EI looks into it while it runs, so that what lies
+    there is deployed everywhere within 15 s, and into nothing else. ``atStart``: a node takes what lies there when it
+    starts, beside the artifacts of the image and of ``carbon_apps``. ``unused``: no pod mounts it."""
 
 
 class EiClusterArgs(AdditionsArgs, OperationsArgs):

@@ -18,6 +18,7 @@ from components.wso2ei.additions import (
     option_problems,
     patch_problems,
 )
+from components.wso2ei.carbonapps import carbon_app_problems
 from components.wso2ei.patches import managed_patches
 from components.wso2ei.versions import EiVersion, lacking, other_version, version_of
 
@@ -85,3 +86,4 @@ def addition_problems(version: EiVersion, args: AdditionsArgs) -> Iterator[Probl
     yield from option_problems(args.get("java_options") or ())
     yield from jar_problems(args.get("jars") or ())
     yield from keystore_problems(args.get("keystores"))
+    yield from carbon_app_problems(args.get("carbon_apps") or (), args.get("carbon_apps_folder") or "live")

@@ -13,8 +13,9 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import common, ei_logs, ei_objects, ei_pod, mysql_connection
-from components.ei_additions import Additions
+from components.ei_additions import Additions, proxies
 from components.ei_args import EiClusterArgs
+from components.ei_carbonapps import CarbonApps
 from components.ei_checks import check
 from components.image_reference import parse_image
 from components.quantities import quantity
@@ -87,6 +88,7 @@ class EiCluster(pulumi.ComponentResource):
                 "secrets": pulumi.Output.all(parts.mysql["secret"], parts.admin_secret, args.get("rotation")),
                 "programs": parts.programs,
                 "added": parts.added or "",
+                "cars": pulumi.Output.all(parts.cars_manifest or "", parts.cars.folder),
                 "variables": parts.additions.fingerprint(parts.java_options),
                 "resources": f"{args['heap']} {args['cpu']} {args.get('cpu_limit')} {args['memory']}",
             }
@@ -133,6 +135,8 @@ class EiCluster(pulumi.ComponentResource):
                 "xml_patch.py",
                 "properties_patch.py",
                 "deliver.py",
+                "carbonapps.py",
+                "started.sh",
                 "schema.sh",
                 "gate.sh",
                 "bootstrap.sql",
@@ -156,6 +160,14 @@ class EiCluster(pulumi.ComponentResource):
             if (data := additions.config_map())
             else None
         )
+        cars = _carbon_apps(args)
+        cars_manifest = (
+            k8s.core.v1.ConfigMap(
+                f"{name}-cars", metadata=meta, data=data, binary_data=cars.contents() or None, opts=child
+            )
+            if (data := cars.manifest())
+            else None
+        )
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account", metadata=meta, automount_service_account_token=False, opts=child
         )
@@ -175,6 +187,8 @@ class EiCluster(pulumi.ComponentResource):
             admin_secret=args.get("admin_secret") or self._admin_secret(name, args, meta, child),
             rotation=args.get("rotation"),
             carbonapps=self.carbonapps,
+            cars=cars,
+            cars_manifest=common.name_of(cars_manifest) if cars_manifest else None,
             heap=jvm_size(args["heap"]),
             java_options=" ".join(
                 [version.java_options, ei_logs.java_options(version.home), *(args.get("java_options") or ())]
@@ -329,6 +343,14 @@ def _additions(args: EiClusterArgs) -> Additions:
         secret_environment=args.get("secret_environment") or {},
         jars=args.get("jars") or (),
         keystores=args.get("keystores"),
+    )
+
+
+def _carbon_apps(args: EiClusterArgs) -> CarbonApps:
+    return CarbonApps(
+        cars=args.get("carbon_apps") or (),
+        folder=args.get("carbon_apps_folder") or "live",
+        proxies=proxies(args.get("environment") or {}),
     )
 
 

@@ -13,6 +13,7 @@ import pulumi_kubernetes as k8s
 
 from components import common, ei_logs, mysql_connection, mysql_objects, scheduling
 from components.ei_additions import DELIVERED, SECRETS, STORES, Additions
+from components.ei_carbonapps import CarbonApps
 from components.ei_logs import LogFolder
 from components.ei_operations import host_aliases
 from components.ei_operations_args import OperationsArgs
@@ -64,6 +65,9 @@ class PodParts:
     admin_secret: pulumi.Input[str]
     rotation: str | None
     carbonapps: DataVolume
+    cars: CarbonApps
+    cars_manifest: pulumi.Input[str] | None
+    """Name of the ConfigMap of the CARs that arguments name, if there are any."""
     heap: str
     """As the JVM writes it, e.g. ``512m``."""
     java_options: str
@@ -153,7 +157,8 @@ PATH="$PATH:${{JAVA_HOME:-/home/wso2carbon/java}}/bin"
 {_needs_class(parts, SCHEME)}
 cp -R {parts.home}/conf/. /work/conf/
 {_copies_stores(parts)}
-{_trusts_mysql(parts)}"""
+{_trusts_mysql(parts)}
+{parts.cars.collect_script(parts.home)}"""
     return k8s.core.v1.ContainerArgs(
         name="copy-conf",
         image=parts.ei_image,
@@ -167,6 +172,7 @@ cp -R {parts.home}/conf/. /work/conf/
             *parts.additions.delivered_mounts(),
             *parts.additions.store_mounts(),
             *mysql_connection.ca_mounts(parts.mysql),
+            *parts.cars.collect_mounts(),
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -243,7 +249,12 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
                 ("members", MEMBER_PORT),
             )
         ],
-        startup_probe=k8s.core.v1.ProbeArgs(http_get=login, period_seconds=5, timeout_seconds=5, failure_threshold=120),
+        startup_probe=k8s.core.v1.ProbeArgs(
+            exec_=k8s.core.v1.ExecActionArgs(command=parts.cars.started_command(parts.home)),
+            period_seconds=5,
+            timeout_seconds=5,
+            failure_threshold=120,
+        ),
         readiness_probe=k8s.core.v1.ProbeArgs(http_get=login, period_seconds=5, timeout_seconds=5, failure_threshold=3),
         liveness_probe=k8s.core.v1.ProbeArgs(
             tcp_socket=k8s.core.v1.TCPSocketActionArgs(port=CONSOLE_PORT),
@@ -263,11 +274,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             common.mount("work", KEYSTORES, sub_path="keystores"),
             # The membership scheme calls the API.
             common.mount("api-access", common.API_ACCESS_MOUNT, read_only=True),
-            common.mount(
-                "carbonapps",
-                f"{parts.home}/repository/deployment/server/carbonapps",
-                read_only=parts.carbonapps.read_only or None,
-            ),
+            *parts.cars.server_mounts(parts.home, parts.carbonapps.read_only),
             parts.logs.mount(parts.home),
             *parts.additions.server_mounts(parts.home),
         ],
@@ -279,7 +286,8 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
     """The nodes. A successor serves before a node goes (surge), one at a time; on a volume for one, it goes first."""
     first = parts.carbonapps.first_container(parts.python_image, "carbonapps", "programs", UID)
     # A volume that one node alone may use would keep the successor waiting on another one.
-    surge = 1 if parts.carbonapps.shared and (parts.logs.kept is None or parts.logs.kept.shared) else 0
+    shared = [parts.carbonapps.shared or not parts.cars.uses_folder, parts.logs.kept is None or parts.logs.kept.shared]
+    surge = 1 if all(shared) else 0
     spec = k8s.core.v1.PodSpecArgs(
         service_account_name=parts.service_account,
         automount_service_account_token=False,
@@ -297,12 +305,13 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
         ],
         init_containers=[
-            first,
+            *([first] if parts.cars.uses_folder else []),
             *parts.logs.init_containers(parts.python_image, "programs", UID),
             *parts.additions.fetch_containers(parts.python_image),
             copy_container(parts),
             *parts.additions.place_containers(parts.python_image),
             patch_container(parts),
+            parts.cars.gather_container(parts.python_image),
             gate_container(parts),
         ],
         containers=[server_container(parts)],
@@ -313,7 +322,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             common.config_map_volume("programs", parts.programs),
             common.config_map_volume("patches", parts.patches),
             *secret_volumes(parts),
-            common.claim_volume("carbonapps", parts.carbonapps.claim_name),
+            *parts.cars.volumes(parts.carbonapps.claim_name, parts.cars_manifest),
             parts.logs.volume(),
             *parts.additions.volumes(parts.added),
         ],

@@ -65,7 +65,7 @@ def deploy_service(machine: Machine) -> None:
 
     def served() -> bool:
         said = [machine.kubectl("logs", node["metadata"]["name"], "-c", "ei").text for node in machine.nodes()]
-        return all("Deployed Carbon Application : load.car" in text for text in said)
+        return all(f"Deployed Carbon Application : {SERVICE}CompositeApplication_1.0.0" in text for text in said)
 
     eventually("both nodes have deployed the service", served)
 

@@ -82,6 +82,7 @@ _DIAGNOSTICS = {
     "class": {"kind": "class", "storageClass": "nfs-client"},
 }
 _JAR = {"url": "https://repo.example.com/a.jar", "sha256": "0" * 64}
+_CAR = {"url": "https://repo.example.com/a.car", "sha256": "0" * 64}
 ITEMS: dict[str, dict[str, Any]] = {
     "ei.patches[0]": {"ei": {"patches": [{"file": "conf/carbon.xml", "path": "Server/A", "set": "v"}]}},
     "ei.files[0]": {"ei": {"files": [{"path": "conf/a.xml", "content": "<a/>"}]}},
@@ -89,6 +90,7 @@ ITEMS: dict[str, dict[str, Any]] = {
     "ei.hostAliases[0]": {"ei": {"hostAliases": [{"ip": "10.0.0.12", "hostnames": ["backend"]}]}},
     "ei.autoscaler": {"ei": {"autoscaler": {"maxReplicas": 3}}},
     "scheduling.tolerations[0]": {"scheduling": {"tolerations": [{"key": "dedicated", "effect": "NoExecute"}]}},
+    "ei.carbonApps[0]": {"ei": {"carbonApps": [_CAR], "carbonAppsFolder": "atStart"}},
 }
 """An item of each list of sections that is right."""
 

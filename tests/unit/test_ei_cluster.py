@@ -21,6 +21,7 @@ from components.in_pod import deliver
 from tests.unit.recording import Recorder, record, unwrap
 
 JAR = b"a jar"
+CAR = {"url": "https://repo.example.com/Orders_1.0.0.car", "sha256": "0" * 64}
 STORAGE = {"kind": "claim", "namespace": "team", "claim_name": "apps", "access_mode": "ReadWriteMany", "keep": False}
 ADDITIONS: dict[str, Any] = {
     "patches": [
@@ -96,7 +97,7 @@ def container(spec: dict[str, Any], name: str) -> dict[str, Any]:
 def test_additions_reach_the_pod_in_the_order_in_which_they_are_needed() -> None:
     spec = pod(made(("ei", ADDITIONS)))
     assert [item["name"] for item in spec["initContainers"]] == [
-        "check-volume", "fetch-jars", "copy-conf", "place-files", "patch-conf", "gate",
+        "check-volume", "fetch-jars", "copy-conf", "place-files", "patch-conf", "gather-cars", "gate",
     ]  # fmt: skip
     server = container(spec, "ei")
     variables = {item["name"]: item.get("value", item.get("valueFrom")) for item in server["env"]}
@@ -155,7 +156,7 @@ def test_whatever_is_added_is_part_of_the_hash_that_makes_the_acceptance_check_r
     assert spec_hash({field: ADDITIONS[field]}) != spec_hash({})
 
 
-@pytest.mark.parametrize("program", ["patch_config.py", "deliver.py"])
+@pytest.mark.parametrize("program", ["patch_config.py", "deliver.py", "carbonapps.py"])
 def test_programs_run_from_what_the_pod_gets_of_them(tmp_path: Path, program: str) -> None:
     for name, text in named(made(("ei", {})), "ConfigMap", "ei-programs")["data"].items():
         (tmp_path / name).write_text(text)
@@ -166,7 +167,9 @@ def test_programs_run_from_what_the_pod_gets_of_them(tmp_path: Path, program: st
 
 def test_without_additions_the_pod_has_none_of_their_parts() -> None:
     spec = pod(made(("ei", {})))
-    assert [item["name"] for item in spec["initContainers"]] == ["check-volume", "copy-conf", "patch-conf", "gate"]
+    assert [item["name"] for item in spec["initContainers"]] == [
+        "check-volume", "copy-conf", "patch-conf", "gather-cars", "gate",
+    ]  # fmt: skip
     assert not {volume["name"] for volume in spec["volumes"]} & {"additions", "delivered", "secret-0"}
 
 
@@ -185,6 +188,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"jars": [{"url": "https://x/a.jar"}]}, r"jars\[0\].sha256"),
     ({"governance_path": "/elsewhere"}, "governance_path must be /_system/governance or below it"),
     ({"keystores": {"secret": "Not A Name"}}, r"keystores.secret"),
+    ({"carbon_apps": [{"url": "https://x/a.car"}], "carbon_apps_folder": "atStart"}, r"carbon_apps\[0\].sha256"),
+    ({"carbon_apps": [CAR]}, "carbon_apps_folder must be atStart or unused beside carbon_apps"),
 ]
 
 

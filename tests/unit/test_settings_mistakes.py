@@ -141,6 +141,7 @@ OPENSHIFT = {"contexts": ["team/api-ocp-example-com:6443/me"], "openshift": True
 NO_CLUSTER_RIGHTS = {"kubernetes": {"contexts": ["team"], "clusterScoped": False}}
 CARBON, HUB = "conf/carbon.xml", "docker.io/wso2/wso2ei-integrator"
 JAR = {"url": "https://repo.example.com/other.jar", "sha256": "0" * 64}
+CAR = {"url": "https://repo.example.com/Orders_1.0.0.car", "sha256": "0" * 64}
 CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"hosts": {"console": "same", "gateway": "same"}}, "hosts.gateway", ["hosts.console"]),
     ({"hosts": {"gateway": "wso2ei-scalable-integrator"}}, "hosts.gateway", ["hosts.console"]),
@@ -162,6 +163,13 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ei": {"environment": {"USE_DNS": "true"}}}, "ei.environment.USE_DNS", []),
     ({"ei": {"javaOptions": ["-Xmx1g"]}}, "ei.javaOptions[0]", ["heap"]),
     ({"ei": {"jars": [{"url": "https://x/a.jar"}]}}, "ei.jars[0].sha256", ["url"]),
+    ({"ei": {"carbonApps": [CAR]}}, "ei.carbonAppsFolder", ["carbonApps"]),
+    ({"ei": {"carbonApps": [{"file": "no.car"}], "carbonAppsFolder": "unused"}}, "ei.carbonApps[0].file", ["Pulumi.yaml"]),
+    (
+        {"ei": {"carbonApps": [CAR | {"sha256": None}], "carbonAppsFolder": "atStart"}},
+        "ei.carbonApps[0].sha256",
+        ["url"],
+    ),
     ({"mysql": {"cpu": 4}}, "mysql.cpuLimit", ["mysql.cpu"]),
     ({"ei": {"replicas": 5}}, "mysql.maxConnections", ["ei.replicas"]),
     ({"ei": {"autoscaler": {"maxReplicas": 6}}}, "mysql.maxConnections", ["ei.autoscaler.maxReplicas"]),

@@ -3,6 +3,8 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
@@ -20,6 +22,8 @@ public final class Main {
         long started = System.currentTimeMillis();
         Path home = Path.of(System.getProperty("carbon.home"));
         Files.writeString(home.resolve("wso2carbon.pid"), Long.toString(ProcessHandle.current().pid()));
+        Log.open(home);
+        Log.info("org.wso2.carbon.core.internal.CarbonCoreActivator", "Starting WSO2 Carbon...");
         Log.info(LOGGER, "STAND-IN for WSO2 Enterprise Integrator " + System.getProperty("ei.version"));
         try {
             start(home, started);
@@ -42,7 +46,8 @@ public final class Main {
         registry(datasources, registry);
 
         Properties nhttp = Conf.properties(home, "conf/nhttp.properties");
-        Cars cars = new Cars(home);
+        // Before any listener opens: ListenerManager-RequiredServices of the kernel's application deployer names it.
+        Cars cars = new Cars(home, serverRoles(carbon));
         cars.scan();
         scanForEver(cars, Integer.parseInt(carbon.required("Axis2Config/DeploymentUpdateInterval")));
         // The kernel opens the store of carbon.xml, whatever the listeners use.
@@ -68,6 +73,12 @@ public final class Main {
         Log.info("org.wso2.carbon.core.internal.StartupFinalizerServiceComponent",
             "WSO2 Carbon started in " + Math.max(1, Math.round(seconds)) + " sec");
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(web, cluster)));
+    }
+
+    private static List<String> serverRoles(Conf carbon) {
+        List<String> found = new ArrayList<>();
+        for (Element role : Conf.children(Conf.element(carbon.root(), "ServerRoles"), "Role")) found.add(role.getTextContent().trim());
+        return found;
     }
 
     /** The store of the https listener; a relative path is one below the home. */

@@ -125,21 +125,21 @@ final class Web {
             return;
         }
         String service = path.startsWith("/services/") ? path.substring(10) : "";
-        Integer delay = cars.services().get(service);
-        if (delay == null) {
+        Proxy proxy = cars.services().get(service);
+        if (proxy == null) {
             answer(exchange, 404, "text/html", "");
             return;
         }
-        String[] logged = cars.log(service);
-        String header = logged == null ? null : exchange.getRequestHeaders().getFirst(logged[1]);
-        if (header != null) Log.info("org.apache.synapse.mediators.builtin.LogMediator", logged[0] + " = " + header);
+        String header = proxy.header() == null ? null : exchange.getRequestHeaders().getFirst(proxy.header());
+        if (header != null) Log.info("org.apache.synapse.mediators.builtin.LogMediator", proxy.logged() + " = " + header);
         exchange.getRequestBody().readAllBytes();
         try {
-            Thread.sleep(delay);
+            Thread.sleep(proxy.delay());
         } catch (InterruptedException error) {
             Thread.currentThread().interrupt();
         }
-        answer(exchange, 200, "application/json", "{\"node\": \"" + node + "\"}");
+        String endpoint = proxy.endpoint() == null ? "" : ", \"endpoint\": \"" + proxy.endpoint() + "\"";
+        answer(exchange, 200, "application/json", "{\"node\": \"" + node + "\"" + endpoint + "}");
     }
 
     private void console(HttpExchange exchange) throws IOException {

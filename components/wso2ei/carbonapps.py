@@ -1,0 +1,88 @@
+"""Which integration artifacts (CAR files) ``EiCluster`` takes: checks of their arguments. Pure.
+
+An inline CAR is looked into before anything is made, by the program that looks into all of them in the pod.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from components.ei_args import CarbonAppArgs, CarbonAppsFolder
+from components.in_pod.carbonapps import BrokenCarError, application_of
+from components.wso2ei.additions import Problem
+
+MOST_INLINE = 1_000_000
+"""Bytes of all inline CARs together; a ConfigMap holds 1 MiB, and their list is in it too."""
+
+
+def car_name(car: CarbonAppArgs) -> str:
+    """File name of a CAR."""
+    return car.get("name") or PurePosixPath(urlsplit(car.get("url") or "").path).name
+
+
+def carbon_app_problems(cars: Sequence[CarbonAppArgs], folder: CarbonAppsFolder) -> Iterator[Problem]:
+    """CARs of no or two sources, without a checksum, twice, broken, too large; one a CAR. And a folder that is live."""
+    seen: set[str] = set()
+    size = 0
+    for index, car in enumerate(cars):
+        problem = next(_of_car(car, seen), None)
+        seen.add(car_name(car))
+        size += len(car.get("content") or "") * 3 // 4
+        if problem:
+            yield problem.within("carbon_apps", index)
+    if size > MOST_INLINE:
+        yield Problem(
+            ("carbon_apps",),
+            f"hold {size} bytes inline, of {MOST_INLINE} that a ConfigMap can hold; give the large ones by url, or put "
+            "them into the image",
+        )
+    if cars and folder == "live":
+        yield Problem(
+            ("carbon_apps_folder",),
+            "must be atStart or unused beside carbon_apps: live, EI looks into the shared folder alone",
+        )
+
+
+def _of_car(car: CarbonAppArgs, seen: set[str]) -> Iterator[Problem]:
+    url, content, name = car.get("url"), car.get("content"), car_name(car)
+    if bool(url) == bool(content):
+        yield Problem((), "needs either url and sha256, or name and content")
+    if url:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
+            yield Problem(("url",), "must be http:// or https://, with a host and without credentials")
+        if not car.get("sha256"):
+            yield Problem(("sha256",), "is required beside url: it makes the CAR the same one on every node")
+    if not re.fullmatch(r"[0-9a-f]{64}", car.get("sha256") or "0" * 64):
+        yield Problem(("sha256",), "must be 64 lower-case hex digits, as sha256sum prints them")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,240}\.car", name):
+        yield Problem(
+            ("name",), f"must be given, as letters, digits, '.', '_' and '-' with .car at the end, not {name!r}"
+        )
+    if name in seen:
+        yield Problem(("name",), f"must differ from the other CARs', and {name} stands there twice")
+    if content:
+        wrong = _content_problem(content)
+        if wrong:
+            yield Problem(("content",), wrong)
+
+
+def _content_problem(content: str) -> str | None:
+    try:
+        data = base64.b64decode("".join(content.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return "must be a CAR file in base64, as `base64 -w0 FILE.car` prints it"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "inline.car"
+        file.write_bytes(data)
+        try:
+            application_of(file)
+        except BrokenCarError as error:
+            return f"must be a whole CAR file, and this one {error}"
+    return None
