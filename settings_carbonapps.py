@@ -12,7 +12,7 @@ from components.ei_args import CarbonAppArgs
 from setting_types import AnyText, Line, Section, Sha256
 
 PROJECT_FOLDER = Path(__file__).parent
-"""Where ``Pulumi.yaml`` is, and what ``file`` is relative to: the CLI may have been told another place for stack files."""
+"""Where ``Pulumi.yaml`` is, and what ``file`` is relative to: stack files may lie elsewhere."""
 
 
 class EiCarbonApp(Section):

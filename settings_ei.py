@@ -219,8 +219,8 @@ class EiSettings(Section):
     ] = {}
     """Annotations of the nodes' pods."""
     carbon_apps: list[EiCarbonApp] = []
-    """Integration artifacts beside those of the image and of the shared folder, see docs/artifacts.md. A change rolls the
-    pods; a broken one is named and stops the update."""
+    """Integration artifacts beside those of the image and of the shared folder, see docs/artifacts.md. A change rolls
+    the pods; a broken one is named and stops the update."""
     carbon_apps_folder: Literal["live", "atStart", "unused"] = "live"
     """How nodes use the shared folder (``storage``, carbonapps). ``live``: EI looks into it while it runs, and into
     nothing else. ``atStart``: a node takes what is there when it starts, beside the artifacts of the image and of

@@ -54,7 +54,8 @@ class CarbonApps:
         if not self.cars:
             return {}
         items = [
-            {"name": car_name(car)} | ({"url": car["url"], "sha256": car.get("sha256")} if car.get("url") else {})
+            {"name": car_name(car)}
+            | ({"url": url, "sha256": car.get("sha256") or ""} if (url := car.get("url")) else {})
             for car in self.cars
         ]
         return {"carbonapps.json": json.dumps({"cars": items}, indent=1, sort_keys=True)}
@@ -122,9 +123,7 @@ done"""
         """Succeeds when the node has joined the cluster and has deployed every CAR."""
         return ["sh", f"{common.IN_POD_MOUNT}/started.sh", home, f"{EXPECTED}/list"]
 
-    def volumes(
-        self, claim: pulumi.Input[str], config_map: pulumi.Input[str] | None
-    ) -> list[k8s.core.v1.VolumeArgs]:
+    def volumes(self, claim: pulumi.Input[str], config_map: pulumi.Input[str] | None) -> list[k8s.core.v1.VolumeArgs]:
         """Volumes of the pod; ``config_map`` is the name of the one made of ``manifest()`` and ``contents()``."""
         return [
             common.empty_dir("cars", "2Gi"),

@@ -7,7 +7,10 @@ import zipfile
 from collections.abc import Mapping
 
 ROLE = "EnterpriseServiceBus"
-PROXY = '<proxy xmlns="http://ws.apache.org/ns/synapse" name="{name}"><target><inSequence>{body}</inSequence></target></proxy>'
+PROXY = (
+    '<proxy xmlns="http://ws.apache.org/ns/synapse" name="{name}"><target><inSequence>{body}</inSequence></target>'
+    "</proxy>"
+)
 
 
 def car_files(
@@ -17,7 +20,8 @@ def car_files(
     return {
         "artifacts.xml": (
             f'<artifacts><artifact name="{application}" version="{version}" type="carbon/application">'
-            f'<dependency artifact="{service}" version="1.0.0" include="true" serverRole="{ROLE}"/></artifact></artifacts>'
+            f'<dependency artifact="{service}" version="1.0.0" include="true" serverRole="{ROLE}"/></artifact>'
+            "</artifacts>"
         ),
         f"{service}_1.0.0/artifact.xml": (
             f'<artifact name="{service}" version="1.0.0" type="synapse/proxy-service" serverRole="{ROLE}">'

@@ -4,8 +4,8 @@
 
 Sources: ``--image`` holds what the image itself brings, as ``N/x.car`` beside ``N.from``, which says where it was;
 ``--folder`` is the shared folder; ``--manifest`` is JSON, ``{"cars": [{"name", "url", "sha256"} or {"name"}]}``, with
-the content of the latter beside it. All of them land in ``DIR/deploy``; with ``--live`` the server looks into the shared
-folder itself, which then must be the only source. ``DIR/expected/list`` names every CAR and the application in it.
+the content of the latter beside it. All of them land in ``DIR/deploy``; with ``--live`` the server looks into the
+shared folder itself, which then must be the only source. ``DIR/expected/list`` names every CAR and its application.
 
 A CAR is refused for what EI would refuse it, ignore it or leave a part of it out for (wso2/carbon-kernel, tags v4.4.26
 to v4.5.3, ``ApplicationManager``, ``ApplicationConfiguration``; the same in all of EI 6.2 to 6.6): nothing is started
@@ -28,9 +28,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 try:
-    from deliver import DeliveryError, fetch
-except ImportError:  # not inside a pod, where the programs lie in one folder
     from components.in_pod.deliver import DeliveryError, fetch
+except ImportError:  # inside a pod the programs lie in one folder
+    from deliver import DeliveryError, fetch  # type: ignore[import-not-found,no-redef]
 
 APPLICATION = "carbon/application"
 """Type of the one artifact in ``artifacts.xml`` that lists the others (``AppDeployerConstants.CARBON_APP_TYPE``)."""

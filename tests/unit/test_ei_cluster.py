@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from components import mysql_objects
 from components.ei_args import EiClusterArgs
 from components.ei_cluster import EiCluster
 from components.in_pod import deliver
+from tests.cars import car
 from tests.unit.recording import Recorder, record, unwrap
 
 JAR = b"a jar"
@@ -173,6 +175,39 @@ def test_without_additions_the_pod_has_none_of_their_parts() -> None:
     assert not {volume["name"] for volume in spec["volumes"]} & {"additions", "delivered", "secret-0"}
 
 
+@pytest.mark.parametrize("folder", ["live", "atStart", "unused"])
+def test_ei_looks_into_the_shared_folder_only_where_it_is_live(folder: str) -> None:
+    cars = [] if folder == "live" else [CAR, {"name": "b.car", "content": base64.b64encode(car()).decode()}]
+    recorder = made(("ei", {"carbon_apps_folder": folder, "carbon_apps": cars}))
+    spec = pod(recorder)
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    assert ("carbonapps" in volumes) == (folder != "unused")
+    used = {mount["name"] for item in [*spec["initContainers"], *spec["containers"]] for mount in item["volumeMounts"]}
+    assert used <= volumes.keys()
+    apps = "/home/wso2carbon/wso2ei-6.5.0/repository/deployment/server/carbonapps"
+    (mount,) = [m for m in container(spec, "ei")["volumeMounts"] if m["mountPath"] == apps]
+    assert mount["name"] == ("carbonapps" if folder == "live" else "cars")
+    assert mount.get("subPath") == (None if folder == "live" else "deploy")
+    gather = container(spec, "gather-cars")
+    assert ("--live" in gather["args"]) == (folder == "live")
+    assert all(m["readOnly"] for m in gather["volumeMounts"] if m["name"] == "carbonapps")
+    if cars:
+        config_map = named(recorder, "ConfigMap", "ei-cars")
+        assert base64.b64decode(config_map["binaryData"]["b.car"]) == car()
+        listed = json.loads(config_map["data"]["carbonapps.json"])["cars"]
+        assert listed == [CAR | {"name": "Orders_1.0.0.car"}, {"name": "b.car"}]
+        assert volumes["carbonapps-manifest"]["configMap"]["name"].startswith("ei-cars-")
+
+
+def test_the_image_s_own_cars_are_collected_with_the_places_they_were_in(home: Path) -> None:
+    apps = home / "repository/deployment/server/carbonapps"
+    apps.mkdir(parents=True)
+    (apps / "own.car").write_bytes(b"car")
+    assert copy_conf(home).returncode == 0
+    assert (home.parent / "cars/image/0/own.car").read_bytes() == b"car"
+    assert (home.parent / "cars/image/0.from").read_text().strip() == str(apps)
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"version": "7.0.0"}, "version: EI version '7.0.0' is not one of 6.2.0"),
     ({"replicas": 0}, "replicas must be positive"),
@@ -278,6 +313,7 @@ def copy_conf(home: Path, changes: dict[str, Any] | None = None) -> subprocess.C
     """The container's own script, with paths below the test's folder."""
     script = container(pod(made(("ei", changes or {}))), "copy-conf")["command"][-1]
     script = script.replace("/home/wso2carbon/wso2ei-6.5.0", str(home)).replace("/work/", f"{home.parent}/work/")
+    script = script.replace("/cars/image", f"{home.parent}/cars/image")
     script = script.replace("/delivered/", f"{home.parent}/delivered/").replace("/stores/", f"{home.parent}/stores/")
     script = script.replace("/var/run/secrets/kubernetes.io/serviceaccount/", f"{home.parent}/stores/")
     path = f"{home.parent}/bin:{os.environ['PATH']}"

@@ -164,7 +164,11 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ei": {"javaOptions": ["-Xmx1g"]}}, "ei.javaOptions[0]", ["heap"]),
     ({"ei": {"jars": [{"url": "https://x/a.jar"}]}}, "ei.jars[0].sha256", ["url"]),
     ({"ei": {"carbonApps": [CAR]}}, "ei.carbonAppsFolder", ["carbonApps"]),
-    ({"ei": {"carbonApps": [{"file": "no.car"}], "carbonAppsFolder": "unused"}}, "ei.carbonApps[0].file", ["Pulumi.yaml"]),
+    (
+        {"ei": {"carbonApps": [{"file": "no.car"}], "carbonAppsFolder": "unused"}},
+        "ei.carbonApps[0].file",
+        ["Pulumi.yaml"],
+    ),
     (
         {"ei": {"carbonApps": [CAR | {"sha256": None}], "carbonAppsFolder": "atStart"}},
         "ei.carbonApps[0].sha256",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
+
+from tests.cars import car
 
 ONE: dict[str, Any] = {"contexts": ["docker-desktop"]}
 HOST_PATH: dict[str, Any] = {"kind": "hostPath", "path": "/var/lib/wso2ei"}
@@ -87,6 +90,17 @@ STACKS: dict[str, dict[str, Any]] = {
             "jars": [DRIVER, {"claim": "jars", "path": "bundle.jar", "into": "dropins"}],
         }
     ),
+    "CAR files beside the shared folder's": with_(
+        ei={
+            "carbonAppsFolder": "atStart",
+            "carbonApps": [
+                {"url": "https://repo.example.com/Orders_1.0.0.car", "sha256": "0" * 64},
+                {"url": "https://repo.example.com/get?id=1", "sha256": "0" * 64, "name": "stock.car"},
+                {"name": "small.car", "content": base64.b64encode(car()).decode()},
+            ],
+        }
+    ),
+    "no shared folder": with_(ei={"carbonAppsFolder": "unused"}),
     "one node": with_(ei={"replicas": 1}),
     "three nodes": with_(ei={"replicas": 3}),
     "an autoscaler of the user's": with_(ei={"autoscaler": {"maxReplicas": 5}}, mysql={"maxConnections": 650}),

@@ -1,0 +1,105 @@
+"""Integration artifacts on a running stack: every source reaches both nodes, a broken one is named and harms nobody."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cars import car
+from tests.e2e.machine import GATEWAY, Machine, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
+FOLDER = "repository/deployment/server/carbonapps"
+BACKEND = '<send><endpoint><address uri="$SYSTEM:BACKEND_URL"/></endpoint></send>'
+
+
+def inline(machine: Machine, data: bytes) -> None:
+    machine.configure("set", "wso2ei:ei.carbonApps[0].content", base64.b64encode(data).decode())
+    machine.configure("set", "wso2ei:ei.carbonApps[0].name", "orders.car")
+
+
+def drop(machine: Machine, name: str, data: bytes | None) -> None:
+    """A file in the shared folder, as a team puts it there: through a live node; ``None`` takes it out."""
+    pod = machine.nodes()[0]["metadata"]["name"]
+    write = f"base64 -d >{name}.new && mv {name}.new {name}" if data is not None else f"rm -f {name}"
+    script = f"cd $(ls -d /home/wso2carbon/*/{FOLDER}) && {write}"
+    text = base64.b64encode(data or b"").decode()
+    machine.kubectl("exec", "-i", pod, "-c", "ei", "--", "sh", "-c", script, stdin=text).ok()
+
+
+def served(machine: Machine, service: str) -> dict[str, str]:
+    """What each node answers, by its name; asked in the pods, since the gateway chooses a node by itself."""
+    found = {}
+    for pod in machine.nodes():
+        name = pod["metadata"]["name"]
+        url = f"http://localhost:8280/services/{service}"
+        found[name] = machine.kubectl("exec", name, "-c", "ei", "--", "curl", "-s", "-m", "5", url).text
+    return found
+
+
+def on_both(machine: Machine, service: str, words: str) -> bool:
+    answers = served(machine, service)
+    return len(answers) == 2 and all(words in answer for answer in answers.values())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder_at_start(machine: Machine, first_up: str) -> Iterator[None]:
+    """A CAR in the folder while EI looks into it; then nodes take it at their start, beside one of the stack file."""
+    assert first_up
+    machine.make("up").ok()
+    drop(machine, "stock.car", car("Stock", "StockService"))
+    eventually("both nodes serve what was dropped", lambda: on_both(machine, "StockService", '"node"'))
+    yield
+    # Into the folder itself again, which must be as empty as it was.
+    for key in ("ei.carbonApps", "ei.carbonAppsFolder", "ei.environment", "ei.pullMinutes"):
+        machine.configure("rm", f"wso2ei:{key}")
+    machine.update().ok()
+    drop(machine, "stock.car", None)
+
+
+def test_cars_of_the_folder_and_of_the_stack_file_reach_both_nodes_and_a_changed_one_too(machine: Machine) -> None:
+    machine.configure("set", "wso2ei:ei.carbonAppsFolder", "atStart")
+    machine.configure("set", "wso2ei:ei.environment.BACKEND_URL", "https://orders.staging.example.com")
+    inline(machine, car(body=BACKEND))
+    machine.update().ok()
+    assert on_both(machine, "StockService", '"node"')
+    # One CAR, and the endpoint of this environment.
+    assert on_both(machine, "OrderService", "https://orders.staging.example.com")
+    answer = machine.curl("/services/OrderService", GATEWAY).text
+    assert answer.startswith("HTTP/2 200")
+    inline(machine, car("Orders", "OrdersOfTwo", version="2.0.0", body=BACKEND))
+    machine.update().ok()
+    assert on_both(machine, "OrdersOfTwo", '"node"')
+    assert not any(served(machine, "OrderService").values())
+
+
+def test_a_broken_car_is_named_by_the_update_and_the_old_nodes_keep_serving(machine: Machine) -> None:
+    before = {pod["metadata"]["name"] for pod in machine.nodes()}
+    # Only EI can tell: it knows no such mediator.
+    inline(machine, car("Orders", "OrdersOfTwo", version="3.0.0", body="<nosuchmediator/>"))
+    machine.configure("set", "wso2ei:ei.pullMinutes", "1")
+    said = machine.update()
+    assert said.code != 0
+    reason = "EI did not deploy orders.car: Error occurred while deploying Carbon Application"
+    assert reason in said.text
+    assert "Unknown mediator referenced by configuration element" in said.text
+    nodes = machine.nodes()
+    assert before <= {pod["metadata"]["name"] for pod in nodes}
+    assert machine.curl("/services/OrdersOfTwo", GATEWAY).text.startswith("HTTP/2 200")
+    assert "EI did not deploy orders.car" in machine.make("status", "ONCE=1").text
+
+    # One that nobody needs EI for is refused before anything is made.
+    inline(machine, b"404 page not found")
+    said = machine.update()
+    assert said.code != 0
+    assert "wso2ei:ei.carbonApps[0].content" in said.text
+    assert "is not a zip file" in said.text
+
+    machine.configure("rm", "wso2ei:ei.pullMinutes")
+    inline(machine, car("Orders", "OrdersOfFour", version="4.0.0", body=BACKEND))
+    machine.update().ok()
+    assert on_both(machine, "OrdersOfFour", '"node"')
+    assert json.loads(machine.kubectl("get", "deployment", "wso2ei", "-o", "json").ok())["status"]["readyReplicas"] == 2
