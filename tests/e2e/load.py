@@ -85,6 +85,14 @@ class Request:
     def ok(self) -> bool:
         return self.code == 200
 
+    @property
+    def met_a_closing_connection(self) -> bool:
+        """HTTP/1.1 alone has it: the server closes an idle connection in the instant in which a request is sent on it.
+
+        A client repeats what is idempotent by itself, and must not repeat a POST (RFC 9112, 9.3.1).
+        """
+        return self.protocol == "h1" and self.method == "POST" and self.error.endswith(": EOF")
+
 
 class Sender:
     """One vegeta, which sends half of the load by one version of HTTP, on connections that stay open."""

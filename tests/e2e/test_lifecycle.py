@@ -64,8 +64,15 @@ def test_planned_changes_lose_no_request_and_carry_out_no_post_twice(machine: Ma
         machine.kubectl("delete", "pod", machine.nodes()[0]["metadata"]["name"]).ok()
         eventually("its successor serves", lambda: serving(machine, 2))
         now("the end")
-    during = [next((what for at, what in reversed(marks) if at <= r.started), "before") for r in load.lost()]
-    assert [*zip(during, load.lost(), strict=True)] == []
+    closing = [request for request in load.lost() if request.met_a_closing_connection]
+    lost = [request for request in load.lost() if request not in closing]
+    during = [next((what for at, what in reversed(marks) if at <= r.started), "before") for r in lost]
+    assert [*zip(during, lost, strict=True)] == []
+    # Without the controller's keepalive_min_timeout it is one in 600; and what was not answered was not carried out.
+    print(f"{len(closing)} of {len(load.requests)} met a closing connection")
+    assert len(closing) < len(load.requests) / 5000
+    answered = sum(request.ok for request in load.requests if request.method == "POST")
+    assert len(load.executed) == answered
     assert len(load.requests) > RATE * (marks[-1][0] - marks[0][0]) * 0.95
     load.account()
 
