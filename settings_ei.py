@@ -18,6 +18,7 @@ from components.ei_checks import addition_problems
 from components.ei_operations_args import OperationsArgs
 from components.quantities import quantity
 from components.wso2ei.additions import Problem, jar_name
+from components.wso2ei.logs import LOGGER, Level
 from components.wso2ei.versions import VERSIONS, lacking, other_version, version_of
 from setting_types import (
     Allowed,
@@ -49,6 +50,13 @@ GovernancePath = Annotated[
     str,
     StringConstraints(pattern=r"^/_system/governance(/[A-Za-z0-9._-]+)*$"),
     Allowed("/_system/governance or a path below it", "/_system/governance/integrator"),
+]
+
+
+LoggerName = Annotated[
+    str,
+    StringConstraints(pattern=f"^{LOGGER}$", max_length=253),
+    Allowed("the name of a logger, such as org.apache.synapse, or root", "org.apache.synapse"),
 ]
 
 
@@ -210,6 +218,11 @@ class EiSettings(Section):
     diagnostics: Diagnostics | None = None
     """A volume that keeps EI's log files and heap dumps when a pod goes, with a folder for each pod. Without it they
     survive a restart of the server, and go with the pod."""
+    log_levels: Annotated[dict[LoggerName, Level], Field(examples=[{"org.apache.synapse": "DEBUG"}])] = {}
+    """Log levels by package; ``root`` is for all that have none of their own. Every other one keeps the image's."""
+    access_logs: bool = True
+    """Gateway and console write their access logs to standard output. False: as the image does it, the console into a
+    file and the gateway nowhere."""
     host_aliases: list[HostAlias] = []
     """More lines of ``/etc/hosts``, for backends that DNS does not know."""
     pod_labels: Annotated[dict[LabelKey, LabelValue], Field(examples=[{"team": "integration"}])] = {}
@@ -274,6 +287,8 @@ class EiSettings(Section):
     def operations(self) -> OperationsArgs:
         """How the nodes are run, as ``EiCluster`` takes it."""
         return {
+            "log_levels": self.log_levels,
+            "access_logs": self.access_logs,
             "autoscaled": self.autoscaler is not None,
             "host_aliases": [alias.as_args() for alias in self.host_aliases],
             "pod_labels": self.pod_labels,

@@ -192,7 +192,7 @@ def locate(location: Sequence[int | str]) -> tuple[Key, tuple[int | str, ...]]:
     key, parent, variant = TOP, TOP, ""
     place: list[int | str] = []
     for part in location:
-        if part == "[key]":
+        if part == "[key]" and get_origin(parent.base) is dict:
             return Key(key.path, parent.map_key().annotation), tuple(place)
         if key.tag and not variant and part in key.options:
             variant = str(part)

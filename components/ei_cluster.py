@@ -21,6 +21,7 @@ from components.image_reference import parse_image
 from components.quantities import quantity
 from components.storage import DataVolume
 from components.wso2ei.additions import as_keystores
+from components.wso2ei.logs import log_patches
 from components.wso2ei.patches import Datasource, EiConfig, plain_patches, secret_patches
 from components.wso2ei.versions import EiVersion
 
@@ -149,7 +150,7 @@ class EiCluster(pulumi.ComponentResource):
         patches = k8s.core.v1.ConfigMap(
             f"{name}-patches",
             metadata=meta,
-            data={"patches.json": config.apply(lambda found: _patches(version, found))},
+            data={"patches.json": config.apply(lambda found: _patches(version, found, args))},
             opts=child,
         )
         self.carbonapps = DataVolume(f"{name}-carbonapps", args["storage"], child)
@@ -354,9 +355,10 @@ def _carbon_apps(args: EiClusterArgs) -> CarbonApps:
     )
 
 
-def _patches(version: EiVersion, config: EiConfig) -> str:
+def _patches(version: EiVersion, config: EiConfig, args: EiClusterArgs) -> str:
     """Nothing secret: the patcher takes the passwords from the mounted Secrets."""
-    found = [*plain_patches(version, config), *secret_patches(config, ei_pod.MOUNTED_SECRETS)]
+    logs = log_patches(version, args.get("log_levels") or {}, access=args.get("access_logs", True))
+    found = [*plain_patches(version, config), *secret_patches(config, ei_pod.MOUNTED_SECRETS), *logs]
     return json.dumps({"patches": found}, indent=1, sort_keys=True)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from typing import get_args
 
 import pulumi_kubernetes as k8s
 
 from components import scheduling
 from components.ei_operations_args import HostAliasArgs, OperationsArgs
 from components.wso2ei.additions import Problem
+from components.wso2ei.logs import LOGGER, Level
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
 _MANAGED_METADATA = ("app.kubernetes.io/", "wso2ei/", "pulumi.com/", "pod-template-hash")
@@ -21,6 +23,11 @@ def operation_problems(args: OperationsArgs) -> Iterator[Problem]:
     for index, alias in enumerate(args.get("host_aliases") or ()):
         for field, words in _of_alias(alias):
             yield Problem(("host_aliases", index, field), words)
+    for name, level in (args.get("log_levels") or {}).items():
+        if not re.fullmatch(LOGGER, name):
+            yield Problem(("log_levels", name), "must be the name of a logger, such as org.apache.synapse, or root")
+        elif level not in get_args(Level):
+            yield Problem(("log_levels", name), f"must be one of {', '.join(get_args(Level))}")
     if args.get("diagnostics_keep", 0) < 0:
         yield Problem(("diagnostics_keep",), "must not be negative")
     diagnostics = args.get("diagnostics")

@@ -26,6 +26,10 @@ class OperationsArgs(TypedDict):
     starts with. Default no: every update sets ``replicas``."""
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of all pods."""
+    log_levels: NotRequired[Mapping[str, str]]
+    """Levels of loggers (packages, or ``root``), in log4j's words; every other one keeps the image's."""
+    access_logs: NotRequired[bool]
+    """Gateway and console write their access logs to standard output; default yes. No: as the image does."""
     host_aliases: NotRequired[Sequence[HostAliasArgs]]
     """More names that the nodes resolve, such as backends that DNS does not know."""
     pod_labels: NotRequired[Mapping[str, str]]

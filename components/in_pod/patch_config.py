@@ -3,7 +3,8 @@
     python patch_config.py --home DIR --patches FILE [--patches FILE ...] [--secrets DIR]
 
 A patches file is JSON, ``{"patches": [...]}``. A patch names a ``file`` below DIR and then either a ``path`` with
-``set``, ``attributes``, ``xml`` or ``remove: true``, or a ``property`` with ``set`` or ``remove: true``. A value is
+``set``, ``attributes``, ``xml`` or ``remove: true``, or a ``property`` with ``set``, ``remove: true``, or, for a list
+with commas, ``add`` (an item) or ``first`` (the new first item). A value is
 text, ``{"from": "NAME/KEY"}`` (the file NAME/KEY below --secrets) or ``{"env": NAME}`` (an environment variable).
 
 Path language: element names without namespace, joined by ``/``; ``[@name='x']`` and ``[child='x']`` choose among
@@ -31,7 +32,7 @@ else:  # Run as a program: its own folder is all that Python searches beside the
     from xml_patch import Patch, PatchError, patch_xml  # type: ignore[import-not-found,no-redef]
 
 _FORMS = ({"path", "set"}, {"path", "attributes"}, {"path", "set", "attributes"}, {"path", "xml"}, {"path", "remove"},
-          {"property", "set"}, {"property", "remove"})  # fmt: skip
+          {"property", "set"}, {"property", "remove"}, {"property", "add"}, {"property", "first"})  # fmt: skip
 
 
 def resolved(patch: Patch, secrets: Path | None) -> Patch:
@@ -40,7 +41,7 @@ def resolved(patch: Patch, secrets: Path | None) -> Patch:
     if keys not in _FORMS or patch.get("remove", True) is not True:
         allowed = "; ".join(" + ".join(sorted(form)) for form in _FORMS)
         raise PatchError(f"{', '.join(sorted(keys)) or 'nothing'}: is no form of a patch, which are {allowed}")
-    for name in ("path", "property", "xml"):
+    for name in ("path", "property", "xml", "add", "first"):
         if name in patch and not isinstance(patch[name], str):
             raise PatchError(f"{name} must be text")
     if not isinstance(patch.get("attributes", {}), dict):

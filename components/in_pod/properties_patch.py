@@ -13,11 +13,18 @@ from typing import Any, NamedTuple
 def patch_properties(data: bytes, patch: dict[str, Any]) -> bytes:
     """Set or remove one key of a Java properties file, by the rules of ``java.util.Properties.load``.
 
+    Its value may be a list with commas: ``add`` puts an item at the end of a list that exists and lacks it; ``first``
+    sets the first item and keeps the others.
+
     Its line, else behind its commented-out line, else at the end. ISO-8859-1, everything else as ``\\uXXXX``.
     """
     text, key = data.decode("iso-8859-1"), patch["property"]
     lines = list(_logical_lines(text))
     mine = [line for line in lines if not line.comment and line.key == key]
+    if "add" in patch or "first" in patch:
+        patch = _of_list(patch, mine[-1].value if mine else None)
+        if "set" not in patch:
+            return data
     end = "\r\n" if "\r\n" in text else "\n"
     new = "" if "remove" in patch else f"{_written(key, key=True)}={_written(patch['set'])}"
     for line in reversed(mine):
@@ -34,6 +41,16 @@ def patch_properties(data: bytes, patch: dict[str, Any]) -> bytes:
     return text.encode("iso-8859-1")
 
 
+def _of_list(patch: dict[str, Any], value: str | None) -> dict[str, Any]:
+    """The same as a ``set``, or nothing to do."""
+    items = [item.strip() for item in value.split(",")] if value is not None else []
+    if "first" in patch:
+        return {"property": patch["property"], "set": ", ".join([patch["first"], *items[1:]])}
+    if value is None or patch["add"] in items:
+        return {}
+    return {"property": patch["property"], "set": ", ".join([*(item for item in items if item), patch["add"]])}
+
+
 class Line(NamedTuple):
     """A line of a properties file with all its continuations."""
 
@@ -43,6 +60,7 @@ class Line(NamedTuple):
     """Line end."""
     comment: bool
     key: str
+    value: str
     unfinished: bool
     """Ends the file with a backslash, so that whatever is appended would continue it."""
 
@@ -65,7 +83,8 @@ def _logical_lines(text: str) -> Iterator[Line]:
         found = _unescaped(key[0]) if key else ""
         if comment and key and not re.match(r"[ \t\f]*[=:]", body[key.end() :]):
             found = ""
-        yield Line(start, position, match[2] if match else "", bool(comment), found, unfinished)
+        value = re.sub(r"^[ \t\f]*[=:]?[ \t\f]*", "", body[key.end() :]) if key else ""
+        yield Line(start, position, match[2] if match else "", bool(comment), found, _unescaped(value), unfinished)
 
 
 def _unescaped(text: str) -> str:

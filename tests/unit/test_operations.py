@@ -11,6 +11,9 @@ import pytest
 
 from components import ei_logs
 from components.in_pod import log_folders
+from components.in_pod.patch_config import apply
+from components.wso2ei.logs import log_patches
+from components.wso2ei.versions import VERSIONS, version_of
 from tests.unit.recording import Recorder
 from tests.unit.stacks import config_of, run, templates
 from tests.unit.test_ei_cluster import container, made, named, pod
@@ -190,3 +193,86 @@ def test_dumps_of_earlier_runs_get_names_of_their_own_and_the_newest_stay(tmp_pa
     dumps = sorted(path.name for path in logs.glob("*.hprof"))
     assert dumps == [f"20231114T221{minute}20Z-java_pid40.hprof" for minute in (5, 6, 7)]
     assert [path.read_text() for path in logs.glob("*-hs_err_pid40.log")] == ["crash"]
+
+
+LOG4J = """log4j.rootLogger=ERROR, CARBON_CONSOLE, CARBON_LOGFILE
+log4j.logger.AUDIT_LOG=INFO, AUDIT_LOGFILE
+log4j.category.org.apache.synapse=INFO
+log4j.logger.com.atomikos=INFO,ATOMIKOS
+"""
+LOG4J2 = """loggers = AUDIT_LOG, \\
+      org-apache-axis2-clustering, tomcat2
+logger.AUDIT_LOG.name = AUDIT_LOG
+logger.AUDIT_LOG.appenderRef.AUDIT_LOGFILE.ref = AUDIT_LOGFILE
+logger.tomcat2.name = tomcat
+logger.tomcat2.level = FATAL
+"""
+VALVE = """<Server><Service><Engine><Host><Valve className="org.apache.catalina.valves.AccessLogValve"
+  directory="${carbon.home}/repository/logs" prefix="p" suffix=".log" pattern="combined" />
+</Host></Engine></Service></Server>
+"""
+
+
+def patched(home: Path, version: str, levels: dict[str, str], *, access: bool = True) -> dict[str, str]:
+    """The files below ``conf`` that the log patches change."""
+    texts = {"log4j.properties": LOG4J, "log4j2.properties": LOG4J2, "tomcat/catalina-server.xml": VALVE}
+    for name, text in texts.items():
+        file = home / "conf" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    changes = apply(home, log_patches(version_of(version), levels, access=access))
+    for file, data in changes.items():
+        file.write_bytes(data)
+    again = apply(home, log_patches(version_of(version), levels, access=access))
+    assert again == {}
+    return {file.relative_to(home / "conf").as_posix(): data.decode() for file, data in changes.items()}
+
+
+def test_levels_keep_the_appenders_of_log4j(tmp_path: Path) -> None:
+    levels = {"org.apache.synapse": "DEBUG", "com.atomikos": "WARN", "root": "INFO", "com.example": "TRACE"}
+    lines = patched(tmp_path, "6.5.0", levels)["log4j.properties"].splitlines()
+    assert lines[:4] == [
+        "log4j.rootLogger=INFO, CARBON_CONSOLE, CARBON_LOGFILE",
+        "log4j.logger.AUDIT_LOG=INFO, AUDIT_LOGFILE, CARBON_CONSOLE",
+        # The word that the file uses: with both, log4j would take any.
+        "log4j.category.org.apache.synapse=DEBUG",
+        "log4j.logger.com.atomikos=WARN, ATOMIKOS",
+    ]
+    assert "log4j.logger.com.example=TRACE" in lines
+
+
+def test_levels_of_log4j_2_use_the_names_of_the_file_and_join_its_list(tmp_path: Path) -> None:
+    levels = {"tomcat": "INFO", "org.apache.axis2.clustering": "DEBUG", "com.example": "TRACE", "root": "WARN"}
+    lines = patched(tmp_path, "6.6.0", levels, access=False)["log4j2.properties"].splitlines()
+    assert lines[0] == "loggers=AUDIT_LOG, org-apache-axis2-clustering, tomcat2, com-example"
+    assert {
+        "logger.tomcat2.level=INFO", "logger.com-example.name=com.example", "logger.com-example.level=TRACE",
+        "logger.org-apache-axis2-clustering.additivity=true", "rootLogger.level=WARN",
+        "logger.AUDIT_LOG.appenderRef.CARBON_CONSOLE.ref=CARBON_CONSOLE",
+    } <= set(lines)  # fmt: skip
+    assert not any("AUDIT_LOG.additivity" in line for line in lines)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_access_logs_go_to_standard_output_only_when_wanted(tmp_path: Path, version: str) -> None:
+    files = patched(tmp_path / "on", version, {})
+    valve = files["tomcat/catalina-server.xml"]
+    assert 'directory="/dev"' in valve
+    assert 'rotatable="false"' in valve
+    assert "HTTP_ACCESS console" in valve
+    assert {"access_log_directory=/dev", "access_log_prefix=stdout", "access_log_suffix="} <= set(
+        files["access-log.properties"].splitlines()
+    )
+    # A log that is rotated reads the file that is there: standard output never ends.
+    assert files["nhttp.properties"] == "nhttp.is.log.rotatable=false\n"
+    off = patched(tmp_path / "off", version, {}, access=False)
+    assert list(off) == ["log4j2.properties" if version == "6.6.0" else "log4j.properties"]
+
+
+@pytest.mark.parametrize(
+    ("levels", "words"),
+    [({"a b": "INFO"}, "log_levels.a b must be the name"), ({"a.b": "LOUD"}, "log_levels.a.b must be one of")],
+)
+def test_a_level_that_is_none_is_refused(levels: dict[str, str], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        made(("ei", {"log_levels": levels}))

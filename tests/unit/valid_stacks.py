@@ -111,6 +111,9 @@ STACKS: dict[str, dict[str, Any]] = {
     ),
     "logs on a claim": TENANT
     | {"storage": CLAIM, "ei": {"diagnostics": {"kind": "claim", "claim": "ei-logs", "keep": 100}}},
+    "log levels, no access logs": with_(
+        ei={"logLevels": {"org.apache.synapse": "DEBUG", "root": "WARN", "AUDIT_LOG": "OFF"}, "accessLogs": False}
+    ),
     "nodes of its own": with_(
         scheduling={
             "nodeSelector": {"pool": "integration"},
