@@ -120,6 +120,8 @@ def diagnostics_contradictions(
     if found.kind == "claim" and created:
         expected = "must not be claim with namespace.create true: a namespace that the stack makes holds no claim yet"
         yield Contradiction(kind, ("namespace.create",), expected, gone)
+        # A command that mends the access mode would bring the removed section back, without its kind.
+        return
     if isinstance(found, ClaimDiagnostics | ClassDiagnostics) and found.access_mode == "ReadWriteOnce" and most[1] > 1:
         yield Contradiction(
             "ei.diagnostics.accessMode",
