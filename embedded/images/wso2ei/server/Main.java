@@ -56,7 +56,7 @@ public final class Main {
         String host = System.getenv().getOrDefault("HOSTNAME", "localhost");
         Web web = new Web(host, consoleUrl(carbon, catalina), proxyPort(catalina, ""), cars,
             "true".equals(nhttp.getProperty("http.block_service_list")), userDatabase);
-        web.openGateway(gatewayTls(home, axis2));
+        web.openGateway(gatewayTls(home, axis2), Access.gateway(home));
         Log.info("org.apache.synapse.transport.passthru.PassThroughHttpSSLListener", "Pass-through HTTPS Listener started on 0.0.0.0:8243");
 
         Cluster cluster;
@@ -67,7 +67,7 @@ public final class Main {
             Log.error("org.wso2.carbon.core.internal.StartupFinalizerServiceComponent", "Cannot initialize cluster", error);
             return;
         }
-        web.openConsole(consoleTls(catalina));
+        web.openConsole(consoleTls(catalina), Access.console(catalina));
         Log.info("org.wso2.carbon.ui.internal.CarbonUIServiceComponent", "Mgt Console URL  : " + consoleUrl(carbon, catalina));
         double seconds = (System.currentTimeMillis() - started) / 1000.0;
         Log.info("org.wso2.carbon.core.internal.StartupFinalizerServiceComponent",

@@ -42,14 +42,14 @@ final class Web {
         this.users = users;
     }
 
-    void openGateway(SSLContext tls) throws IOException {
-        open(8280, null, this::gateway);
-        open(8243, tls, this::gateway);
+    void openGateway(SSLContext tls, Access log) throws IOException {
+        open(8280, null, this::gateway, log);
+        open(8243, tls, this::gateway, log);
     }
 
-    void openConsole(SSLContext tls) throws IOException {
-        open(9763, null, exchange -> redirect(exchange, consoleUrl));
-        open(9443, tls, this::console);
+    void openConsole(SSLContext tls, Access log) throws IOException {
+        open(9763, null, exchange -> redirect(exchange, consoleUrl), log);
+        open(9443, tls, this::console, log);
     }
 
     /** Stop taking connections, and wait for running requests, at most this long. */
@@ -87,7 +87,7 @@ final class Web {
         }
     }
 
-    private void open(int port, SSLContext tls, HttpHandler handler) throws IOException {
+    private void open(int port, SSLContext tls, HttpHandler handler, Access log) throws IOException {
         HttpServer server;
         if (tls == null) {
             server = HttpServer.create(new InetSocketAddress(port), 200);
@@ -101,6 +101,8 @@ final class Web {
             running.incrementAndGet();
             try (exchange) {
                 handler.handle(exchange);
+                String length = exchange.getResponseHeaders().getFirst("Content-Length");
+                log.write(exchange, length == null ? 0 : Long.parseLong(length));
             } catch (RuntimeException error) {
                 Log.error("org.wso2.carbon.Web", "Error answering " + exchange.getRequestURI(), error);
             } finally {
