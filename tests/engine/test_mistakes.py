@@ -74,6 +74,9 @@ def apart(one: Pair, other: Pair) -> bool:
         long == short
         or long.startswith((f"{short}.", f"{short}["))
         or (known_by_others and bool({one.kind, other.kind} & gone))
+        # Without its kind nothing is known of this section.
+        or (short == "ei.diagnostics.kind" and long.startswith("ei.diagnostics."))
+        or (long == "ei.diagnostics.kind" and short.startswith("ei.diagnostics."))
     )
 
 
