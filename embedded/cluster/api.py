@@ -8,11 +8,14 @@ import json
 import socket
 import ssl
 import struct
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from embedded.cluster import names as n
+
+_SETTLED_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Api:
             ready = conditions.get("Ready", {})
             text = "" if ready.get("status") == "True" else ready.get("message") or "has not reported yet"
             started = (since or {}).get(node["metadata"]["name"], 0.0)
-            if not text and _unix_time(ready.get("lastHeartbeatTime")) < int(started):
+            if not text and not _is_of_new_kubelet(_unix_time(ready.get("lastHeartbeatTime")), started):
                 text = "its new kubelet has not reported yet"
             found[node["metadata"]["name"]] = text
         return found
@@ -85,6 +88,16 @@ class Api:
         pods = self.get("/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns")
         reasons = [pod_problem(pod) for pod in (pods.body.get("items", []) if pods.ok else [])]
         return next((reason for reason in reasons if reason), "its pod is starting")
+
+
+def _is_of_new_kubelet(heartbeat: float, started: float) -> bool:
+    """Was the report made by the kubelet that runs since ``started``?
+
+    Reports tell whole seconds, so one of the very second may be of either; the new kubelet reports every 10 s while
+    anything changes, so after a while of no other one it was its own.
+    """
+    same_second = heartbeat == int(started)
+    return heartbeat > int(started) or (same_second and time.time() - started > _SETTLED_SECONDS)
 
 
 def _unix_time(text: str | None) -> float:
