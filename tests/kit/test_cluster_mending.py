@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,15 @@ def start() -> list[tuple[str, float]]:
     return reporter.timings
 
 
+def lives(process: int) -> bool:
+    """A killed process goes on for the moment that the kernel needs to end it; a zombie has gone."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}
+
+
 def object_uid() -> str:
     answer = api.Api(n.current().pki).get("/api/v1/namespaces/kube-system")
     return str(answer.body["metadata"]["uid"])
@@ -77,6 +87,8 @@ def test_a_killed_part_comes_back(unit: str, part: str) -> None:
     assert killed
     for process in killed:
         os.kill(process, signal.SIGKILL)
+    while any(lives(process) for process in killed):
+        time.sleep(0.01)
     start()
     assert status().problems == []
     assert processes(unit, part).isdisjoint(killed)
