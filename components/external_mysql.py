@@ -6,33 +6,20 @@ users: those exist (docs/secrets.md has the SQL), and the tables are loaded by `
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components import common
-from components.mysql_connection import REGISTRY_KEY, USER_KEY, MysqlConnection, Schema
-from components.wso2ei.patches import Tls
+from components.mysql_connection import REGISTRY_KEY, USER_KEY, MysqlConnection, MysqlServer
 
 
-class ExternalMysqlArgs(TypedDict):
+class ExternalMysqlArgs(MysqlServer):
     """Inputs of ``ExternalMysql``."""
 
     namespace: pulumi.Input[str]
     """Namespace of the Secret."""
-    host: str
-    """Host name or address of the server."""
-    port: int
-    """Port of the server."""
-    tls: Tls
-    """How far the connection is protected."""
-    ca_config_map: NotRequired[str | None]
-    """ConfigMap with the certificates that ``verifyCa`` trusts; see ``MysqlConnection``."""
-    user: Schema
-    """Database of users and permissions (UM_*), and its user."""
-    registry: Schema
-    """Database of the registry (REG_*), and its user."""
     passwords: NotRequired[dict[str, pulumi.Input[str]] | None]
     """Passwords by key ``user`` and ``registry``; kept secret."""
     passwords_secret: NotRequired[str | None]

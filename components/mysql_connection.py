@@ -40,8 +40,8 @@ class Schema:
     user: str
 
 
-class MysqlConnection(TypedDict):
-    """One MySQL server with EI's two databases."""
+class MysqlServer(TypedDict):
+    """Where one MySQL server is, and what EI's two databases on it are called."""
 
     host: str
     """Name or address, valid in the pods' namespace. Plain, so that nothing waits for pods that wait for it."""
@@ -54,6 +54,11 @@ class MysqlConnection(TypedDict):
     """Users and permissions (UM_*)."""
     registry: Schema
     """The registry (REG_*)."""
+
+
+class MysqlConnection(MysqlServer):
+    """One MySQL server with EI's two databases, and the passwords."""
+
     secret: pulumi.Input[str]
     """Name of the Secret with ``PASSWORD_KEYS``."""
     claim: NotRequired[pulumi.Input[str]]

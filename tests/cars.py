@@ -8,13 +8,18 @@ from collections.abc import Mapping
 
 ROLE = "EnterpriseServiceBus"
 PROXY = (
-    '<proxy xmlns="http://ws.apache.org/ns/synapse" name="{name}"><target><inSequence>{body}</inSequence></target>'
-    "</proxy>"
+    '<proxy xmlns="http://ws.apache.org/ns/synapse" name="{name}">{parameters}'
+    "<target><inSequence>{body}</inSequence></target></proxy>"
 )
 
 
 def car_files(
-    application: str = "Orders", service: str = "OrderService", *, version: str = "1.0.0", body: str = "<respond/>"
+    application: str = "Orders",
+    service: str = "OrderService",
+    *,
+    version: str = "1.0.0",
+    body: str = "<respond/>",
+    parameters: str = "",
 ) -> dict[str, str]:
     """The entries of a CAR with one proxy service."""
     return {
@@ -27,7 +32,7 @@ def car_files(
             f'<artifact name="{service}" version="1.0.0" type="synapse/proxy-service" serverRole="{ROLE}">'
             f"<file>{service}-1.0.0.xml</file></artifact>"
         ),
-        f"{service}_1.0.0/{service}-1.0.0.xml": PROXY.format(name=service, body=body),
+        f"{service}_1.0.0/{service}-1.0.0.xml": PROXY.format(name=service, body=body, parameters=parameters),
     }
 
 

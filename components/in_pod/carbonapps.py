@@ -28,9 +28,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 try:
-    from components.in_pod.deliver import DeliveryError, fetch
+    from components.in_pod.deliver import DeliveryError, check, fetch
 except ImportError:  # inside a pod the programs lie in one folder
-    from deliver import DeliveryError, fetch  # type: ignore[import-not-found,no-redef]
+    from deliver import DeliveryError, check, fetch  # type: ignore[import-not-found,no-redef]
 
 APPLICATION = "carbon/application"
 """Type of the one artifact in ``artifacts.xml`` that lists the others (``AppDeployerConstants.CARBON_APP_TYPE``)."""
@@ -263,9 +263,7 @@ def _bring(item: dict[str, Any], beside: Path, target: Path) -> str:
         shutil.copyfile(beside / str(item["name"]), target)
         return "ei.carbonApps"
     url, wanted = str(item["url"]), item["sha256"]
-    found = fetch(url, target)
-    if found != wanted:
-        raise DeliveryError(f"{url} has sha256 {found} and not {wanted}: it is another file than the one meant")
+    check(target, url, fetch(url, target), wanted)
     return url
 
 

@@ -67,6 +67,13 @@ def _copy(source: BinaryIO, to: Path) -> str:
     return digest.hexdigest()
 
 
+def check(file: Path, where: str, found: str, wanted: str) -> None:
+    """Remove a ``file`` of another sha256 than the one meant. Raises ``DeliveryError``."""
+    if found != wanted:
+        file.unlink()
+        raise DeliveryError(f"{where} has sha256 {found} and not {wanted}: it is another file than the one meant")
+
+
 def place_jar(jar: dict[str, Any], to: Path) -> Path:
     """Fetch or copy one jar, check it, and give it its name."""
     target = to / str(jar["into"]) / str(jar["name"])
@@ -81,10 +88,8 @@ def place_jar(jar: dict[str, Any], to: Path) -> Path:
                 found = _copy(source, partial)
     except OSError as error:
         raise DeliveryError(f"{where} cannot be read: {error.strerror}") from error
-    wanted = jar.get("sha256")
-    if wanted and found != wanted:
-        partial.unlink()
-        raise DeliveryError(f"{where} has sha256 {found} and not {wanted}: it is another file than the one meant")
+    if wanted := jar.get("sha256"):
+        check(partial, where, found, wanted)
     partial.replace(target)
     print(f"deliver: {jar['into']}/{jar['name']} (sha256 {found})")
     return target

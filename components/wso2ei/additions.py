@@ -283,25 +283,40 @@ def _of_jar(jar: JarArgs, seen: set[str]) -> Iterator[Problem]:
     if bool(url) == bool(claim):
         yield Problem((), "needs either url and sha256, or claim and path")
     if url:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
-            yield Problem(("url",), "must be http:// or https://, with a host and without credentials")
-        if not jar.get("sha256"):
-            yield Problem(("sha256",), "is required beside url: it makes the jar the same one at every start")
+        yield from url_problems(url, jar.get("sha256"), "the jar the same one at every start")
         if path:
             yield Problem(("path",), "belongs to claim, not to url")
     elif claim and not _NAME.fullmatch(claim):
         yield Problem(("claim",), "must be the name of a PersistentVolumeClaim")
     elif _inside_home(path or ""):
         yield Problem(("path",), "must be the path of a jar in the claim, relative and without '..'")
-    if not re.fullmatch(r"[0-9a-f]{64}", jar.get("sha256") or "0" * 64):
+    yield from checksum_problems(jar.get("sha256"))
+    yield from name_problems(name, r"[A-Za-z0-9][A-Za-z0-9._-]*\.jar", seen, ".jar", "jars")
+
+
+def url_problems(url: str, sha256: str | None, made: str) -> Iterator[Problem]:
+    """A URL that pods cannot fetch, or that comes without a checksum, which makes ``made``."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
+        yield Problem(("url",), "must be http:// or https://, with a host and without credentials")
+    if not sha256:
+        yield Problem(("sha256",), f"is required beside url: it makes {made}")
+
+
+def checksum_problems(sha256: str | None) -> Iterator[Problem]:
+    """A checksum that is none."""
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256 or "0" * 64):
         yield Problem(("sha256",), "must be 64 lower-case hex digits, as sha256sum prints them")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\.jar", name):
+
+
+def name_problems(name: str, pattern: str, seen: set[str], end: str, others: str) -> Iterator[Problem]:
+    """The name of a file that does not fit ``pattern``, or that another of the ``others`` has."""
+    if not re.fullmatch(pattern, name):
         yield Problem(
-            ("name",), f"must be given, as letters, digits, '.', '_' and '-' with .jar at the end, not {name!r}"
+            ("name",), f"must be given, as letters, digits, '.', '_' and '-' with {end} at the end, not {name!r}"
         )
     if name in seen:
-        yield Problem(("name",), f"must differ from the other jars', and {name} stands there twice")
+        yield Problem(("name",), f"must differ from the other {others}', and {name} stands there twice")
 
 
 def _inside_home(path: str) -> str | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 from components.ei_args import CarbonAppArgs, CarbonAppsFolder
 from components.in_pod.carbonapps import BrokenCarError, application_of
-from components.wso2ei.additions import Problem
+from components.wso2ei.additions import Problem, checksum_problems, name_problems, url_problems
 
 MOST_INLINE = 1_000_000
 """Bytes of all inline CARs together; a ConfigMap holds 1 MiB, and their list is in it too."""
@@ -54,19 +53,9 @@ def _of_car(car: CarbonAppArgs, seen: set[str]) -> Iterator[Problem]:
     if bool(url) == bool(content):
         yield Problem((), "needs either url and sha256, or name and content")
     if url:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
-            yield Problem(("url",), "must be http:// or https://, with a host and without credentials")
-        if not car.get("sha256"):
-            yield Problem(("sha256",), "is required beside url: it makes the CAR the same one on every node")
-    if not re.fullmatch(r"[0-9a-f]{64}", car.get("sha256") or "0" * 64):
-        yield Problem(("sha256",), "must be 64 lower-case hex digits, as sha256sum prints them")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,240}\.car", name):
-        yield Problem(
-            ("name",), f"must be given, as letters, digits, '.', '_' and '-' with .car at the end, not {name!r}"
-        )
-    if name in seen:
-        yield Problem(("name",), f"must differ from the other CARs', and {name} stands there twice")
+        yield from url_problems(url, car.get("sha256"), "the CAR the same one on every node")
+    yield from checksum_problems(car.get("sha256"))
+    yield from name_problems(name, r"[A-Za-z0-9][A-Za-z0-9._-]{0,240}\.car", seen, ".car", "CARs")
     if content:
         wrong = _content_problem(content)
         if wrong:

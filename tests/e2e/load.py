@@ -6,14 +6,12 @@ Vegeta sends them. What a node did with a POST is read from its own log, followe
 from __future__ import annotations
 
 import base64
-import io
 import itertools
 import json
 import re
 import subprocess
 import threading
 import time
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,49 +21,26 @@ from typing import Any, Self
 
 from embedded import toolchain
 from embedded.progress import Reporter
+from tests.cars import car
 from tests.e2e.machine import GATEWAY, Machine, eventually
 
 RATE = 200
 """Requests a second, half of them by HTTP/1.1 and half by HTTP/2; every other one is a POST."""
 SERVICE = "LoadTest"
 _HEADER = "X-Load-Id"
-_PROXY = f"""<proxy xmlns="http://ws.apache.org/ns/synapse" name="{SERVICE}" transports="http https">
-<parameter name="delayMillis">20</parameter>
-<target><inSequence>
-<log level="custom"><property name="load-id" expression="get-property('transport', '{_HEADER}')"/></log>
-<respond/></inSequence></target></proxy>"""
-_CAR_FOLDER = "repository/deployment/server/carbonapps"
-
-
-def carbon_application(name: str, proxy: str) -> bytes:
-    """A CAR file with one proxy service, as the Maven plug-in of WSO2's tooling makes it."""
-    listed = (
-        f'<artifacts><artifact name="{name}CompositeApplication" version="1.0.0" type="carbon/application">'
-        f'<dependency artifact="{SERVICE}" version="1.0.0" include="true" serverRole="EnterpriseServiceBus"/>'
-        "</artifact></artifacts>"
-    )
-    artifact = (
-        f'<artifact name="{SERVICE}" version="1.0.0" type="synapse/proxy-service" serverRole="EnterpriseServiceBus">'
-        f"<file>{SERVICE}-1.0.0.xml</file></artifact>"
-    )
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as car:
-        car.writestr("artifacts.xml", listed)
-        car.writestr(f"{SERVICE}_1.0.0/artifact.xml", artifact)
-        car.writestr(f"{SERVICE}_1.0.0/{SERVICE}-1.0.0.xml", proxy)
-    return made.getvalue()
+_BODY = f"""<log level="custom"><property name="load-id" expression="get-property('transport', '{_HEADER}')"/></log>
+<respond/>"""
+_DELAY = '<parameter name="delayMillis">20</parameter>'
 
 
 def deploy_service(machine: Machine) -> None:
     """The service under load, on both nodes, through the folder that they share."""
-    pod = machine.nodes()[0]["metadata"]["name"]
-    text = base64.b64encode(carbon_application(SERVICE, _PROXY)).decode()
-    write = f"cd $(ls -d /home/wso2carbon/*/{_CAR_FOLDER}) && base64 -d >load.car.new && mv load.car.new load.car"
-    machine.kubectl("exec", "-i", pod, "-c", "ei", "--", "sh", "-c", write, stdin=text).ok()
+    application = f"{SERVICE}CompositeApplication"
+    machine.drop_car("load.car", car(application, SERVICE, body=_BODY, parameters=_DELAY))
 
     def served() -> bool:
         said = [machine.kubectl("logs", node["metadata"]["name"], "-c", "ei").text for node in machine.nodes()]
-        return all(f"Deployed Carbon Application : {SERVICE}CompositeApplication_1.0.0" in text for text in said)
+        return all(f"Deployed Carbon Application : {application}_1.0.0" in text for text in said)
 
     eventually("both nodes have deployed the service", served)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[2]
+CAR_FOLDER = "repository/deployment/server/carbonapps"
+"""Below the server's home."""
 NAMESPACE = "wso2"
 CONSOLE, GATEWAY = "wso2ei-scalable-integrator", "wso2ei-scalable-integrator-gateway"
 T = TypeVar("T")
@@ -76,6 +79,33 @@ class Machine:
     def update(self) -> Done:
         """``pulumi up`` without questions; what became of it."""
         return self.pulumi("up", "-s", "local", "--yes", "--skip-preview")
+
+    def destroy(self) -> Done:
+        """``pulumi destroy`` without questions; what became of it."""
+        return self.pulumi("destroy", "-s", "local", "--yes", "--skip-preview")
+
+    def password(self) -> str:
+        """The administrator's, from the stack's outputs."""
+        return self.pulumi("stack", "output", "-s", "local", "--show-secrets", "admin_password").ok().strip()
+
+    def login(self, password: str) -> str:
+        """The console's answer to the administrator's log-in."""
+        form = ["-d", "username=admin", "--data-urlencode", f"password={password}"]
+        return self.curl("/carbon/admin/login_action.jsp", CONSOLE, *form).text
+
+    def members(self, node: str) -> set[str]:
+        """Addresses of the two members that the node's log names last; none before it has seen two."""
+        log = self.kubectl("logs", node, "-c", "ei").ok()
+        found = re.findall(r"Members \[2\] \[([^\]]+)\]", log)
+        return set(found[-1].split(", ")) if found else set()
+
+    def drop_car(self, name: str, data: bytes | None) -> None:
+        """A CAR in the shared folder, as a team puts it there: through a live node; ``None`` takes it out."""
+        pod = self.nodes()[0]["metadata"]["name"]
+        write = f"base64 -d >{name}.new && mv {name}.new {name}" if data is not None else f"rm -f {name}"
+        script = f"cd $(ls -d /home/wso2carbon/*/{CAR_FOLDER}) && {write}"
+        text = base64.b64encode(data or b"").decode()
+        self.kubectl("exec", "-i", pod, "-c", "ei", "--", "sh", "-c", script, stdin=text).ok()
 
     def kubectl(self, *words: str, stdin: str = "") -> Done:
         """kubectl in the stack's namespace."""

@@ -12,22 +12,12 @@ from tests.cars import car
 from tests.e2e.machine import GATEWAY, Machine, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
-FOLDER = "repository/deployment/server/carbonapps"
 BACKEND = '<send><endpoint><address uri="$SYSTEM:BACKEND_URL"/></endpoint></send>'
 
 
 def inline(machine: Machine, data: bytes) -> None:
     machine.configure("set", "wso2ei:ei.carbonApps[0].content", base64.b64encode(data).decode())
     machine.configure("set", "wso2ei:ei.carbonApps[0].name", "orders.car")
-
-
-def drop(machine: Machine, name: str, data: bytes | None) -> None:
-    """A file in the shared folder, as a team puts it there: through a live node; ``None`` takes it out."""
-    pod = machine.nodes()[0]["metadata"]["name"]
-    write = f"base64 -d >{name}.new && mv {name}.new {name}" if data is not None else f"rm -f {name}"
-    script = f"cd $(ls -d /home/wso2carbon/*/{FOLDER}) && {write}"
-    text = base64.b64encode(data or b"").decode()
-    machine.kubectl("exec", "-i", pod, "-c", "ei", "--", "sh", "-c", script, stdin=text).ok()
 
 
 def served(machine: Machine, service: str) -> dict[str, str]:
@@ -50,14 +40,14 @@ def folder_at_start(machine: Machine, first_up: str) -> Iterator[None]:
     """A CAR in the folder while EI looks into it; then nodes take it at their start, beside one of the stack file."""
     assert first_up
     machine.make("up").ok()
-    drop(machine, "stock.car", car("Stock", "StockService"))
+    machine.drop_car("stock.car", car("Stock", "StockService"))
     eventually("both nodes serve what was dropped", lambda: on_both(machine, "StockService", '"node"'))
     yield
     # Into the folder itself again, which must be as empty as it was.
     for key in ("ei.carbonApps", "ei.carbonAppsFolder", "ei.environment", "ei.pullMinutes"):
         machine.configure("rm", f"wso2ei:{key}")
     machine.update().ok()
-    drop(machine, "stock.car", None)
+    machine.drop_car("stock.car", None)
 
 
 def test_cars_of_the_folder_and_of_the_stack_file_reach_both_nodes_and_a_changed_one_too(machine: Machine) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.machine import CONSOLE, NAMESPACE, Machine
+from tests.e2e.machine import NAMESPACE, Machine
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
 # Everything that means something to a shell, to SQL, to an option file, to XML or to a URL.
@@ -38,8 +38,7 @@ def configure(machine: Machine, **values: str) -> None:
 
 
 def signed_in(machine: Machine, password: str) -> bool:
-    form = ["-d", "username=admin", "--data-urlencode", f"password={password}"]
-    return "loginStatus=true" in machine.curl("/carbon/admin/login_action.jsp", CONSOLE, *form).text
+    return "loginStatus=true" in machine.login(password)
 
 
 @pytest.fixture

@@ -75,9 +75,7 @@ def test_status_shows_the_stack_and_both_answers_on_one_screen(machine: Machine)
 def test_each_node_s_log_lists_two_members(machine: Machine) -> None:
     addresses = {pod["status"]["podIP"] for pod in machine.nodes()}
     for pod in machine.nodes():
-        log = machine.kubectl("logs", pod["metadata"]["name"], "-c", "ei").ok()
-        last = re.findall(r"Members \[2\] \[([^\]]+)\]", log)[-1]
-        assert set(last.split(", ")) == addresses
+        assert machine.members(pod["metadata"]["name"]) == addresses
 
 
 def test_both_databases_have_wso2_s_tables(machine: Machine) -> None:
@@ -109,22 +107,13 @@ def test_plain_pulumi_and_kubectl_work_in_the_shell_of_make_env(machine: Machine
     assert NAMESPACE in machine.kubectl("get", "pods", "-A").ok()
 
 
-def password(machine: Machine) -> str:
-    return machine.pulumi("stack", "output", "-s", "local", "--show-secrets", "admin_password").ok().strip()
-
-
-def login(machine: Machine, secret: str) -> str:
-    form = ["-d", "username=admin", "--data-urlencode", f"password={secret}"]
-    return machine.curl("/carbon/admin/login_action.jsp", CONSOLE, *form).text
-
-
 def test_the_administrator_of_the_outputs_can_sign_in_and_nobody_else(machine: Machine) -> None:
-    assert "loginStatus=true" in login(machine, password(machine))
-    assert "loginStatus=false" in login(machine, "admin")
+    assert "loginStatus=true" in machine.login(machine.password())
+    assert "loginStatus=false" in machine.login("admin")
 
 
 def test_no_secret_stands_in_plain_state_or_in_anything_but_a_secret(machine: Machine) -> None:
-    secrets = [password(machine)]
+    secrets = [machine.password()]
     for name in ("root", "user", "registry"):
         secrets.append(secret_of(machine, f"wso2ei-mysql-{name}-password"))
     secrets.append(secret_of(machine, "wso2ei-nginx-tls-seed"))
@@ -252,7 +241,7 @@ def test_outputs_and_the_console_s_redirect_follow_a_node_port_and_back(machine:
 
 
 def test_a_killed_update_is_mended_by_the_next_one(machine: Machine, tmp_path: Path) -> None:
-    machine.pulumi("destroy", "-s", "local", "--yes", "--skip-preview").ok()
+    machine.destroy().ok()
     said = tmp_path / "update.txt"
 
     def made() -> list[Any]:
@@ -283,7 +272,7 @@ def test_a_killed_update_is_mended_by_the_next_one(machine: Machine, tmp_path: P
 
 def test_kept_data_is_found_again_and_both_databases_and_the_console_take_the_new_passwords(machine: Machine) -> None:
     machine.sql("WSO2EI_USER_DB", "CREATE TABLE IF NOT EXISTS MARK (ID INT)")
-    old = password(machine)
+    old = machine.password()
     said = machine.make("destroy").ok()
     assert "kept: /var/lib/wso2ei/local/mysql" in said
     assert machine.run(["kubectl", "get", "ns", NAMESPACE], env=machine.environment).code != 0
@@ -293,10 +282,10 @@ def test_kept_data_is_found_again_and_both_databases_and_the_console_take_the_ne
     assert (
         machine.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'MARK'") == "1"
     )
-    new = password(machine)
+    new = machine.password()
     assert new != old
-    assert "loginStatus=true" in login(machine, new)
-    assert "loginStatus=false" in login(machine, old)
+    assert "loginStatus=true" in machine.login(new)
+    assert "loginStatus=false" in machine.login(old)
 
 
 def test_after_the_whole_node_was_killed_the_next_make_up_brings_the_same_stack_back(machine: Machine) -> None:

@@ -220,7 +220,7 @@ def test_what_is_refused_can_be_done_with_the_commands_that_the_refusal_prints(
 ) -> None:
     shell = Shell(machine, tmp_path)
     machine.make("up").ok()
-    secret = machine.pulumi("stack", "output", "-s", "local", "--show-secrets", "admin_password").ok().strip()
+    secret = machine.password()
     machine.sql("WSO2EI_USER_DB", "CREATE TABLE STAYS (ID INT)")
     car = next(pod for pod in machine.nodes())["metadata"]["name"]
     cars = "repository/deployment/server/carbonapps"
@@ -229,7 +229,7 @@ def test_what_is_refused_can_be_done_with_the_commands_that_the_refusal_prints(
     ).ok()
 
     shell("pulumi config set --path 'wso2ei:storage.path' /var/lib/wso2ei/moved")
-    refused = machine.pulumi("up", "-s", "local", "--yes", "--skip-preview")
+    refused = machine.update()
     assert refused.code != 0
     assert "would stay behind; nothing was changed" in refused.text
     assert table_exists(machine)
@@ -253,5 +253,5 @@ def test_what_is_refused_can_be_done_with_the_commands_that_the_refusal_prints(
     assert len(volumes) == 2
     assert all(item["status"]["phase"] == "Bound" for item in volumes)
     # The next stack file says another place again, which only a destroyed stack may take.
-    machine.pulumi("destroy", "-s", "local", "--yes", "--skip-preview").ok()
+    machine.destroy().ok()
     assert machine.run(["kubectl", "get", "ns", NAMESPACE], env=machine.environment).code != 0

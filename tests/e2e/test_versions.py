@@ -34,9 +34,9 @@ def driver(machine: Machine) -> Iterator[bytes]:
     path = f"{VERSIONS['6.5.0'].home}/dropins/{JAR}"
     jar = kubectl(machine, "-n", pod["namespace"], "exec", pod["name"], "-c", "ei", "--", "cat", path)
     kept = machine.pulumi("config", "get", "-s", "local", "--path", "wso2ei:storage.path").ok().strip()
-    machine.pulumi("destroy", "-s", "local", "--yes", "--skip-preview").ok()
+    machine.destroy().ok()
     yield jar
-    machine.pulumi("destroy", "-s", "local", "--yes", "--skip-preview").ok()
+    machine.destroy().ok()
     machine.configure("set", "wso2ei:ei.version", "6.5.0")
     machine.configure("set", "wso2ei:storage.path", kept)
     machine.configure("rm", "wso2ei:ei.jars")
@@ -68,10 +68,7 @@ def repository(machine: Machine, driver: bytes) -> Iterator[str]:
 
 
 def lists(machine: Machine, node: str, addresses: set[str]) -> bool:
-    """The node's log names all members."""
-    log = machine.kubectl("logs", node, "-c", "ei").ok()
-    found = re.findall(r"Members \[2\] \[([^\]]+)\]", log)
-    return bool(found) and set(found[-1].split(", ")) == addresses
+    return machine.members(node) == addresses
 
 
 def works(machine: Machine, version: str) -> None:
@@ -88,9 +85,7 @@ def works(machine: Machine, version: str) -> None:
         home = machine.kubectl("exec", name, "-c", "ei", "--", "sh", "-c", "echo $WSO2_SERVER_HOME").ok().strip()
         assert home.endswith(f"wso2ei-{version}")
         eventually("the node lists two members", partial(lists, machine, name, addresses))
-    password = machine.pulumi("stack", "output", "-s", "local", "--show-secrets", "admin_password").ok().strip()
-    form = ["-d", "username=admin", "--data-urlencode", f"password={password}"]
-    assert "loginStatus=true" in machine.curl("/carbon/admin/login_action.jsp", CONSOLE, *form).text
+    assert "loginStatus=true" in machine.login(machine.password())
 
 
 @pytest.mark.usefixtures("driver")
@@ -103,7 +98,7 @@ def test_6_2_0_runs_as_it_comes(machine: Machine) -> None:
 def test_6_6_0_lacks_a_driver_which_is_said_before_anything_is_made_and_runs_with_a_delivered_one(
     machine: Machine, driver: bytes, repository: str
 ) -> None:
-    machine.pulumi("destroy", "-s", "local", "--yes", "--skip-preview").ok()
+    machine.destroy().ok()
     machine.configure("set", "wso2ei:ei.version", "6.6.0")
     machine.configure("set", "wso2ei:storage.path", "/var/lib/wso2ei/of-6.6.0")
     refused = machine.update()
