@@ -26,6 +26,11 @@ from tests.e2e.machine import GATEWAY, Machine, eventually
 
 RATE = 200
 """Requests a second, half of them by HTTP/1.1 and half by HTTP/2; every other one is a POST."""
+_IDLE = 6
+"""Connections that a sender keeps for later, as many as half the load needs at a time.
+
+So none of them is ever idle for as long as the controller takes to close one under a request (docs/production.md).
+"""
 SERVICE = "LoadTest"
 _HEADER = "X-Load-Id"
 _BODY = f"""<log level="custom"><property name="load-id" expression="get-property('transport', '{_HEADER}')"/></log>
@@ -78,7 +83,7 @@ class Sender:
         self._results = folder / f"{protocol}.bin"
         command = [
             self._vegeta, "attack", "-format=json", "-lazy", f"-rate={RATE // 2}", "-duration=0", "-insecure",
-            "-timeout=30s", "-max-body=0", f"-http2={'true' if protocol == 'h2' else 'false'}",
+            "-timeout=30s", "-max-body=0", f"-connections={_IDLE}", f"-http2={'true' if protocol == 'h2' else 'false'}",
             f"-output={self._results}",
         ]  # fmt: skip
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
