@@ -12,6 +12,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import common, scheduling
+from components.recommended_labels import with_labels
 from components.scheduling import SchedulingArgs
 
 _UID = 65534
@@ -90,7 +91,7 @@ class Acceptance(pulumi.ComponentResource):
     job: k8s.batch.v1.Job
 
     def __init__(self, name: str, args: AcceptanceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("wso2ei:index:Acceptance", name, {}, opts)
+        super().__init__("wso2ei:index:Acceptance", name, {}, with_labels(opts, name))
         if not args["triggers"]:
             raise ValueError(f"Acceptance {name}: without triggers it would run once and never again")
         after = [*_as_list(opts.depends_on)] if opts and opts.depends_on else []

@@ -19,6 +19,7 @@ from components.ei_carbonapps import CarbonApps
 from components.ei_checks import check
 from components.image_reference import parse_image
 from components.quantities import quantity
+from components.recommended_labels import with_labels
 from components.storage import DataVolume
 from components.wso2ei.additions import as_keystores
 from components.wso2ei.logs import log_patches
@@ -40,7 +41,7 @@ class EiCluster(pulumi.ComponentResource):
     """Changes when the nodes' image, configuration or secrets do."""
 
     def __init__(self, name: str, args: EiClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("wso2ei:index:EiCluster", name, {}, opts)
+        super().__init__("wso2ei:index:EiCluster", name, {}, with_labels(opts, name, args["version"]))
         version = check(name, args)
         child = pulumi.ResourceOptions(parent=self)
         slow = pulumi.ResourceOptions(custom_timeouts=common.timeouts(args.get("pull_minutes", 30)))

@@ -13,6 +13,7 @@ import pulumi_kubernetes as k8s
 
 from components import common
 from components.mysql_connection import REGISTRY_KEY, USER_KEY, MysqlConnection, MysqlServer
+from components.recommended_labels import with_labels
 
 
 class ExternalMysqlArgs(MysqlServer):
@@ -33,7 +34,7 @@ class ExternalMysql(pulumi.ComponentResource):
     """How a pod reaches it."""
 
     def __init__(self, name: str, args: ExternalMysqlArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("wso2ei:index:ExternalMysql", name, {}, opts)
+        super().__init__("wso2ei:index:ExternalMysql", name, {}, with_labels(opts, name))
         passwords, secret = args.get("passwords"), args.get("passwords_secret")
         if bool(passwords) == bool(secret):
             raise ValueError(f"ExternalMysql {name}: exactly one of passwords and passwords_secret is needed")

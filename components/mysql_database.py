@@ -14,6 +14,7 @@ import pulumi_random as random
 
 from components import common, mysql_objects
 from components.mysql_connection import PORT, PROGRAMS, MysqlConnection
+from components.recommended_labels import tag, with_labels
 from components.scheduling import SchedulingArgs, problems
 from components.storage import DataVolume, DataVolumeArgs
 
@@ -59,7 +60,7 @@ class MysqlDatabase(pulumi.ComponentResource):
     stateful_set: k8s.apps.v1.StatefulSet
 
     def __init__(self, name: str, args: MysqlDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("wso2ei:index:MysqlDatabase", name, {}, opts)
+        super().__init__("wso2ei:index:MysqlDatabase", name, {}, with_labels(opts, name, tag(args["image"])))
         if args["max_connections"] < 1:
             raise ValueError(f"MysqlDatabase {name}: max_connections must be positive, not {args['max_connections']}")
         if wrong := [f"MysqlDatabase {name}: {field} {words}" for field, words in problems(args.get("scheduling"))]:

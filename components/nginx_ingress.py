@@ -17,6 +17,7 @@ import pulumi_random as random
 from components import common, nginx_objects
 from components.ingress_annotations import Backend, Dialect, ingress_annotations
 from components.nginx_objects import Expose
+from components.recommended_labels import tag, with_labels
 from components.scheduling import SchedulingArgs
 from components.tls import self_signed
 
@@ -88,7 +89,7 @@ class NginxIngress(pulumi.ComponentResource):
     """Changes when a route or the controller does."""
 
     def __init__(self, name: str, args: NginxIngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("wso2ei:index:NginxIngress", name, {}, opts)
+        super().__init__("wso2ei:index:NginxIngress", name, {}, with_labels(opts, name, tag(args.get("image"))))
         install = args["controller"] == "install"
         if install and not args.get("image"):
             raise ValueError(f"NginxIngress {name}: controller install needs image")

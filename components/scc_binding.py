@@ -14,6 +14,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import common
+from components.recommended_labels import with_labels
 
 
 class SccBindingArgs(TypedDict):
@@ -32,7 +33,7 @@ class SccBinding(pulumi.ComponentResource):
     """The namespace, once its pods have the right: whoever uses it waits for that."""
 
     def __init__(self, name: str, args: SccBindingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("wso2ei:index:SccBinding", name, {}, opts)
+        super().__init__("wso2ei:index:SccBinding", name, {}, with_labels(opts, name))
         child = pulumi.ResourceOptions(parent=self)
         meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=common.labels("wso2ei", name))
         role = k8s.rbac.v1.Role(f"{name}-role", metadata=meta, rules=[scc_rule(args["constraint"])], opts=child)

@@ -207,6 +207,29 @@ def test_selectors_choose_their_own_pods_and_no_others(stack: str) -> None:
 
 
 @both
+def test_every_object_and_pod_bears_the_recommended_labels_and_no_selector_the_ones_that_change(stack: str) -> None:
+    ei = config_of(stack)["ei"].get("version", "6.5.0")
+    versions = {"wso2ei": ei, "wso2ei-mysql": "8.4.10", "wso2ei-nginx": "5.5.4", "wso2ei-acceptance": None}
+    for item in objects(stack):
+        if item.name == "namespace":
+            continue
+        body = item.body()
+        owner = item.parent.rpartition("::")[2]
+        instance = next(name for name in sorted(versions, key=len, reverse=True) if owner.startswith(name))
+        pods = [template["metadata"] for name, template in pod_specs(stack) if name == item.name]
+        for metadata in (body["metadata"], *pods):
+            found = {key: value for key, value in metadata["labels"].items() if key.startswith("app.kubernetes.io/")}
+            assert {"app.kubernetes.io/name", "app.kubernetes.io/component"} < set(found), item.name
+            assert found["app.kubernetes.io/part-of"] == "wso2ei"
+            assert found["app.kubernetes.io/instance"] == instance, item.name
+            assert found["app.kubernetes.io/managed-by"] == "pulumi"
+            assert found.get("app.kubernetes.io/version") == versions[instance], item.name
+        for path, _ in leaves(body.get("spec", {})):
+            if "elector" in path:
+                assert not re.search(r"kubernetes\.io/(instance|version|managed-by)", path), f"{item.name} {path}"
+
+
+@both
 def test_ports_of_services_and_probes_exist_in_their_pods(stack: str) -> None:
     pods = [template for _, template in pod_specs(stack)]
     for item in objects(stack, "Service"):
