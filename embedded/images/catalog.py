@@ -12,6 +12,7 @@ from embedded.images.pause.image import IMAGES as PAUSE
 from embedded.images.python.image import IMAGES as PYTHON
 from embedded.images.spec import Image
 from embedded.images.wso2ei.image import IMAGES as WSO2EI
+from embedded.images.wso2ei_orders.image import IMAGES as ORDERS
 
 PRIVATE_REGISTRIES = ("docker.wso2.com", "registry.wso2.com")
 """Registries of WSO2's subscription: they answer with a password only."""
@@ -19,4 +20,4 @@ PRIVATE_REGISTRIES = ("docker.wso2.com", "registry.wso2.com")
 
 def images() -> list[Image]:
     """All images, the small ones that every pod needs first."""
-    return [*PAUSE, *COREDNS, *PYTHON, *MYSQL, *NGINX_INGRESS, *WSO2EI]
+    return [*PAUSE, *COREDNS, *PYTHON, *MYSQL, *NGINX_INGRESS, *WSO2EI, *ORDERS]

@@ -11,6 +11,7 @@ NAMESPACE = "wso2-production"
 CONTROLLER = "nginx-ingress"
 CLASS = "nginx"
 NGINX = "docker.io/nginx/nginx-ingress:5.5.4"
+PRIORITY = "business-critical"
 Obj = dict[str, Any]
 
 
@@ -87,6 +88,11 @@ def controller() -> list[Obj]:
         _object("apps/v1", "Deployment", CONTROLLER, CONTROLLER,
                 spec={"replicas": 1, "selector": {"matchLabels": labels}, "template": template}),
     ]  # fmt: skip
+
+
+def priority_class() -> Obj:
+    """What integration is worth here."""
+    return _object("scheduling.k8s.io/v1", "PriorityClass", PRIORITY, value=1000)
 
 
 def certificate(name: str, namespace: str, key: str, crt: str) -> Obj:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator
 
@@ -10,14 +11,15 @@ import pytest
 
 from tests.cars import car
 from tests.e2e.machine import GATEWAY, Machine, eventually
+from tests.e2e.repository import repository
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
 BACKEND = '<send><endpoint><address uri="$SYSTEM:BACKEND_URL"/></endpoint></send>'
 
 
 def inline(machine: Machine, data: bytes) -> None:
-    machine.configure("set", "wso2ei:ei.carbonApps[0].content", base64.b64encode(data).decode())
-    machine.configure("set", "wso2ei:ei.carbonApps[0].name", "orders.car")
+    machine.configure("set", "wso2ei:ei.carbonApps[1].content", base64.b64encode(data).decode())
+    machine.configure("set", "wso2ei:ei.carbonApps[1].name", "orders.car")
 
 
 def served(machine: Machine, service: str) -> dict[str, str]:
@@ -37,12 +39,18 @@ def on_both(machine: Machine, service: str, words: str) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def folder_at_start(machine: Machine, first_up: str) -> Iterator[None]:
-    """A CAR in the folder while EI looks into it; then nodes take it at their start, beside one of the stack file."""
+    """A CAR in the folder while EI looks into it; then nodes take it at their start, beside one by URL and one of the
+    stack file.
+    """
     assert first_up
     machine.make("up").ok()
     machine.drop_car("stock.car", car("Stock", "StockService"))
     eventually("both nodes serve what was dropped", lambda: on_both(machine, "StockService", '"node"'))
-    yield
+    returns = car("Returns", "ReturnService")
+    with repository(machine, {"returns-1.0.0.car": returns}) as url:
+        machine.configure("set", "wso2ei:ei.carbonApps[0].url", f"{url}/returns-1.0.0.car")
+        machine.configure("set", "wso2ei:ei.carbonApps[0].sha256", hashlib.sha256(returns).hexdigest())
+        yield
     # Into the folder itself again, which must be as empty as it was.
     for key in ("ei.carbonApps", "ei.carbonAppsFolder", "ei.environment", "ei.pullMinutes"):
         machine.configure("rm", f"wso2ei:{key}")
@@ -50,12 +58,13 @@ def folder_at_start(machine: Machine, first_up: str) -> Iterator[None]:
     machine.drop_car("stock.car", None)
 
 
-def test_cars_of_the_folder_and_of_the_stack_file_reach_both_nodes_and_a_changed_one_too(machine: Machine) -> None:
+def test_cars_of_the_folder_a_url_and_the_stack_file_reach_both_nodes_and_a_changed_one_too(machine: Machine) -> None:
     machine.configure("set", "wso2ei:ei.carbonAppsFolder", "atStart")
     machine.configure("set", "wso2ei:ei.environment.BACKEND_URL", "https://orders.staging.example.com")
     inline(machine, car(body=BACKEND))
     machine.update().ok()
     assert on_both(machine, "StockService", '"node"')
+    assert on_both(machine, "ReturnService", '"node"')
     # One CAR, and the endpoint of this environment.
     assert on_both(machine, "OrderService", "https://orders.staging.example.com")
     answer = machine.curl("/services/OrderService", GATEWAY).text
@@ -85,7 +94,7 @@ def test_a_broken_car_is_named_by_the_update_and_the_old_nodes_keep_serving(mach
     inline(machine, b"404 page not found")
     said = machine.update()
     assert said.code != 0
-    assert "wso2ei:ei.carbonApps[0].content" in said.text
+    assert "wso2ei:ei.carbonApps[1].content" in said.text
     assert "is not a zip file" in said.text
 
     machine.configure("rm", "wso2ei:ei.pullMinutes")

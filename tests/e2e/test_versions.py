@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,17 +11,10 @@ import pytest
 
 from components.wso2ei.versions import DRIVER, VERSIONS
 from tests.e2e.machine import CONSOLE, GATEWAY, Machine, eventually
+from tests.e2e.repository import kubectl, repository
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
-PYTHON = "docker.io/library/python:3.13.11-slim-trixie"
-REPOSITORY = "artifacts"
 JAR = "mysql-connector-java-5.1.49.jar"
-
-
-def kubectl(machine: Machine, *words: str, stdin: bytes = b"") -> bytes:
-    return subprocess.run(
-        ["kubectl", *words], env=machine.environment, input=stdin, check=True, capture_output=True, timeout=120
-    ).stdout
 
 
 @pytest.fixture(scope="module")
@@ -43,28 +34,9 @@ def driver(machine: Machine) -> Iterator[bytes]:
 
 
 @pytest.fixture
-def repository(machine: Machine, driver: bytes) -> Iterator[str]:
-    """A team's own artifact repository: the URL of the jar."""
-    meta = {"name": "repository", "namespace": REPOSITORY, "labels": {"app": "repository"}}
-    server = {
-        "name": "server", "image": PYTHON, "command": ["python", "-m", "http.server", "8000", "--directory", "/srv"],
-        "volumeMounts": [{"name": "files", "mountPath": "/srv"}],
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
-    }  # fmt: skip
-    spec = {"containers": [server], "volumes": [{"name": "files", "emptyDir": {}}], "terminationGracePeriodSeconds": 0}
-    service = {"selector": {"app": "repository"}, "ports": [{"port": 80, "targetPort": 8000}]}
-    objects = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": REPOSITORY}},
-        {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec},
-        {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": service},
-    ]
-    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}).encode()
-    kubectl(machine, "apply", "-f", "-", stdin=listed)
-    kubectl(machine, "-n", REPOSITORY, "wait", "--for=condition=Ready", "pod/repository", "--timeout=100s")
-    store = ["exec", "-i", "repository", "--", "sh", "-c", f"cat >/srv/{JAR}"]
-    kubectl(machine, "-n", REPOSITORY, *store, stdin=driver)
-    yield f"http://repository.{REPOSITORY}/{JAR}"
-    kubectl(machine, "delete", "namespace", REPOSITORY)
+def driver_url(machine: Machine, driver: bytes) -> Iterator[str]:
+    with repository(machine, {JAR: driver}) as url:
+        yield f"{url}/{JAR}"
 
 
 def lists(machine: Machine, node: str, addresses: set[str]) -> bool:
@@ -96,7 +68,7 @@ def test_6_2_0_runs_as_it_comes(machine: Machine) -> None:
 
 
 def test_6_6_0_lacks_a_driver_which_is_said_before_anything_is_made_and_runs_with_a_delivered_one(
-    machine: Machine, driver: bytes, repository: str
+    machine: Machine, driver: bytes, driver_url: str
 ) -> None:
     machine.destroy().ok()
     machine.configure("set", "wso2ei:ei.version", "6.6.0")
@@ -108,6 +80,6 @@ def test_6_6_0_lacks_a_driver_which_is_said_before_anything_is_made_and_runs_wit
     assert not re.search(r"kubernetes:\S+ .*created", refused.text)
 
     assert hashlib.sha256(driver).hexdigest() == DRIVER.example["sha256"]
-    machine.configure("set", "wso2ei:ei.jars[0].url", repository)
+    machine.configure("set", "wso2ei:ei.jars[0].url", driver_url)
     machine.configure("set", "wso2ei:ei.jars[0].sha256", DRIVER.example["sha256"])
     works(machine, "6.6.0")
