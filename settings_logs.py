@@ -12,7 +12,7 @@ from pydantic import Field
 
 from components.storage import DataVolumeArgs
 from setting_types import AbsolutePath, Address, Bytes, Contradiction, ObjectName, Section
-from settings_storage import ExportPath, MountOption
+from settings_storage import MOUNT_OPTIONS, ExportPath, MountOptions, NfsVersion, repeated_options
 
 
 class _Diagnostics(Section):
@@ -54,9 +54,9 @@ class NfsDiagnostics(_Diagnostics):
     """Host of the NFS server."""
     path: ExportPath
     """The folder; it must exist and belong to uid 802."""
-    version: Literal["3", "4", "4.0", "4.1", "4.2"] = "4.1"
+    version: NfsVersion = "4.1"
     """NFS version of the mount."""
-    mount_options: Annotated[list[MountOption], Field(examples=[["hard"]])] = Field(["hard", "noatime"])
+    mount_options: MountOptions = Field([*MOUNT_OPTIONS])
     """More mount options."""
 
     def _place(self) -> dict[str, Any]:
@@ -109,6 +109,8 @@ def diagnostics_contradictions(
     """What does not go together with rights, namespace and the number of nodes; the last as (setting, number)."""
     if found is None:
         return
+    if isinstance(found, NfsDiagnostics):
+        yield from repeated_options("ei.diagnostics.mountOptions", found.mount_options)
     kind = "ei.diagnostics.kind"
     gone: dict[str, str | int | bool | None] = {"ei.diagnostics": None}
     if found.kind in {"hostPath", "nfs"} and not cluster_scoped:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -49,11 +49,24 @@ MountOption = Annotated[
         "hard",
     ),
 ]
+MountOptions = Annotated[list[MountOption], Field(examples=[["hard"]])]
+MOUNT_OPTIONS = ("hard", "noatime")
+"""Default of every NFS volume."""
+NfsVersion = Literal["3", "4", "4.0", "4.1", "4.2"]
 ExportPath = Annotated[
     str,
     AfterValidator(_export_path),
     Allowed("an absolute path without '..' and spaces", "/exports/wso2ei"),
 ]
+
+
+def repeated_options(key: str, options: Sequence[str]) -> Iterator[Contradiction]:
+    """Mount options that are given twice, or with their opposite."""
+    names = [option.partition("=")[0] for option in options]
+    twice = {name for name in names if names.count(name) > 1 or f"no{name}" in names}
+    if twice:
+        expected = f"must hold no option twice or with its opposite: {', '.join(sorted(twice))}"
+        yield Contradiction(key, (), expected, {key: None})
 
 
 class _Storage(Section):
@@ -91,24 +104,16 @@ class NfsStorage(_SizedStorage):
     """Host of the NFS server."""
     path: ExportPath
     """The export, or a folder of it; ``mysql`` and ``carbonapps`` below it stay after ``pulumi destroy``."""
-    version: Literal["3", "4", "4.0", "4.1", "4.2"] = "4.1"
+    version: NfsVersion = "4.1"
     """NFS version of the mount."""
-    mount_options: Annotated[list[MountOption], Field(examples=[["hard"]])] = Field(["hard", "noatime"])
+    mount_options: MountOptions = Field([*MOUNT_OPTIONS])
     """More mount options. A change reaches a pod when it starts again."""
     carbonapps_access_mode: Literal["ReadWriteMany", "ReadOnlyMany"] = "ReadWriteMany"
     """ReadOnlyMany: EI only reads integration artifacts, which somebody else puts there; the console cannot upload."""
 
     def contradictions(self) -> Iterator[Contradiction]:
         """An option that is given twice, or with its opposite."""
-        names = [option.partition("=")[0] for option in self.mount_options]
-        twice = {name for name in names if names.count(name) > 1 or f"no{name}" in names}
-        if twice:
-            yield Contradiction(
-                "storage.mountOptions",
-                (),
-                f"must hold no option twice or with its opposite: {', '.join(sorted(twice))}",
-                {"storage.mountOptions": None},
-            )
+        yield from repeated_options("storage.mountOptions", self.mount_options)
 
 
 class ClaimStorage(_Storage):

@@ -216,6 +216,11 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ei": {"image": "registry.wso2.com/p/ei:6.6.0.10"}}, "registryUsername", ["ei.image", "registryCheck"]),
     ({"storage": base("claim")["storage"]}, "namespace.create", ["storage.kind"]),
     ({"storage": base("nfs")["storage"] | {"mountOptions": ["ac", "noac"]}}, "storage.mountOptions", ["ac"]),
+    (
+        {"ei": {"diagnostics": {"kind": "nfs", "server": "nas", "path": "/logs", "mountOptions": ["ac", "noac"]}}},
+        "ei.diagnostics.mountOptions",
+        ["ac"],
+    ),
     ({"storage": base("class")["storage"] | {"retain": True}}, "storage.retain", ["namespace.create"]),
     (
         {"storage": base("class")["storage"] | {"carbonappsAccessMode": "ReadWriteOnce"}},
