@@ -166,11 +166,12 @@ def test_wrong_credentials_are_found_by_asking_the_registry_before_anything_is_m
     said = trial.make("credentials", "expired-token", way_out)
     assert said.code != 0
     assert all(words in said.text for words in [*refusal, "Nothing was stored"])
-    config = ["bash", "-c", 'eval "$(make -s env STACK=trial)" && pulumi config -s trial']
-    assert "registryPassword" not in trial.run(config, {}).ok()
+    stored = ["bash", "-c", 'eval "$(make -s env STACK=trial)" && pulumi config get -s trial registryPassword']
+    assert trial.run(stored, {}).ok().strip() == ""
 
     # The same, past the check: `make credentials` without a way to the registry stores what it is given.
     assert "The registry could not be asked" in trial.make("credentials", "expired-token").ok()
+    assert trial.run(stored, {}).ok().strip() == "expired-token"
     done = trial.make("up", way_out=way_out)
     assert done.code != 0
     assert all(words in done.text for words in [*refusal, "Nothing was changed"])
