@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_kubernetes as k8s
 
+import cluster_monitors
 import cluster_nodes
 import configuration
 import outputs
@@ -21,6 +22,7 @@ from volumes import diagnostics, volume
 settings, secrets = configuration.from_pulumi()
 context = configuration.choose_context(settings, configuration.kubeconfig_path(), pulumi.runtime.is_dry_run())
 cluster_nodes.check(settings, context)
+cluster_monitors.check(settings, context)
 storage = storage_guard.check(settings, context)
 cluster = k8s.Provider(
     "cluster",

@@ -11,19 +11,17 @@ Where the nodes cannot be listed (no right to, a kubeconfig of another kind) the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
+import cluster_client
 from mistakes import ConfigurationError, Mistake, set_command
 from settings import Settings
 from settings_storage import HostPathStorage
 
-_TIMEOUT = (5, 15)
-"""Seconds to connect, and to answer."""
 _LISTED = 10
 """Names that a message holds."""
 
@@ -49,8 +47,8 @@ def check(settings: Settings, context: str) -> None:
     try:
         nodes = _nodes(context)
     except Exception as error:  # noqa: BLE001 - the client raises what kubeconfig plugins and sockets raise
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        pulumi.log.warn(f"storage.node is not checked, the nodes of '{context}' cannot be listed: {reason[0]}")
+        reason = cluster_client.reason(error)
+        pulumi.log.warn(f"storage.node is not checked, the nodes of '{context}' cannot be listed: {reason}")
         return
     found = mistake(settings.storage.node, nodes)
     if found:
@@ -75,13 +73,10 @@ def mistake(node: str | None, nodes: Sequence[Node]) -> Mistake | None:
 
 
 def _nodes(context: str) -> list[Node]:
-    # Imported here: it takes half a second, which previews and other kinds of storage need not pay.
-    from kubernetes import client, config  # noqa: PLC0415
+    from kubernetes import client  # noqa: PLC0415 - see cluster_client
 
-    load: Any = config.new_client_from_config
-    api = load(config_file=os.environ.get("KUBECONFIG") or None, context=context)
-    with api:
-        answer = client.CoreV1Api(api).list_node(_request_timeout=_TIMEOUT)
+    with cluster_client.connected(context) as api:
+        answer = client.CoreV1Api(api).list_node(_request_timeout=cluster_client.TIMEOUT)
     return [_node(item) for item in answer.items]
 
 

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from components.ei_args import AdditionsArgs, FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
 from components.ei_checks import addition_problems
+from components.ei_metrics import patches as metrics_patches
 from components.ei_operations_args import OperationsArgs
 from components.quantities import quantity
 from components.wso2ei.additions import Problem, jar_name
@@ -39,6 +40,7 @@ from setting_types import (
 )
 from settings_carbonapps import EiCarbonApp
 from settings_logs import Diagnostics
+from settings_metrics import Metrics, metrics_contradictions
 from settings_operations import Autoscaler, HostAlias, node_contradictions
 
 ConfigurationPath = Annotated[
@@ -223,6 +225,8 @@ class EiSettings(Section):
     access_logs: bool = True
     """Gateway and console write their access logs to standard output. False: as the image does it, the console into a
     file and the gateway nowhere."""
+    metrics: Metrics | None = None
+    """Prometheus metrics of the nodes. Without this section their port is closed."""
     host_aliases: list[HostAlias] = []
     """More lines of ``/etc/hosts``, for backends that DNS does not know."""
     pod_labels: Annotated[dict[LabelKey, LabelValue], Field(examples=[{"team": "integration"}])] = {}
@@ -266,6 +270,7 @@ class EiSettings(Section):
                 {"ei.autoscaler.maxReplicas": self.replicas},
             )
         yield from node_contradictions(self.operations())
+        yield from metrics_contradictions(version_of(self.version), self.operations(), self.java_options)
         yield from self._image()
         yield from self._additions()
 
@@ -289,6 +294,7 @@ class EiSettings(Section):
         return {
             "log_levels": self.log_levels,
             "access_logs": self.access_logs,
+            "metrics": self.metrics.as_args() if self.metrics else None,
             "autoscaled": self.autoscaler is not None,
             "host_aliases": [alias.as_args() for alias in self.host_aliases],
             "pod_labels": self.pod_labels,
@@ -341,7 +347,9 @@ class EiSettings(Section):
             words = f"must be a CAR file, relative to the folder of Pulumi.yaml: {unreadable[index]}"
             yield Contradiction(f"{path}.file", (path,), words, {path: None})
         # From the last item to the first: removing one moves those behind it.
-        for problem in sorted(addition_problems(version_of(self.version), self.additions()), key=_order, reverse=True):
+        metrics = metrics_patches(self.operations().get("metrics"))
+        problems = addition_problems(version_of(self.version), self.additions(), metrics)
+        for problem in sorted(problems, key=_order, reverse=True):
             argument, *rest = problem.place
             if argument == "carbon_apps" and rest[:1] and rest[0] in unreadable:
                 continue

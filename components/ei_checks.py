@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from components import ei_metrics
 from components.ei_args import AdditionsArgs, EiClusterArgs
 from components.ei_operations import operation_problems, scheduling_problems
 from components.quantities import quantity
@@ -19,7 +20,7 @@ from components.wso2ei.additions import (
     patch_problems,
 )
 from components.wso2ei.carbonapps import carbon_app_problems
-from components.wso2ei.patches import managed_patches
+from components.wso2ei.patches import Patch, managed_patches
 from components.wso2ei.versions import EiVersion, lacking, other_version, version_of
 
 
@@ -33,7 +34,9 @@ def check(name: str, args: EiClusterArgs) -> EiVersion:
     except ValueError as error:
         raise ValueError(f"EiCluster {name}: version: {error}") from error
     found = [*_sizes(args), *_secrets(args), *image_problems(version, args["image"], args)]
-    found += [*addition_problems(version, args), *operation_problems(args), *scheduling_problems(args)]
+    found += addition_problems(version, args, ei_metrics.patches(args.get("metrics")))
+    found += [*operation_problems(args), *scheduling_problems(args)]
+    found += ei_metrics.metrics_problems(version, args, args.get("java_options") or ())
     if found:
         raise ValueError("\n".join(f"EiCluster {name}: {problem.field} {problem.expected}" for problem in found))
     return version
@@ -76,11 +79,10 @@ def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Itera
         yield Problem(("jars",), f"must hold {missing.what}, such as {missing.remedy}: {image} {missing.reason}")
 
 
-def addition_problems(version: EiVersion, args: AdditionsArgs) -> Iterator[Problem]:
-    """Whatever is wrong with what users add."""
-    yield from patch_problems(
-        args.get("patches") or (), managed_patches(version, keystores=bool(args.get("keystores")))
-    )
+def addition_problems(version: EiVersion, args: AdditionsArgs, metrics: Sequence[Patch] = ()) -> Iterator[Problem]:
+    """Whatever is wrong with what users add; ``metrics`` are the managed patches that metrics need."""
+    managed = managed_patches(version, keystores=bool(args.get("keystores")))
+    yield from patch_problems(args.get("patches") or (), [*managed, *metrics])
     yield from file_problems(args.get("files") or ())
     yield from environment_problems(args.get("environment") or {}, args.get("secret_environment") or {})
     yield from option_problems(args.get("java_options") or ())

@@ -12,7 +12,7 @@ import json
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, ei_logs, ei_objects, ei_pod, mysql_connection
+from components import common, ei_logs, ei_metrics, ei_objects, ei_pod, mysql_connection
 from components.ei_additions import Additions, proxies
 from components.ei_args import EiClusterArgs
 from components.ei_carbonapps import CarbonApps
@@ -82,6 +82,7 @@ class EiCluster(pulumi.ComponentResource):
             ),
         )
         self._policies(name, args, parts.selector, child)
+        ei_metrics.make_metrics(name, args.get("metrics"), args["namespace"], parts.selector, child)
         self.spec_hash = common.spec_hash(
             {
                 "image": args["image"],
@@ -192,9 +193,7 @@ class EiCluster(pulumi.ComponentResource):
             cars=cars,
             cars_manifest=common.name_of(cars_manifest) if cars_manifest else None,
             heap=jvm_size(args["heap"]),
-            java_options=" ".join(
-                [version.java_options, ei_logs.java_options(version.home), *(args.get("java_options") or ())]
-            ),
+            java_options=_java_options(version, args),
             additions=additions,
             operations=args,
             logs=ei_logs.LogFolder(
@@ -337,6 +336,11 @@ def docker_config(image: str, username: str, password: str) -> str:
     return json.dumps({"auths": {host: {"username": username, "password": password, "auth": token}}})
 
 
+def _java_options(version: EiVersion, args: EiClusterArgs) -> str:
+    own = [version.java_options, ei_logs.java_options(version.home), *ei_metrics.java_options(args.get("metrics"))]
+    return " ".join([*own, *(args.get("java_options") or ())])
+
+
 def _additions(args: EiClusterArgs) -> Additions:
     return Additions(
         patches=args.get("patches") or (),
@@ -360,6 +364,7 @@ def _patches(version: EiVersion, config: EiConfig, args: EiClusterArgs) -> str:
     """Nothing secret: the patcher takes the passwords from the mounted Secrets."""
     logs = log_patches(version, args.get("log_levels") or {}, access=args.get("access_logs", True))
     found = [*plain_patches(version, config), *secret_patches(config, ei_pod.MOUNTED_SECRETS), *logs]
+    found += ei_metrics.patches(args.get("metrics"))
     return json.dumps({"patches": found}, indent=1, sort_keys=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
+from components.ei_metrics_args import MetricsArgs
 from components.scheduling import SchedulingArgs
 from components.storage import DataVolumeArgs
 
@@ -30,6 +31,8 @@ class OperationsArgs(TypedDict):
     """Levels of loggers (packages, or ``root``), in log4j's words; every other one keeps the image's."""
     access_logs: NotRequired[bool]
     """Gateway and console write their access logs to standard output; default yes. No: as the image does."""
+    metrics: NotRequired[MetricsArgs | None]
+    """Prometheus metrics; default none, and no port for them."""
     host_aliases: NotRequired[Sequence[HostAliasArgs]]
     """More names that the nodes resolve, such as backends that DNS does not know."""
     pod_labels: NotRequired[Mapping[str, str]]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, ei_logs, mysql_connection, mysql_objects, scheduling
+from components import common, ei_logs, ei_metrics, mysql_connection, mysql_objects, scheduling
 from components.ei_additions import DELIVERED, SECRETS, STORES, Additions
 from components.ei_carbonapps import CarbonApps
 from components.ei_logs import LogFolder
@@ -248,7 +248,8 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
                 ("gateway-http", GATEWAY_HTTP_PORT),
                 ("members", MEMBER_PORT),
             )
-        ],
+        ]
+        + ei_metrics.container_ports(parts.operations.get("metrics")),
         startup_probe=k8s.core.v1.ProbeArgs(
             exec_=k8s.core.v1.ExecActionArgs(command=parts.cars.started_command(parts.home)),
             period_seconds=5,
@@ -329,7 +330,11 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         host_aliases=host_aliases(parts.operations),
         **scheduling.pod_fields(parts.operations.get("scheduling")),
     )
-    annotations = {**(parts.operations.get("pod_annotations") or {}), **(common.rotated(parts.rotation) or {})}
+    annotations = {
+        **(parts.operations.get("pod_annotations") or {}),
+        **ei_metrics.pod_annotations(parts.operations.get("metrics")),
+        **(common.rotated(parts.rotation) or {}),
+    }
     return k8s.apps.v1.DeploymentSpecArgs(
         replicas=replicas,
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=parts.selector),

@@ -82,6 +82,8 @@ class EiVersion:
     """carbon.xml has an InternalKeyStore beside its KeyStore (kernel 4.4.36 and newer)."""
     java_options: str
     """Always given as JAVA_OPTS."""
+    prometheus_api: bool = False
+    """It has a Prometheus API of its own (carbon-mediation 4.6.150 and newer)."""
 
     @property
     def home(self) -> str:
@@ -105,9 +107,9 @@ VERSIONS = {
         EiVersion("6.2.0", "mysql5.7.sql", 8, "tomcat7", True, True, False, _PREFERENCES),
         EiVersion("6.3.0", "mysql5.7.sql", 8, "tomcat7", True, True, False, _PREFERENCES),
         EiVersion("6.4.0", "mysql5.7.sql", 8, "tomcat7", True, True, True, _PREFERENCES),
-        EiVersion("6.5.0", "mysql5.7.sql", 8, "tomcat7", True, True, True, _PREFERENCES),
+        EiVersion("6.5.0", "mysql5.7.sql", 8, "tomcat7", True, True, True, _PREFERENCES, True),
         # JDK 11 fails to talk to the API server with its default of TLS 1.3 (kubernetes-ei#230).
-        EiVersion("6.6.0", "mysql.sql", 11, "tomcat9", False, True, True, f"{_PREFERENCES} {_TLS12} {_LOG4J}"),
+        EiVersion("6.6.0", "mysql.sql", 11, "tomcat9", False, True, True, f"{_PREFERENCES} {_TLS12} {_LOG4J}", True),
     )
 }
 

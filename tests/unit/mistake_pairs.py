@@ -62,6 +62,13 @@ def kinds_for(key: Key) -> set[str]:
 
 _NODE_PORT = {"ingress": {"expose": "NodePort", "address": "localhost"}}
 _EXTERNAL = {"mysql": {"external": {"host": "mysql.example.com"}}}
+_METRICS: dict[str, Any] = {"ei": {"metrics": {"prometheus": {"namespace": "monitoring"}}}}
+
+
+def _of_metrics(**more: Any) -> dict[str, Any]:
+    return {"ei": {"metrics": _METRICS["ei"]["metrics"] | more}}
+
+
 COMPANIONS: dict[str, dict[str, Any]] = {
     "registryUsername": {"ei": {"image": "registry.example.com/ei:1"}},
     "ingress.httpNodePort": _NODE_PORT,
@@ -70,6 +77,7 @@ COMPANIONS: dict[str, dict[str, Any]] = {
     # With an external server, settings of the stack's own one are mistakes.
     "mysql.external": {},
     **{f"mysql.external.{to_camel(name)}": _EXTERNAL for name in ExternalMysqlSettings.model_fields},
+    "ei.metrics.serviceMonitor": _of_metrics(discovery="serviceMonitor"),
     "mysql.external.caConfigMap": {"mysql": {"external": {"host": "mysql.example.com", "tls": "verifyCa"}}},
 }
 """What must be set beside a setting, so that the stack has no other mistake."""
@@ -89,6 +97,10 @@ ITEMS: dict[str, dict[str, Any]] = {
     "ei.jars[0]": {"ei": {"jars": [_JAR]}},
     "ei.hostAliases[0]": {"ei": {"hostAliases": [{"ip": "10.0.0.12", "hostnames": ["backend"]}]}},
     "ei.autoscaler": {"ei": {"autoscaler": {"maxReplicas": 3}}},
+    # The first that fits is taken.
+    "ei.metrics.serviceMonitor": _of_metrics(discovery="serviceMonitor"),
+    "ei.metrics.agent": _of_metrics(agent={"port": 9404}),
+    "ei.metrics": _METRICS,
     "scheduling.tolerations[0]": {"scheduling": {"tolerations": [{"key": "dedicated", "effect": "NoExecute"}]}},
     "ei.carbonApps[0]": {"ei": {"carbonApps": [_CAR], "carbonAppsFolder": "atStart"}},
 }

@@ -22,6 +22,7 @@ import settings as models
 import settings_credentials
 import settings_ei
 import settings_logs
+import settings_metrics
 import settings_operations
 import settings_scheduling
 import settings_storage
@@ -37,8 +38,8 @@ CLI_FILLS = dict.fromkeys(configuration.SECRET_KEYS, "")
 MODELS = {
     name: value
     for module in (
-        models, settings_credentials, settings_ei, settings_logs, settings_operations, settings_scheduling,
-        settings_storage,
+        models, settings_credentials, settings_ei, settings_logs, settings_metrics, settings_operations,
+        settings_scheduling, settings_storage,
     )
     for name, value in vars(module).items()
 }  # fmt: skip
@@ -142,6 +143,7 @@ NO_CLUSTER_RIGHTS = {"kubernetes": {"contexts": ["team"], "clusterScoped": False
 CARBON, HUB = "conf/carbon.xml", "docker.io/wso2/wso2ei-integrator"
 JAR = {"url": "https://repo.example.com/other.jar", "sha256": "0" * 64}
 CAR = {"url": "https://repo.example.com/Orders_1.0.0.car", "sha256": "0" * 64}
+METRICS = {"prometheus": {"namespace": "monitoring"}}
 CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"hosts": {"console": "same", "gateway": "same"}}, "hosts.gateway", ["hosts.console"]),
     ({"hosts": {"gateway": "wso2ei-scalable-integrator"}}, "hosts.gateway", ["hosts.console"]),
@@ -206,6 +208,25 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ),
     ({"ei": {"podLabels": {"wso2ei/x": "y"}}}, 'ei.podLabels["wso2ei/x"]', ["managed"]),
     ({"ei": {"podAnnotations": {"wso2ei/secrets-rotated": "y"}}}, 'ei.podAnnotations["wso2ei/secrets-rotated"]', []),
+    ({"ei": {"version": "6.4.0", "metrics": METRICS}}, "ei.metrics.agent", ["version 6.4.0", "javaOptions"]),
+    ({"ei": {"metrics": METRICS | {"agent": {"port": 8280}}}}, "ei.metrics.agent.port", ["gateway"]),
+    ({"ei": {"metrics": METRICS | {"serviceMonitor": {}}}}, "ei.metrics.serviceMonitor", ["discovery"]),
+    (
+        {"ei": {"metrics": METRICS, "podAnnotations": {"prometheus.io/scrape": "false"}}},
+        'ei.podAnnotations["prometheus.io/scrape"]',
+        ["metrics", "discovery"],
+    ),
+    ({"ei": {"metrics": METRICS, "javaOptions": ["-DenablePrometheusApi"]}}, "ei.javaOptions[0]", ["metrics"]),
+    (
+        {
+            "ei": {
+                "metrics": METRICS,
+                "patches": [{"file": "conf/synapse.properties", "property": "internal.http.api.port", "set": "1"}],
+            }
+        },
+        "ei.patches[0]",
+        ["internal.http.api.port"],
+    ),
     ({"scheduling": {"tolerations": [{"value": "x"}]}}, "scheduling.tolerations[0].key", ["Exists"]),
     (
         {"scheduling": {"tolerations": [{"key": "a", "operator": "Exists", "value": "x"}]}},

@@ -114,6 +114,26 @@ STACKS: dict[str, dict[str, Any]] = {
     "log levels, no access logs": with_(
         ei={"logLevels": {"org.apache.synapse": "DEBUG", "root": "WARN", "AUDIT_LOG": "OFF"}, "accessLogs": False}
     ),
+    "metrics by annotations": with_(ei={"metrics": {"prometheus": {"namespace": "monitoring"}}}),
+    "metrics for the Prometheus Operator": with_(
+        ei={
+            "version": "6.6.0",
+            "jars": [DRIVER],
+            "metrics": {
+                "prometheus": {"namespace": "monitoring", "podLabels": {"app.kubernetes.io/name": "prometheus"}},
+                "discovery": "serviceMonitor",
+                "serviceMonitor": {"labels": {"release": "kps"}, "interval": "30s"},
+            },
+        }
+    ),
+    "metrics of an agent, in a version without an API": with_(
+        ei={
+            "version": "6.3.0",
+            "jars": [{"url": "https://repo.example.com/jmx.jar", "sha256": "1" * 64}],
+            "javaOptions": ["-javaagent:/home/wso2carbon/wso2ei-6.3.0/lib/jmx.jar=9404:jmx.yaml"],
+            "metrics": {"prometheus": {"namespace": "p"}, "discovery": "none", "agent": {"port": 9404, "path": "/"}},
+        }
+    ),
     "nodes of its own": with_(
         scheduling={
             "nodeSelector": {"pool": "integration"},

@@ -28,6 +28,7 @@ _PRIVATE = {
 }
 # The files that had Windows line ends up to 6.5.0 (wso2/product-ei, distribution/src/conf).
 _CRLF = ("conf/registry.xml", "conf/synapse.properties")
+_SINCE = {"conf/internal-apis.xml": "6.5.0"}
 # Where the newest public image of each version has its jars (wso2/docker-ei); 6.6.0 has no driver any more.
 _DRIVER_JAR = {"6.2.0": "lib/mysql-connector-java-5.1.49.jar"} | dict.fromkeys(
     ("6.3.0", "6.4.0", "6.5.0"), "dropins/mysql-connector-java-5.1.49.jar"
@@ -110,7 +111,7 @@ def home_files(version: str) -> list[tuple[str, str, int]]:
     found = []
     for path in sorted((_HERE / "home").rglob("*")):
         name = path.relative_to(_HERE / "home").as_posix()
-        if not path.is_file() or ("catalina-server" in name and catalina not in name):
+        if not path.is_file() or ("catalina-server" in name and catalina not in name) or version < _SINCE.get(name, ""):
             continue
         name = name.replace(f"-{catalina}", "")
         text = _for_version(path.read_text(), version).replace("@VERSION@", version)

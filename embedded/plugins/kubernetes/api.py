@@ -40,6 +40,11 @@ class ApiError(Exception):
         self.message = message
         self.details: dict[str, Any] = dict(details or {})
 
+    @property
+    def no_match(self) -> bool:
+        """The server does not know the kind itself: of an object or a namespace that is missing it names the kind."""
+        return self.status == 404 and not self.details.get("kind")
+
 
 class Api:
     """One cluster, seen through one kubeconfig context.

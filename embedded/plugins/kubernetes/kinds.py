@@ -77,6 +77,8 @@ KINDS: dict[Gvk, Served] = {
         ("ClusterRoleBinding", "clusterrolebindings", False, True),
     ),
     **_rows("policy/v1", ("PodDisruptionBudget", "poddisruptionbudgets", True, True)),
+    # A custom resource: most clusters do not know it, and `no_match` tells.
+    **_rows("monitoring.coreos.com/v1", ("ServiceMonitor", "servicemonitors", True, True)),
     **_rows("storage.k8s.io/v1", ("StorageClass", "storageclasses", False, False)),
     **_rows("discovery.k8s.io/v1", ("EndpointSlice", "endpointslices", True, False)),
 }

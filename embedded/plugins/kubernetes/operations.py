@@ -78,7 +78,7 @@ class Operations:
                     raise ApiError(error.status, error.reason, error.message + _EXISTS, error.details) from error
                 if error.status != 404 or preview or attempt == _RETRIES:
                     raise
-                log(f"Retry #{attempt}; creation failed: {error.message}")
+                log(f"Retry #{attempt}; creation failed: {said(error, Gvk.of(inputs))}")
                 if await self._cancelled_within(wait):
                     raise
                 wait *= 2
@@ -191,3 +191,8 @@ class Operations:
             stop.cancel()
             if not task.done():
                 task.cancel()
+
+
+def said(error: ApiError, gvk: Gvk) -> str:
+    """The server's words; of a kind that it does not know, those of the real plugin's client."""
+    return f'no matches for kind "{gvk.kind}" in version "{gvk.api_version}"' if error.no_match else error.message

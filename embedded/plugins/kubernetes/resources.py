@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 from typing import Any, NamedTuple
 
 from embedded.plugins.kubernetes import metadata
@@ -17,7 +18,7 @@ from embedded.plugins.kubernetes.failures import Failed, NotReady, PartlyFailed
 from embedded.plugins.kubernetes.host import Host
 from embedded.plugins.kubernetes.kinds import KINDS, TOKENS, Gvk
 from embedded.plugins.kubernetes.normalize import normalize, still_given
-from embedded.plugins.kubernetes.operations import Operations, Waiting
+from embedded.plugins.kubernetes.operations import Operations, Waiting, said
 from embedded.plugins.kubernetes.options import Options
 from embedded.plugins.kubernetes.state import checkpoint, field_manager
 from embedded.plugins.kubernetes.values import annotate_secrets, has_unknown, plain
@@ -32,6 +33,10 @@ _FORGET = (
 _STALE = (
     "configured Kubernetes cluster is unreachable and the `skipUnreachable` option is enabled. "
     "Returned data could not reflect the actual cluster configuration."
+)
+_NO_MATCH = (
+    "{failed} because the Kubernetes API server reported that the apiVersion for this resource does not exist. "
+    "Verify that any required CRDs have been created: {said}"
 )
 _SERVER_FIELDS = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
 
@@ -130,8 +135,13 @@ class Resources:
             seconds = metadata.timeout(timeout, inputs)
             live = await operations.create(copy.deepcopy(inputs), preview=preview, timeout=seconds, log=log)
         except ApiError as error:
-            if preview and (error.reason in ("Forbidden", "AlreadyExists") or _no_namespace(error)):
+            if preview and (error.reason in ("Forbidden", "AlreadyExists") or error.no_match or _no_namespace(error)):
                 return "", news
+            if error.no_match:
+                failed = (
+                    f"creation of resource {json.dumps(urn)} with kind {inputs['apiVersion']}/{inputs['kind']} failed"
+                )
+                raise Failed(_NO_MATCH.format(failed=failed, said=said(error, Gvk.of(inputs)))) from error
             raise Failed(
                 f'resource "{urn}" was not successfully created by the Kubernetes API server: {error.message}'
             ) from error
@@ -168,6 +178,11 @@ class Resources:
         except (ApiError, NotReady) as error:
             if preview and isinstance(error, ApiError) and error.reason == "Forbidden":
                 return news
+            if isinstance(error, ApiError) and error.no_match:
+                if preview:
+                    return news
+                failed = f"update of resource {json.dumps(urn)} failed"
+                raise Failed(_NO_MATCH.format(failed=failed, said=said(error, Gvk.of(inputs)))) from error
             live = await self._live_after(operations, urn, old_live, error)
             full = metadata.full_name(live)
             message = (

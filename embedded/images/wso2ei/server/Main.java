@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
@@ -56,8 +57,11 @@ public final class Main {
         String host = System.getenv().getOrDefault("HOSTNAME", "localhost");
         Web web = new Web(host, consoleUrl(carbon, catalina), proxyPort(catalina, ""), cars,
             "true".equals(nhttp.getProperty("http.block_service_list")), userDatabase);
-        web.openGateway(gatewayTls(home, axis2), Access.gateway(home));
+        Access access = Access.gateway(home);
+        OptionalInt internal = Metrics.port(home);
+        web.openGateway(gatewayTls(home, axis2), access);
         Log.info("org.apache.synapse.transport.passthru.PassThroughHttpSSLListener", "Pass-through HTTPS Listener started on 0.0.0.0:8243");
+        if (internal.isPresent()) web.openInternalApi(internal.getAsInt(), access);
 
         Cluster cluster;
         try {

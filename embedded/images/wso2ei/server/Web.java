@@ -25,6 +25,7 @@ final class Web {
     private final Map<String, String> sessions = new ConcurrentHashMap<>();
     private final Map<Integer, HttpServer> servers = new ConcurrentHashMap<>();
     private final AtomicInteger running = new AtomicInteger();
+    private final Metrics metrics = new Metrics();
 
     private final String node;
     private final String consoleUrl;
@@ -43,8 +44,21 @@ final class Web {
     }
 
     void openGateway(SSLContext tls, Access log) throws IOException {
-        open(8280, null, this::gateway, log);
-        open(8243, tls, this::gateway, log);
+        open(8280, null, counted("http", this::gateway), log);
+        open(8243, tls, counted("https", this::gateway), log);
+    }
+
+    /** In clear text and for whoever reaches it. */
+    void openInternalApi(int port, Access log) throws IOException {
+        open(port, null, counted("http", metrics::answer), log);
+    }
+
+    private HttpHandler counted(String scheme, HttpHandler handler) {
+        return exchange -> {
+            handler.handle(exchange);
+            String length = exchange.getResponseHeaders().getFirst("Content-Length");
+            metrics.count(scheme, length == null ? 0 : Long.parseLong(length));
+        };
     }
 
     void openConsole(SSLContext tls, Access log) throws IOException {
