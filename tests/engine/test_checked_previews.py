@@ -52,6 +52,17 @@ def test_both_stacks_pass_every_check_and_need_every_skip(
     assert {skip.check for skip in skips()} == set().union(*expected), "a skip that nothing needs goes"
 
 
+def test_a_stack_with_a_service_monitor_passes_every_check_that_there_is_for_it(
+    preview: Callable[..., Preview], check: Callable[[str], tuple[int, str]]
+) -> None:
+    """A preview needs no cluster that knows ServiceMonitors, and there is no schema of Kubernetes' for them."""
+    metrics = {"prometheus": {"namespace": "monitoring"}, "discovery": "serviceMonitor"}
+    code, text = check(preview("local", {"ei": {"metrics": metrics}}, as_json=True).text)
+    assert code == 0, text
+    assert "schemas: none for custom resources: ServiceMonitor wso2ei-metrics" in text
+    assert text.rstrip().endswith("result: no check found anything")
+
+
 def test_what_only_checkov_knows_is_found(check: Callable[[str], tuple[int, str]]) -> None:
     item: Object = broken(samples.deployment, "spec/template/spec/containers/0/readinessProbe", ...)
     item["spec"]["template"]["spec"]["containers"][0].pop("lifecycle")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import monitors
 from tests.kit.plugins.pulumi_program import Program, until
 
 pytestmark = pytest.mark.cluster
@@ -358,6 +359,40 @@ def test_many_objects_at_once(program: Program, cluster: Any) -> None:
     """).ok()
     names = [one.metadata.name for one in cluster.CoreV1Api().list_namespaced_config_map(program.namespace).items]
     assert len([one for one in names if one.startswith("n")]) == 40
+
+
+def test_a_custom_resource_waits_for_its_definition_and_goes_with_it(program: Program, cluster: Any) -> None:
+    definitions = cluster.ApiextensionsV1Api()
+    if monitors.NAME in [one.metadata.name for one in definitions.list_custom_resource_definition().items]:
+        pytest.skip("the cluster has ServiceMonitors of its own")
+
+    def monitor(path: str) -> str:
+        spec = {"selector": {"matchLabels": {"app": "x"}}, "endpoints": [{"port": "web", "path": path}]}
+        meta = '{"name": "m", "namespace": NS}'
+        kind = 'api_version="monitoring.coreos.com/v1", kind="ServiceMonitor"'
+        return f'k8s.apiextensions.CustomResource("m", {kind}, metadata={meta}, spec={spec!r})'
+
+    assert program.steps(monitor("/a"))["m"] == "create"
+    said = program.up(monitor("/a")).failed().output
+    assert "Verify that any required CRDs have been created" in said
+    assert 'no matches for kind "ServiceMonitor" in version "monitoring.coreos.com/v1"' in said
+    definitions.create_custom_resource_definition(monitors.DEFINITION)
+    try:
+        program.up(monitor("/a")).ok()
+        program.run("preview", "--diff", "--expect-no-changes", "--stack", "test").ok()
+        program.up(monitor("/b")).ok()
+        program.refresh("--expect-no-changes").ok()
+        live = cluster.CustomObjectsApi().get_namespaced_custom_object(
+            "monitoring.coreos.com", "v1", program.namespace, "servicemonitors", "m"
+        )
+        assert live["spec"]["endpoints"] == [{"port": "web", "path": "/b"}]
+    finally:
+        definitions.delete_custom_resource_definition(monitors.NAME)
+    until(
+        lambda: not definitions.list_custom_resource_definition(field_selector=f"metadata.name={monitors.NAME}").items
+    )
+    program.refresh().ok()
+    assert "m" not in program.resources()
 
 
 def test_what_is_not_imitated_is_refused_by_name(program: Program) -> None:
