@@ -1,4 +1,4 @@
-"""Prometheus metrics of the nodes: found by a ServiceMonitor, read by the pods that the setting names, by nobody else."""
+"""Prometheus metrics of the nodes: a ServiceMonitor finds them, and nobody reads them but the pods that are named."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def read(machine: Machine, name: str, url: str) -> str:
 
 
 def targets(machine: Machine) -> list[str]:
-    """The URLs that the Prometheus Operator makes of the ServiceMonitor: of ready pods behind the Services it selects."""
+    """The URLs that the Prometheus Operator makes of the ServiceMonitor: ready pods behind the Services it selects."""
     (monitor,) = get(machine, "servicemonitors", "-n", NAMESPACE)["items"]
     assert monitor["metadata"]["labels"]["release"] == "kps"
     (endpoint,) = monitor["spec"]["endpoints"]
