@@ -104,6 +104,9 @@ def metrics(machine: Machine) -> Iterator[Any]:
 def test_only_the_named_prometheus_reads_the_metrics_of_both_nodes_that_a_service_monitor_finds(
     machine: Machine,
 ) -> None:
+    # Nothing listens before, not even for the node itself.
+    node, url = machine.nodes()[0]["metadata"]["name"], "http://localhost:9191/metric-service/metrics"
+    assert machine.kubectl("exec", node, "-c", "ei", "--", "curl", "-sS", url).code == 7, "it could connect"
     if monitors.NAME not in kubectl(machine, "get", "crd"):
         refused = machine.update()
         assert refused.code != 0
