@@ -40,7 +40,8 @@ def with_labels(
                 continue
             labels = metadata.labels
             if isinstance(labels, dict) and _NAME in labels:
-                metadata.labels = {**labels, **added}
+                # One that is there was chosen: a user's, by which something else finds the object.
+                metadata.labels = {**added, **labels}
         return pulumi.ResourceTransformationResult(args.props, args.opts)
 
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(transformations=[transform]))

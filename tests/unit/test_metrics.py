@@ -182,6 +182,17 @@ def test_a_service_monitor_selects_the_service_of_its_own_cluster_and_no_other()
     assert not selects(nodes["selector"], chosen[0]["metadata"]["labels"])
 
 
+def test_a_label_of_the_users_that_everything_else_bears_too_stays_the_users() -> None:
+    """Whatever a Prometheus chooses its ServiceMonitors by."""
+    labels = {"app.kubernetes.io/instance": "kps", "app.kubernetes.io/part-of": "kps"}
+    recorder = cluster(discovery="serviceMonitor", service_monitor={"labels": labels})
+    monitor = named(recorder, "ServiceMonitor", "ei-metrics-monitor")
+    assert monitor["metadata"]["labels"].items() >= labels.items()
+    service = named(recorder, "Service", "ei-metrics-service")["metadata"]["labels"]
+    assert selects(monitor["spec"]["selector"], service)
+    assert service["app.kubernetes.io/instance"] == "ei"
+
+
 def test_without_an_interval_prometheus_own_holds() -> None:
     monitor = named(cluster(discovery="serviceMonitor"), "ServiceMonitor", "ei-metrics-monitor")
     assert monitor["spec"]["endpoints"] == [{"port": "metrics", "path": "/metric-service/metrics"}]
