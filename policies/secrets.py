@@ -26,6 +26,8 @@ _IN_TEXT = re.compile(
     rf"""(?ix) (?: ^ | [\s"'<{{,;&?/.:_-] ) [\w.-]* {_WORD} ["']? \s* [=:>] \s* ["']? (?P<value> [^\s"'<>,;&]+ )"""
 )
 _SHELL_OPTION = re.compile(rf"(?i)(?:^|\s)-{{1,2}}[\w.-]*{_WORD}[ =]+[\"']?(?P<value>[^\s\"']+)")
+# keytool takes a password from a file or a variable that an option names, and then it is none of the option's.
+_FROM_FILE = re.compile(r"(?i)(?<=pass):(?:file|env)\s+\S+")
 _SHAPES = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a password within a URL": re.compile(r"://[^/\s:@]+:(?![$%{])[^/\s:@]+@"),
@@ -148,7 +150,8 @@ def _in_words(path: Path, command: Sequence[Any]) -> Iterator[Finding]:
                 message = "is an option with a secret; arguments can be read by anybody on the node"
                 yield Finding((*path, index), message)
             continue
-        for found in [*_SHELL_OPTION.finditer(word), *_IN_TEXT.finditer(word)]:
+        text = _FROM_FILE.sub("=$elsewhere", word)
+        for found in [*_SHELL_OPTION.finditer(text), *_IN_TEXT.finditer(text)]:
             if _is_secret(found["value"]):
                 yield Finding((*path, index), f"holds a secret: {_masked(found[0].strip(), found['value'])}")
 

@@ -55,6 +55,10 @@ BROKEN: list[tuple[str, Callable[[], Object], str, Any, str]] = [
     ("no-plain-secrets", samples.deployment, f"{MAIN}/args", ["--password=hunter2"], "args[0]"),
     ("no-plain-secrets", samples.deployment, f"{MAIN}/args", ["--token", "hunter2"], "args[0]"),
     ("no-plain-secrets", samples.deployment, f"{MAIN}/command", ["sh", "-c", "x -storepass hunter2 y"], "command[2]"),
+    (
+        "no-plain-secrets", samples.deployment, f"{MAIN}/command",
+        ["sh", "-c", "x -storepass:file /a/b -keypass hunter2"], "command[2]",
+    ),
     ("no-plain-secrets", samples.deployment, f"{MAIN}/command", ["sh", "-c", "PASSWORD='hunter2' x"], "command[2]"),
     ("no-plain-secrets", samples.deployment, f"{MAIN}/args", ["https://me:hunter2@example.com/"], "args[0]"),
     ("no-plain-secrets", samples.deployment, f"{MAIN}/readinessProbe/exec/command", ["ping", "--password=hu2"], "exec"),
