@@ -43,10 +43,13 @@ class RotationSettings(Section):
     keystores: Rotation | None = None
     """Another word has the stores and passwords of ``ei.keystores`` read again. Restarts the EI nodes one by one."""
 
+    secure_vault: Rotation | None = None
+    """Another word has the cipher texts of ``ei.secureVault`` read again. Restarts the EI nodes one by one."""
+
     @property
     def text(self) -> str | None:
         """All as one text for pods that read all of them."""
-        given = {"mysql": self.mysql, "admin": self.admin, "keystores": self.keystores}
+        given = {"mysql": self.mysql, "admin": self.admin, "keystores": self.keystores, "vault": self.secure_vault}
         return ", ".join(f"{name} {word}" for name, word in given.items() if word) or None
 
 

@@ -20,6 +20,7 @@ from components.ei_operations_args import OperationsArgs
 from components.quantities import quantity
 from components.wso2ei.additions import Problem, jar_name
 from components.wso2ei.logs import LOGGER, Level
+from components.wso2ei.vault import PUBLIC_KEY
 from components.wso2ei.versions import VERSIONS, lacking, other_version, version_of
 from setting_types import (
     Allowed,
@@ -42,6 +43,7 @@ from settings_carbonapps import EiCarbonApp
 from settings_logs import Diagnostics
 from settings_metrics import Metrics, metrics_contradictions
 from settings_operations import Autoscaler, HostAlias, node_contradictions
+from settings_vault import EiSecureVault
 
 ConfigurationPath = Annotated[
     str,
@@ -215,6 +217,9 @@ class EiSettings(Section):
     """Jars beside the image's own, such as the MySQL driver that the public 6.6.0 images lack."""
     keystores: EiKeystores | None = None
     """Keystore and truststore of one's own; without them EI uses those of its image, whose private key is public."""
+    secure_vault: EiSecureVault | None = None
+    """WSO2's secure vault: secrets that EI's files name by ``svns:secretAlias``, and the key for those that mediations
+    look up with ``wso2:vault-lookup``. Needs ``keystores``. See docs/ei-versions.md."""
     autoscaler: Autoscaler | None = None
     """An autoscaler of yours decides how many nodes there are; then ``replicas`` is what a new stack starts with."""
     diagnostics: Diagnostics | None = None
@@ -311,6 +316,7 @@ class EiSettings(Section):
             "java_options": self.java_options,
             "jars": [jar.as_args() for jar in self.jars],
             "keystores": self.keystores.as_args() if self.keystores else None,
+            "secure_vault": self.secure_vault.as_args() if self.secure_vault else None,
             "carbon_apps": [car.as_args() for car in self.carbon_apps],
             "carbon_apps_folder": self.carbon_apps_folder,
         }
@@ -359,6 +365,9 @@ class EiSettings(Section):
             words = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: to_camel(name[0]), problem.expected)
             if argument == "carbon_apps_folder":
                 yield Contradiction(f"ei{path}", ("ei.carbonApps",), words, {f"ei{path}": "atStart"})
+            elif argument == "secure_vault":
+                words = f"is needed with ei.secureVault: {PUBLIC_KEY}"
+                yield Contradiction("ei.keystores", ("ei.secureVault",), words, {"ei.keystores.secret": "ei-keystores"})
             else:
                 yield Contradiction(f"ei{path}", (f"ei{item}",), words, {f"ei{item}": None})
 

@@ -15,7 +15,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import common
-from components.ei_args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
+from components.ei_args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs, SecureVaultArgs
 from components.wso2ei.additions import as_patch, jar_name
 
 DELIVERED = "/delivered"
@@ -38,6 +38,8 @@ class Additions:
     secret_environment: Mapping[str, SecretKeyArgs] = field(default_factory=dict)
     jars: Sequence[JarArgs] = ()
     keystores: KeystoresArgs | None = None
+    vault: SecureVaultArgs | None = None
+    """Its container and its place in the server are in ``ei_vault``."""
 
     def config_map(self) -> dict[str, str]:
         """Data of the ConfigMap: patches, the list of deliveries, and inline files."""
@@ -52,7 +54,8 @@ class Additions:
 
     def fingerprint(self, java_options: str) -> str:
         """What a node's environment says, and where secret values come from; nothing of it is secret."""
-        return _json([java_options, dict(self.environment), dict(self.secret_environment), self.keystores])
+        known: list[object] = [java_options, dict(self.environment), dict(self.secret_environment), self.keystores]
+        return _json([*known, self.vault] if self.vault else known)
 
     def variables(self) -> list[k8s.core.v1.EnvVarArgs]:
         """Environment of the server."""
@@ -122,7 +125,11 @@ class Additions:
         """For the container that copies keystore and truststore."""
         if not self.keystores:
             return []
-        return [common.mount(self._secrets()[self.keystores["secret"]], STORES, read_only=True)]
+        return [self.secret_mount(self.keystores["secret"], STORES)]
+
+    def secret_mount(self, secret: str, path: str) -> k8s.core.v1.VolumeMountArgs:
+        """A Secret that the additions name, at ``path``."""
+        return common.mount(self._secrets()[secret], path, read_only=True)
 
     def server_mounts(self, home: str) -> list[k8s.core.v1.VolumeMountArgs]:
         """Each jar and each file outside ``conf/``, one by one."""
@@ -143,7 +150,8 @@ class Additions:
     def _secrets(self) -> dict[str, str]:
         """Volume of each Secret that is mounted anywhere."""
         in_files = {secret["name"] for file in self.files if (secret := file.get("secret"))}
-        return _numbered("secret", in_files | set(self._patch_secrets()))
+        in_vault = {self.vault["secret"]} if self.vault else set()
+        return _numbered("secret", in_files | in_vault | set(self._patch_secrets()))
 
     def _config_maps(self) -> dict[str, str]:
         return _numbered("config-map", {source["name"] for file in self.files if (source := file.get("config_map"))})

@@ -76,6 +76,7 @@ class JarArgs(TypedDict):
     """File name; default: the last part of ``url`` or ``path``."""
 
 
+Transformation = Literal["RSA", "RSA/ECB/OAEPwithSHA1andMGF1Padding"]
 CarbonAppsFolder = Literal["live", "atStart", "unused"]
 
 
@@ -111,6 +112,20 @@ class KeystoresArgs(TypedDict):
     """Of the key; default ``wso2carbon``."""
 
 
+class SecureVaultArgs(TypedDict):
+    """WSO2's secure vault: what EI's files name by ``svns:secretAlias`` and mediations by ``wso2:vault-lookup``.
+
+    Encrypted for the key of ``keystores``, so it needs them.
+    """
+
+    secret: str
+    """Name of a Secret of the namespace that holds ``cipher-text.properties``: an alias and its cipher text a line."""
+    key: NotRequired[str]
+    """Key of that file in it; default ``cipher-text.properties``."""
+    transformation: NotRequired[Transformation]
+    """How the values were encrypted; default ``RSA``, as WSO2's cipher tool does it unless it is told otherwise."""
+
+
 class AdditionsArgs(TypedDict):
     """Inputs of ``EiCluster`` by which users add to what it makes."""
 
@@ -128,6 +143,8 @@ class AdditionsArgs(TypedDict):
     """Jars beside the image's own, such as a MySQL driver."""
     keystores: NotRequired[KeystoresArgs | None]
     """Stores of one's own."""
+    secure_vault: NotRequired[SecureVaultArgs | None]
+    """Secrets that are encrypted for the key of ``keystores``."""
     carbon_apps: NotRequired[Sequence[CarbonAppArgs]]
     """Integration artifacts, beside those of the image and of the shared folder. Another one, or another content, is
     served by nodes that start anew; a broken one stops their update."""

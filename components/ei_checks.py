@@ -21,6 +21,7 @@ from components.wso2ei.additions import (
 )
 from components.wso2ei.carbonapps import carbon_app_problems
 from components.wso2ei.patches import Patch, managed_patches
+from components.wso2ei.vault import managed_vault_patches, vault_problems
 from components.wso2ei.versions import EiVersion, lacking, other_version, version_of
 
 
@@ -81,9 +82,14 @@ def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Itera
 
 def addition_problems(version: EiVersion, args: AdditionsArgs, metrics: Sequence[Patch] = ()) -> Iterator[Problem]:
     """Whatever is wrong with what users add; ``metrics`` are the managed patches that metrics need."""
-    managed = managed_patches(version, keystores=bool(args.get("keystores")))
-    yield from patch_problems(args.get("patches") or (), [*managed, *metrics])
-    yield from file_problems(args.get("files") or ())
+    managed = [*managed_patches(version, keystores=bool(args.get("keystores"))), *metrics]
+    if args.get("secure_vault"):
+        managed += managed_vault_patches()
+    items = [*patch_problems(args.get("patches") or (), managed), *file_problems(args.get("files") or ())]
+    yield from items
+    # One an item: the way out is to remove it, once.
+    told = {problem.place[:2] for problem in items}
+    yield from (problem for problem in vault_problems(args) if problem.place[:2] not in told)
     yield from environment_problems(args.get("environment") or {}, args.get("secret_environment") or {})
     yield from option_problems(args.get("java_options") or ())
     yield from jar_problems(args.get("jars") or ())

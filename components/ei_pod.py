@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, ei_logs, ei_metrics, mysql_connection, mysql_objects, scheduling
+from components import common, ei_logs, ei_metrics, ei_vault, mysql_connection, mysql_objects, scheduling
 from components.ei_additions import DELIVERED, SECRETS, STORES, Additions
 from components.ei_carbonapps import CarbonApps
 from components.ei_logs import LogFolder
@@ -158,7 +158,7 @@ PATH="$PATH:${{JAVA_HOME:-/home/wso2carbon/java}}/bin"
 cp -R {parts.home}/conf/. /work/conf/
 {_copies_stores(parts)}
 {_trusts_mysql(parts)}
-{parts.cars.collect_script(parts.home)}"""
+{ei_vault.copy_script(parts.additions)}{parts.cars.collect_script(parts.home)}"""
     return k8s.core.v1.ContainerArgs(
         name="copy-conf",
         image=parts.ei_image,
@@ -278,6 +278,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             *parts.cars.server_mounts(parts.home, parts.carbonapps.read_only),
             parts.logs.mount(parts.home),
             *parts.additions.server_mounts(parts.home),
+            *ei_vault.server_mounts(parts.additions, parts.home),
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -312,6 +313,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             copy_container(parts),
             *parts.additions.place_containers(parts.python_image),
             patch_container(parts),
+            *ei_vault.containers(parts.additions, parts.python_image),
             parts.cars.gather_container(parts.python_image),
             gate_container(parts),
         ],
@@ -326,6 +328,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
             *parts.cars.volumes(parts.carbonapps.claim_name, parts.cars_manifest),
             parts.logs.volume(),
             *parts.additions.volumes(parts.added),
+            *ei_vault.volumes(parts.additions),
         ],
         host_aliases=host_aliases(parts.operations),
         **scheduling.pod_fields(parts.operations.get("scheduling")),

@@ -113,6 +113,8 @@ def companions(path: str, variant: str = "") -> dict[str, Any]:
         return {"ei": {"diagnostics": _DIAGNOSTICS[variant]}}
     if path.startswith("ei.keystores."):
         return {"ei": {"keystores": {"secret": "stores"}}}
+    if path.startswith("ei.secureVault"):
+        return {"ei": {"keystores": {"secret": "stores"}, "secureVault": {"secret": "ei-vault"}}}
     item = next((config for name, config in ITEMS.items() if path.startswith(f"{name}.")), {})
     config = copy.deepcopy(item | COMPANIONS.get(path, {}))
     if ".setFromSecret" in path:

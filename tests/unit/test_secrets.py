@@ -192,7 +192,10 @@ def test_a_rotation_makes_new_passwords_and_restarts_who_reads_them() -> None:
     assert {name for name, keepers in passwords_made(admin).items() if keepers == word} == {"admin-password"}
     assert rolled(before, mysql) - {"wso2ei-acceptance-job"} == {"wso2ei-nodes", "wso2ei-schema", "wso2ei-mysql-server"}
     assert rolled(before, admin) - {"wso2ei-acceptance-job"} == {"wso2ei-nodes", "wso2ei-schema"}
-    assert "wso2ei-mysql-server" not in rolled(before, rotated(keystores="2"))
+    for of in ("keystores", "secureVault"):
+        changed = rolled(before, rotated(**{of: "2"}))
+        assert "wso2ei-nodes" in changed
+        assert "wso2ei-mysql-server" not in changed
 
 
 def test_a_rotation_has_the_content_of_existing_secrets_read_again() -> None:

@@ -141,6 +141,8 @@ def used() -> set[type[Section]]:
 OPENSHIFT = {"contexts": ["team/api-ocp-example-com:6443/me"], "openshift": True}
 NO_CLUSTER_RIGHTS = {"kubernetes": {"contexts": ["team"], "clusterScoped": False}}
 CARBON, HUB = "conf/carbon.xml", "docker.io/wso2/wso2ei-integrator"
+VAULT = {"keystores": {"secret": "stores"}, "secureVault": {"secret": "vault"}}
+CIPHER_TEXT = "conf/security/cipher-text.properties"
 JAR = {"url": "https://repo.example.com/other.jar", "sha256": "0" * 64}
 CAR = {"url": "https://repo.example.com/Orders_1.0.0.car", "sha256": "0" * 64}
 METRICS = {"prometheus": {"namespace": "monitoring"}}
@@ -165,6 +167,13 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ei": {"environment": {"USE_DNS": "true"}}}, "ei.environment.USE_DNS", []),
     ({"ei": {"javaOptions": ["-Xmx1g"]}}, "ei.javaOptions[0]", ["heap"]),
     ({"ei": {"jars": [{"url": "https://x/a.jar"}]}}, "ei.jars[0].sha256", ["url"]),
+    ({"ei": {"secureVault": {"secret": "vault"}}}, "ei.keystores", ["ei.secureVault", "is public"]),
+    (
+        {"ei": VAULT | {"files": [{"path": "password-persist", "secret": {"name": "a", "key": "b"}}]}},
+        "ei.files[0].path",
+        ["secureVault manages"],
+    ),
+    ({"ei": VAULT | {"patches": [{"file": CIPHER_TEXT, "property": "a", "set": "b"}]}}, "ei.patches[0]", [CIPHER_TEXT]),
     ({"ei": {"carbonApps": [CAR]}}, "ei.carbonAppsFolder", ["carbonApps"]),
     (
         {"ei": {"carbonApps": [{"file": "no.car"}], "carbonAppsFolder": "unused"}},

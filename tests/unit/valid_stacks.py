@@ -90,6 +90,23 @@ STACKS: dict[str, dict[str, Any]] = {
             "jars": [DRIVER, {"claim": "jars", "path": "bundle.jar", "into": "dropins"}],
         }
     ),
+    "secure vault": with_(
+        ei={"keystores": {"secret": "ei-stores"}, "secureVault": {"secret": "ei-vault"}},
+        secrets={"rotation": {"secureVault": 2, "keystores": "2026-11"}},
+    ),
+    "secure vault by OAEP": with_(
+        ei={
+            "keystores": {"secret": "ei-stores", "type": "PKCS12", "alias": "ei"},
+            "secureVault": {
+                "secret": "ei-vault",
+                "key": "vault.txt",
+                "transformation": "RSA/ECB/OAEPwithSHA1andMGF1Padding",
+            },
+            "patches": [
+                {"file": "conf/security/secret-conf.properties", "property": "keystore.trust.alias", "set": "x"},
+            ],
+        }
+    ),
     "CAR files beside the shared folder's": with_(
         ei={
             "carbonAppsFolder": "atStart",
