@@ -28,6 +28,7 @@ _PRIVATE = {
 }
 # The files that had Windows line ends up to 6.5.0 (wso2/product-ei, distribution/src/conf).
 _CRLF = ("conf/registry.xml", "conf/synapse.properties")
+_CRLF_TO_THIS_DAY = ("conf/security/secret-conf.properties", "conf/security/cipher-text.properties")
 _SINCE = {"conf/internal-apis.xml": "6.5.0"}
 # Where the newest public image of each version has its jars (wso2/docker-ei); 6.6.0 has no driver any more.
 _DRIVER_JAR = {"6.2.0": "lib/mysql-connector-java-5.1.49.jar"} | dict.fromkeys(
@@ -98,10 +99,10 @@ def _files(version: str, folder: Path) -> list[File]:
 
 def _folders() -> tuple[str, ...]:
     return (
-        "bin", "conf", "conf/axis2", "conf/datasources", "conf/etc", "conf/tomcat", "dbscripts", "dropins", "lib",
-        "tmp", "wso2", "wso2/components", "repository", "repository/database", "repository/deployment",
-        "repository/deployment/server", "repository/deployment/server/carbonapps", "repository/logs",
-        "repository/resources", "repository/resources/security",
+        "bin", "conf", "conf/axis2", "conf/datasources", "conf/etc", "conf/security", "conf/tomcat", "dbscripts",
+        "dropins", "lib", "tmp", "wso2", "wso2/components", "repository", "repository/database",
+        "repository/deployment", "repository/deployment/server", "repository/deployment/server/carbonapps",
+        "repository/logs", "repository/resources", "repository/resources/security",
     )  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def home_files(version: str) -> list[tuple[str, str, int]]:
             continue
         name = name.replace(f"-{catalina}", "")
         text = _for_version(path.read_text(), version).replace("@VERSION@", version)
-        if name in _CRLF and version != "6.6.0":
+        if name in _CRLF_TO_THIS_DAY or (name in _CRLF and version != "6.6.0"):
             text = text.replace("\n", "\r\n")
         found.append((name, text, 0o755 if name.startswith("bin/") else 0o644))
     scripts = (

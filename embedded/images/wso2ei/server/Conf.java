@@ -28,6 +28,7 @@ final class Conf {
         this.name = file;
         try {
             DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
+            factory.setNamespaceAware(true);
             factory.setFeature("http://apache.org/xml/features/disallow-doctype-decl", true);
             Document document = factory.newDocumentBuilder().parse(home.resolve(file).toFile());
             this.root = document.getDocumentElement();

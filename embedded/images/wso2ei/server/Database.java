@@ -10,7 +10,7 @@ import java.util.Base64;
 import java.util.List;
 import org.w3c.dom.Element;
 
-/** The two databases: users (UM_*) and registry (REG_*), by the datasources of master-datasources.xml. */
+/** Databases by the datasources of master-datasources.xml; those of users (UM_*) and registry (REG_*) are the server's own. */
 final class Database {
     private static final int TENANT = -1234;
     private final String url;
@@ -24,7 +24,7 @@ final class Database {
     }
 
     /** The datasource behind a JNDI name. */
-    static Database named(Conf datasources, String jndi) {
+    static Database named(Conf datasources, Vault vault, String jndi) {
         Element all = Conf.element(datasources.root(), "datasources");
         for (Element source : all == null ? List.<Element>of() : Conf.children(all, "datasource")) {
             Element name = Conf.element(source, "jndiConfig/name");
@@ -36,7 +36,7 @@ final class Database {
                 throw new IllegalStateException("Error in creating datasource " + jndi, error);
             }
             return new Database(setting(datasources, settings, "url"), setting(datasources, settings, "username"),
-                setting(datasources, settings, "password"));
+                password(datasources, vault, settings));
         }
         throw new IllegalStateException("javax.naming.NameNotFoundException: Name [" + jndi + "] is not bound");
     }
@@ -45,6 +45,12 @@ final class Database {
         Element found = settings == null ? null : Conf.element(settings, name);
         if (found == null) throw new IllegalStateException("Datasource without " + name);
         return conf.fill(found.getTextContent().trim());
+    }
+
+    private static String password(Conf conf, Vault vault, Element settings) {
+        Element element = Conf.element(settings, "password");
+        if (element == null || !element.hasAttributeNS(Vault.NAMESPACE, "secretAlias")) return setting(conf, settings, "password");
+        return vault.resolve(element.getAttributeNS(Vault.NAMESPACE, "secretAlias"));
     }
 
     Connection connect() throws SQLException { return DriverManager.getConnection(url, user, password); }

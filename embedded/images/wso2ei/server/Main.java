@@ -36,6 +36,8 @@ public final class Main {
     }
 
     private static void start(Path home, long started) throws SQLException, IOException {
+        // Before anything else of carbon.xml is read (SecretManagerInitializer).
+        Vault vault = Vault.open(home);
         Conf carbon = new Conf(home, "conf/carbon.xml", Conf.Placeholders.PROPERTIES_AND_ENVIRONMENT);
         Conf axis2 = new Conf(home, "conf/axis2/axis2.xml", Conf.Placeholders.NONE);
         Conf datasources = new Conf(home, "conf/datasources/master-datasources.xml", Conf.Placeholders.PROPERTIES);
@@ -43,8 +45,8 @@ public final class Main {
         Conf users = new Conf(home, "conf/user-mgt.xml", Conf.Placeholders.PROPERTIES);
         Conf catalina = new Conf(home, "conf/tomcat/catalina-server.xml", Conf.Placeholders.PROPERTIES);
         trustStore(carbon);
-        Database userDatabase = users(datasources, users);
-        registry(datasources, registry);
+        Database userDatabase = users(datasources, vault, users);
+        registry(datasources, vault, registry);
 
         Properties nhttp = Conf.properties(home, "conf/nhttp.properties");
         // Before any listener opens: ListenerManager-RequiredServices of the kernel's application deployer names it.
@@ -56,7 +58,8 @@ public final class Main {
             carbon.required("Security/KeyStore/Password"), carbon.required("Security/KeyStore/KeyPassword"));
         String host = System.getenv().getOrDefault("HOSTNAME", "localhost");
         Web web = new Web(host, consoleUrl(carbon, catalina), proxyPort(catalina, ""), cars,
-            "true".equals(nhttp.getProperty("http.block_service_list")), userDatabase);
+            "true".equals(nhttp.getProperty("http.block_service_list")), userDatabase,
+            jndi -> Database.named(datasources, vault, jndi));
         Access access = Access.gateway(home);
         OptionalInt internal = Metrics.port(home);
         web.openGateway(gatewayTls(home, axis2), access);
@@ -135,7 +138,7 @@ public final class Main {
         System.setProperty("javax.net.ssl.trustStoreType", carbon.required("Security/TrustStore/Type"));
     }
 
-    private static Database users(Conf datasources, Conf users) throws SQLException {
+    private static Database users(Conf datasources, Vault vault, Conf users) throws SQLException {
         Element configuration = Conf.element(users.root(), "Realm/Configuration");
         if (configuration == null) throw new IllegalStateException("user-mgt.xml has no Realm/Configuration");
         String jndi = null;
@@ -143,7 +146,7 @@ public final class Main {
             if (property.getAttribute("name").equals("dataSource")) jndi = property.getTextContent().trim();
         }
         if (jndi == null) throw new IllegalStateException("user-mgt.xml has no Property dataSource");
-        Database database = Database.named(datasources, jndi);
+        Database database = Database.named(datasources, vault, jndi);
         database.needTables("UM_USER", "UM_ROLE", "UM_HYBRID_ROLE", "UM_PERMISSION", "UM_TENANT");
         if ("true".equals(users.text("Realm/Configuration/AddAdmin"))) {
             database.addAdmin(users.required("Realm/Configuration/AdminUser/UserName"),
@@ -153,14 +156,14 @@ public final class Main {
     }
 
     /** The registry behind the mounts; without a mount the registry would be the node's own. */
-    private static void registry(Conf datasources, Conf registry) throws SQLException {
+    private static void registry(Conf datasources, Vault vault, Conf registry) throws SQLException {
         for (Element mount : Conf.children(registry.root(), "mount")) {
             String instance = Conf.element(mount, "instanceId").getTextContent().trim();
             Element remote = byText(registry, "remoteInstance", "id", instance);
             String config = Conf.element(remote, "dbConfig").getTextContent().trim();
             for (Element database : Conf.children(registry.root(), "dbConfig")) {
                 if (!database.getAttribute("name").equals(config)) continue;
-                Database found = Database.named(datasources, Conf.element(database, "dataSource").getTextContent().trim());
+                Database found = Database.named(datasources, vault, Conf.element(database, "dataSource").getTextContent().trim());
                 found.needTables("REG_PATH", "REG_RESOURCE", "REG_LOG", "REG_CONTENT");
                 found.addRegistryRoot();
             }

@@ -6,9 +6,9 @@ import org.w3c.dom.Element;
 
 /**
  * A proxy service, as far as the stand-in carries one out: it waits {@code delayMillis}, logs one header, and answers
- * with the node's name and the URI of its endpoint.
+ * with the node's name, the URI of its endpoint, and what its dblookup found.
  */
-record Proxy(String name, int delay, String logged, String header, String endpoint) {
+record Proxy(String name, int delay, String logged, String header, String endpoint, Lookup lookup) {
     private static final Pattern HEADER = Pattern.compile("get-property\\('transport',\\s*'([^']+)'\\)");
     /** ResolverFactory of wso2-synapse (2.1.7-wso2v111, EI 6.5.0, and later); earlier ones take the text as it is. */
     private static final Pattern VARIABLE = Pattern.compile("\\$SYSTEM:([_a-zA-Z0-9]+)");
@@ -42,7 +42,9 @@ record Proxy(String name, int delay, String logged, String header, String endpoi
             Element address = (Element) found.item(0);
             endpoint = resolved(address.getAttribute(kind.equals("http") ? "uri-template" : "uri"));
         }
-        return new Proxy(element.getAttribute("name"), delay, logged, header, endpoint);
+        var lookups = element.getElementsByTagNameNS("*", "dblookup");
+        Lookup lookup = lookups.getLength() == 0 ? null : Lookup.of((Element) lookups.item(0));
+        return new Proxy(element.getAttribute("name"), delay, logged, header, endpoint, lookup);
     }
 
     /** MediatorFactoryFinder's refusal. */

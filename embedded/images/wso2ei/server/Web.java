@@ -17,6 +17,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 
@@ -33,14 +34,17 @@ final class Web {
     private final Cars cars;
     private final boolean servicesBlocked;
     private final Database users;
+    private final Function<String, Database> datasources;
 
-    Web(String node, String consoleUrl, String proxyPort, Cars cars, boolean servicesBlocked, Database users) {
+    Web(String node, String consoleUrl, String proxyPort, Cars cars, boolean servicesBlocked, Database users,
+        Function<String, Database> datasources) {
         this.node = node;
         this.consoleUrl = consoleUrl;
         this.proxyPort = proxyPort;
         this.cars = cars;
         this.servicesBlocked = servicesBlocked;
         this.users = users;
+        this.datasources = datasources;
     }
 
     void openGateway(SSLContext tls, Access log) throws IOException {
@@ -155,7 +159,20 @@ final class Web {
             Thread.currentThread().interrupt();
         }
         String endpoint = proxy.endpoint() == null ? "" : ", \"endpoint\": \"" + proxy.endpoint() + "\"";
-        answer(exchange, 200, "application/json", "{\"node\": \"" + node + "\"" + endpoint + "}");
+        StringBuilder found = new StringBuilder();
+        try {
+            if (proxy.lookup() != null) {
+                proxy.lookup().run(datasources.apply(proxy.lookup().datasource()))
+                    .forEach((name, value) -> found.append(", \"" + name + "\": \"" + value + "\""));
+            }
+        } catch (SQLException | IllegalStateException error) {
+            // The real server runs the fault sequence, which here is always one that answers.
+            Log.error("org.apache.synapse.mediators.db.DBLookupMediator", "SQL Exception occurred while executing statement : "
+                + proxy.lookup().sql() + " against DataSource : " + proxy.lookup().datasource(), error);
+            answer(exchange, 500, "application/json", "");
+            return;
+        }
+        answer(exchange, 200, "application/json", "{\"node\": \"" + node + "\"" + endpoint + found + "}");
     }
 
     private void console(HttpExchange exchange) throws IOException {
