@@ -52,7 +52,7 @@ def password(stores: Path, key: str) -> str:
 
 
 def cipher_texts(file: Path, secret: str) -> dict[str, str]:
-    """Cipher text of each alias. Raises ``VaultError`` when the Secret has no such key or the file no alias."""
+    """Cipher text of each alias; none where mediations alone use the vault. Raises ``VaultError`` without the file."""
     try:
         data = file.read_bytes()
     except FileNotFoundError:
@@ -61,10 +61,7 @@ def cipher_texts(file: Path, secret: str) -> dict[str, str]:
             f"Secret {secret} has no key {file.name}, which secureVault needs; its keys: {', '.join(others)}"
         ) from None
     lines = _logical_lines(data.decode("iso-8859-1"))
-    found = {line.key: line.value.strip() for line in lines if not line.comment and line.key}
-    if not found:
-        raise VaultError(f"{file.name} of Secret {secret} holds no alias; a line is ALIAS=CIPHERTEXT")
-    return found
+    return {line.key: line.value.strip() for line in lines if not line.comment and line.key}
 
 
 def misfits(texts: dict[str, str], key: RsaKey, transformation: str, alias: str) -> Iterator[str]:

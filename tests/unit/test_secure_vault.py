@@ -173,7 +173,6 @@ def checked(
         ("Orders.Password={oaep}", "Orders.Password does not decrypt with the key ei, by RSA"),
         ("Orders.Password={nothing}", "Orders.Password is empty once it is decrypted"),
         ("A={other}\nB={good}\nC=[x]", "A does not decrypt with the key ei, by RSA; C is plain text in brackets"),
-        ("# nothing yet", "cipher-text.properties of Secret ei-vault holds no alias"),
         (None, "no key cipher-text.properties, which secureVault needs; its keys: cipher.txt"),
     ],
     ids=lambda value: str(value)[:30],
@@ -213,6 +212,14 @@ def test_an_alias_that_a_file_names_and_nobody_encrypted_stops_the_pod_too(
     done = checked(tmp_path, jks, text, capsys, f'<a xmlns:s="{NAMESPACE}">{file}</a>')
     assert (done.code, done.passwords) == ((1, False) if words else (0, True))
     assert (words or "all for the key") in done.said
+
+
+@needs_keytool
+def test_a_vault_for_mediations_alone_needs_no_alias(
+    tmp_path: Path, jks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = checked(tmp_path, jks, "# in the registry\n", capsys)
+    assert (done.code, done.passwords, done.said) == (0, True, "vault: 0 secrets, all for the key ei\n")
 
 
 @needs_keytool
