@@ -11,7 +11,11 @@ VENV := $(CACHE)/venv/$(VENV_KEY)
 PY := $(VENV)/bin/python
 SCAN_KEY := $(shell { cat requirements-scan.txt; $(PYTHON) -c 'import sys; print(sys.version)'; } | cksum | cut -d' ' -f1)
 SCAN := $(CACHE)/scan/$(SCAN_KEY)
-export PYTHONDONTWRITEBYTECODE := 1
+# Compiled Python goes into the cache too: written nowhere, it would be compiled again at every start of the program.
+export PYTHONPYCACHEPREFIX := $(CACHE)/bytecode
+unexport PYTHONDONTWRITEBYTECODE
+# What mypy knows of the libraries, which is most of its work, serves every checkout; one at a time writes there.
+export MYPY_CACHE_DIR := $(CACHE)/mypy
 
 .PHONY: help up preview credentials destroy status env docs test lint types unit e2e judge bench clean
 help: ## this list
@@ -63,12 +67,12 @@ lint: $(VENV)/.complete
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 
 types: $(VENV)/.complete
-	@$(VENV)/bin/mypy .
-	@cd embedded/images/nginx_ingress/controller && $(VENV)/bin/mypy --config-file ../../../../pyproject.toml --exclude=^$$ .
+	@mkdir -p "$(CACHE)" && exec 9>"$(CACHE)/mypy.lock" && { ! command -v flock >/dev/null || flock 9; } && $(VENV)/bin/mypy . \
+		&& cd embedded/images/nginx_ingress/controller && $(VENV)/bin/mypy --config-file ../../../../pyproject.toml --exclude=^$$ .
 
 unit: $(VENV)/.complete $(SCAN)/.complete
 	@$(PY) -m embedded toolchain pulumi
-	@SCAN_PYTHON="$(SCAN)/bin/python" $(PY) -m pytest -q -m 'not cluster and not e2e' tests
+	@SCAN_PYTHON="$(SCAN)/bin/python" $(PY) -m pytest -q -n auto --dist worksteal -m 'not cluster and not e2e' tests
 
 # A state folder of the tests' own; the tests of the kit's parts run on the same cluster, between the stack's tests.
 e2e: export WSO2EI_EMBEDDED_STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/wso2ei-embedded-e2e

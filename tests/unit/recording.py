@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -123,9 +124,11 @@ def record(
     recorder = Recorder(KubernetesMocks(address, preview, outputs))
     kubeconfig = Path(tempfile.gettempdir()) / "wso2ei-recording-kubeconfig"
     content = "current-context: docker-desktop\n"
-    # Another run of the tests may be reading it.
+    # Other processes with tests may be reading it, so it is never there half written.
     if not kubeconfig.exists() or kubeconfig.read_text() != content:
-        kubeconfig.write_text(content)
+        own = kubeconfig.with_suffix(f".{os.getpid()}")
+        own.write_text(content)
+        own.replace(kubeconfig)
     environment = {
         "KUBECONFIG": str(kubeconfig),
         "PULUMI_CONFIG": json.dumps(values),
