@@ -252,9 +252,10 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         + ei_metrics.container_ports(parts.operations.get("metrics")),
         startup_probe=k8s.core.v1.ProbeArgs(
             exec_=k8s.core.v1.ExecActionArgs(command=parts.cars.started_command(parts.home)),
-            period_seconds=5,
+            # Every node of an update waits for the next look; it costs a shell and a grep, during the start alone.
+            period_seconds=1,
             timeout_seconds=5,
-            failure_threshold=120,
+            failure_threshold=600,
         ),
         readiness_probe=k8s.core.v1.ProbeArgs(http_get=login, period_seconds=5, timeout_seconds=5, failure_threshold=3),
         liveness_probe=k8s.core.v1.ProbeArgs(
