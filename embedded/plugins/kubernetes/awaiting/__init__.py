@@ -1,7 +1,7 @@
 """When an object counts as ready, or gone, as in pulumi-kubernetes 4.34 (``provider/pkg/await``).
 
 The rules are pure functions over an object and what belongs to it (``rules``, ``pods``); this module fetches, asks
-and tells, once a second.
+and tells, a few times a second, where the real plugin watches.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from embedded.plugins.kubernetes.kinds import Gvk
 
 Obj = dict[str, Any]
 Log = Callable[[str], None]
-_INTERVAL_SECONDS = 1.0
+_INTERVAL_SECONDS = 0.4
 _DELETE_INTERVAL_SECONDS = 0.3
 
 
