@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,8 +41,32 @@ def pulumi_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="session")
+def new_stack(pulumi_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], dict[str, str]]:
+    """Put a backend with an empty stack of this name into a folder, if there is none; the variables to use it with.
+
+    Made once for each name and copied: the CLI takes two seconds to make one.
+    """
+    made = tmp_path_factory.mktemp("new-stacks")
+    bins = [toolchain.ensure("pulumi", Reporter())]
+
+    def put(stack: str, folder: Path) -> dict[str, str]:
+        file = f"Pulumi.{stack}.yaml"
+        if not (made / stack).exists():
+            (made / stack / "copy").mkdir(parents=True)
+            (made / stack / "copy" / file).write_text("{}\n")
+            variables = embedded_variables(bins, None, made / stack / "base") | {"PULUMI_HOME": str(pulumi_home)}
+            ensure_stack(PulumiEnv(ROOT, stack, variables, made / stack / "copy" / file))
+        if not (folder / "base").exists():
+            # The stack file has nothing but the salt; what a test writes into it comes beside that.
+            shutil.copytree(made / stack, folder, dirs_exist_ok=True)
+        return embedded_variables(bins, folder / "no-kubeconfig", folder / "base") | {"PULUMI_HOME": str(pulumi_home)}
+
+    return put
+
+
 @pytest.fixture
-def preview(pulumi_home: Path, tmp_path: Path) -> Callable[..., Preview]:
+def preview(new_stack: Callable[[str, Path], dict[str, str]], tmp_path: Path) -> Callable[..., Preview]:
     """Preview a stack, with changes to its stack file; ``as_json`` gives the plan.
 
     ``outputs`` are those of an update before, after which the stack holds nothing else.
@@ -65,11 +90,9 @@ def preview(pulumi_home: Path, tmp_path: Path) -> Callable[..., Preview]:
                 content["config"][f"wso2ei:{key}"] = value
         source = tmp_path / f"Pulumi.{stack}.yaml"
         source.write_text(yaml.safe_dump(content))
-        bins = [toolchain.ensure("pulumi", Reporter())]
-        variables = embedded_variables(bins, tmp_path / "no-kubeconfig", tmp_path / "base")
-        variables["PULUMI_HOME"] = str(pulumi_home)
-        env = PulumiEnv(ROOT, stack, variables, copy_stack_file(source, tmp_path / "copy"))
-        ensure_stack(env)
+        place = tmp_path / stack
+        variables = new_stack(stack, place)
+        env = PulumiEnv(ROOT, stack, variables, copy_stack_file(source, place / "copy"))
         for key, value in (secrets or {}).items():
             set_secret = [*env.arguments(["config", "set", "--secret", key]), "--config-file", str(env.config_file)]
             subprocess.run(set_secret, env=env.environment(), input=value, check=True, capture_output=True, text=True)
