@@ -25,13 +25,9 @@ def check(settings: Settings, context: str) -> None:
     metrics = settings.ei.metrics
     if pulumi.runtime.is_dry_run() or metrics is None or metrics.discovery != "serviceMonitor":
         return
-    try:
-        kinds = _kinds(context)
-    except Exception as error:  # noqa: BLE001 - the client raises what kubeconfig plugins and sockets raise
-        reason = cluster_client.reason(error)
-        pulumi.log.warn(f"ei.metrics.discovery is not checked, '{context}' does not say what it knows: {reason}")
-        return
-    if _KIND not in kinds:
+    otherwise = f"ei.metrics.discovery is not checked, '{context}' does not say what it knows"
+    kinds = cluster_client.asked(lambda: _kinds(context), otherwise)
+    if kinds is not None and _KIND not in kinds:
         raise ConfigurationError(pulumi.get_stack(), [mistake(context, both=metrics.service_monitor is not None)])
 
 

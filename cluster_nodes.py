@@ -44,11 +44,9 @@ def check(settings: Settings, context: str) -> None:
     """
     if pulumi.runtime.is_dry_run() or not isinstance(settings.storage, HostPathStorage):
         return
-    try:
-        nodes = _nodes(context)
-    except Exception as error:  # noqa: BLE001 - the client raises what kubeconfig plugins and sockets raise
-        reason = cluster_client.reason(error)
-        pulumi.log.warn(f"storage.node is not checked, the nodes of '{context}' cannot be listed: {reason}")
+    otherwise = f"storage.node is not checked, the nodes of '{context}' cannot be listed"
+    nodes = cluster_client.asked(lambda: _nodes(context), otherwise)
+    if nodes is None:
         return
     found = mistake(settings.storage.node, nodes)
     if found:
