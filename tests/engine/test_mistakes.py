@@ -12,6 +12,7 @@ import pytest
 from settings_keys import TOP, place_of, walk
 from tests.engine.conftest import Preview
 from tests.engine.one_stack import OneStack, steps
+from tests.unit.contradiction_pairs import CONTRADICTIONS
 from tests.unit.mistake_pairs import (
     COMPANIONS,
     MISSING,
@@ -25,7 +26,7 @@ from tests.unit.mistake_pairs import (
     run_commands,
     without,
 )
-from tests.unit.test_settings_mistakes import CONTRADICTIONS, lines_of
+from tests.unit.test_settings_mistakes import lines_of
 from tests.unit.test_settings_mistakes import told as in_process
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]

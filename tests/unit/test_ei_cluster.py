@@ -5,26 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import pytest
 
-from components import mysql_objects
-from components.ei_args import EiClusterArgs
-from components.ei_cluster import EiCluster
 from components.in_pod import deliver
 from tests.cars import car
-from tests.unit.recording import Recorder, record, unwrap
+from tests.unit.clusters import STORAGE, container, made, named, pod
+from tests.unit.recording import unwrap
 
 JAR = b"a jar"
 CAR = {"url": "https://repo.example.com/Orders_1.0.0.car", "sha256": "0" * 64}
-STORAGE = {"kind": "claim", "namespace": "team", "claim_name": "apps", "access_mode": "ReadWriteMany", "keep": False}
 ADDITIONS: dict[str, Any] = {
     "patches": [
         {"file": "conf/passthru-http.properties", "property": "worker_pool_size_max", "set": "900"},
@@ -43,57 +37,6 @@ ADDITIONS: dict[str, Any] = {
         {"claim": "jars", "path": "bundles/c.jar", "into": "dropins"},
     ],
 }
-
-
-def args(**changes: Any) -> EiClusterArgs:
-    found: Any = {
-        "namespace": "team",
-        "version": "6.5.0",
-        "image": "docker.io/wso2/wso2ei-integrator:6.5.0",
-        "python_image": "python:3.13",
-        "mysql_image": "mysql:8.4",
-        "replicas": 2,
-        "console_host": "console.example.com",
-        "gateway_host": "gw.example.com",
-        "mysql": {
-            "host": "db",
-            "port": 3306,
-            "tls": "preferred",
-            "user": mysql_objects.USERS,
-            "registry": mysql_objects.REGISTRY,
-            "secret": "db-passwords",
-        },
-        "admin_username": "admin",
-        "admin_password": pulumi.Output.secret("a-pw"),
-        "storage": STORAGE,
-        "heap": "512Mi",
-        "cpu": "200m",
-        "memory": "1Gi",
-        "controller_labels": {},
-    } | changes  # fmt: skip
-    return found  # type: ignore[no-any-return]
-
-
-def made(*clusters: tuple[str, dict[str, Any]]) -> Recorder:
-    def program() -> None:
-        for name, changes in clusters:
-            EiCluster(name, args(**changes))
-
-    return record(program)
-
-
-def named(recorder: Recorder, kind: str, name: str) -> dict[str, Any]:
-    found = [item for item in recorder.registered if item.type.endswith(f":{kind}") and item.name == name]
-    assert len(found) == 1, name
-    return dict(found[0].body())
-
-
-def pod(recorder: Recorder, cluster: str = "ei") -> dict[str, Any]:
-    return dict(named(recorder, "Deployment", f"{cluster}-nodes")["spec"]["template"]["spec"])
-
-
-def container(spec: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(item for item in [*spec["initContainers"], *spec["containers"]] if item["name"] == name)
 
 
 def test_additions_reach_the_pod_in_the_order_in_which_they_are_needed() -> None:
@@ -199,15 +142,6 @@ def test_ei_looks_into_the_shared_folder_only_where_it_is_live(folder: str) -> N
         assert volumes["carbonapps-manifest"]["configMap"]["name"].startswith("ei-cars-")
 
 
-def test_the_image_s_own_cars_are_collected_with_the_places_they_were_in(home: Path) -> None:
-    apps = home / "repository/deployment/server/carbonapps"
-    apps.mkdir(parents=True)
-    (apps / "own.car").write_bytes(b"car")
-    assert copy_conf(home).returncode == 0
-    assert (home.parent / "cars/image/0/own.car").read_bytes() == b"car"
-    assert (home.parent / "cars/image/0.from").read_text().strip() == str(apps)
-
-
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"version": "7.0.0"}, "version: EI version '7.0.0' is not one of 6.2.0"),
     ({"replicas": 0}, "replicas must be positive"),
@@ -292,153 +226,7 @@ def test_no_name_of_a_cluster_can_make_two_objects_one() -> None:
         assert [(one, two) for one in found for two in found if one != two and one.endswith(two)] == [], kind
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A server's home with what a good image has, as far as the copying container looks at it."""
-    home = tmp_path / "wso2ei-6.5.0"
-    for folder in ("conf", "lib", "dropins", "repository/resources/security", "../work/conf", "../work/keystores",
-                   "../delivered/lib", "../delivered/dropins", "../bin"):  # fmt: skip
-        (home / folder).mkdir(parents=True, exist_ok=True)
-    (home / "conf" / "carbon.xml").write_text("<Server/>")
-    (home / "repository/resources/security/client-truststore.jks").write_text("")
-    (home / "dropins" / "driver.jar").write_bytes(b"\x00PK\x01com/mysql/jdbc/Driver.class\x00")
-    scheme = b"PK\xffK\norg/wso2/carbon/membership/scheme/kubernetes/KubernetesMembershipScheme.class\x00"
-    (home / "lib" / "scheme.jar").write_bytes(scheme)
-    (tmp_path / "bin" / "keytool").write_text("#!/bin/sh\n")
-    (tmp_path / "bin" / "keytool").chmod(0o755)
-    return home
-
-
-def copy_conf(home: Path, changes: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
-    """The container's own script, with paths below the test's folder."""
-    script = container(pod(made(("ei", changes or {}))), "copy-conf")["command"][-1]
-    script = script.replace("/home/wso2carbon/wso2ei-6.5.0", str(home)).replace("/work/", f"{home.parent}/work/")
-    script = script.replace("/cars/image", f"{home.parent}/cars/image")
-    script = script.replace("/delivered/", f"{home.parent}/delivered/").replace("/stores/", f"{home.parent}/stores/")
-    script = script.replace("/var/run/secrets/kubernetes.io/serviceaccount/", f"{home.parent}/stores/")
-    path = f"{home.parent}/bin:{os.environ['PATH']}"
-    environment = {"PATH": path, "WSO2_SERVER_HOME": "/home/wso2carbon/wso2ei-6.4.0"}
-    return subprocess.run(
-        ["sh", "-c", script], env=environment, check=False, capture_output=True, text=True, timeout=60
-    )
-
-
-def test_a_complete_image_is_copied(home: Path) -> None:
-    done = copy_conf(home)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (home.parent / "work/conf/carbon.xml").read_text() == "<Server/>"
-
-
-@pytest.mark.parametrize(
-    ("jar", "words"),
-    [
-        ("dropins/driver.jar", "holds no MySQL driver (WSO2 removed it from the 6.6.0 images in 2024), and ei.jars"),
-        ("lib/scheme.jar", "holds no Kubernetes membership scheme"),
-    ],
-)
-def test_an_image_that_lacks_a_jar_is_told_with_the_way_out_unless_the_jar_is_delivered(
-    home: Path, jar: str, words: str
-) -> None:
-    content = (home / jar).read_bytes()
-    (home / jar).unlink()
-    done = copy_conf(home)
-    assert done.returncode == 1
-    assert words in done.stderr
-    assert "by url and sha256 or from a claim" in done.stderr
-    (home.parent / "delivered" / jar).write_bytes(content)
-    assert copy_conf(home).returncode == 0
-
-
-@pytest.fixture(scope="module")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Secret's files, made by the real keytool, and a certificate authority."""
-    folder = tmp_path_factory.mktemp("stores")
-    for name in ("keystore", "key", "truststore"):
-        (folder / f"{name}-password").write_text(f"{name}-pw-123\n")
-    common = ["-storetype", "JKS", "-alias", "ei", "-dname", "CN=ei", "-keyalg", "RSA", "-validity", "30"]
-    for name, key in (("keystore", "key"), ("client-truststore", "truststore"), ("ca", "keystore")):
-        password = f"{'truststore' if 'trust' in name else 'keystore'}-pw-123"
-        keytool("-genkeypair", *common, "-keystore", str(folder / f"{name}.jks"), "-storepass", password,
-                "-keypass", f"{key}-pw-123")  # fmt: skip
-    keytool("-exportcert", "-rfc", "-alias", "ei", "-keystore", str(folder / "ca.jks"), "-storepass", "keystore-pw-123",
-            "-file", str(folder / "ca.crt"))  # fmt: skip
-    return folder
-
-
-def keytool(*arguments: str) -> str:
-    done = subprocess.run(["keytool", *arguments], check=False, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def copy_stores(home: Path, stores: Path, change: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
-    (home.parent / "bin" / "keytool").unlink(missing_ok=True)
-    (home.parent / "stores").symlink_to(stores)
-    return copy_conf(home, {"keystores": {"secret": "mine", "alias": "ei"} | (change or {})})
-
-
-needs_keytool = pytest.mark.skipif(not shutil.which("keytool"), reason="needs a JDK")
-
-
-@needs_keytool
-def test_stores_of_one_s_own_are_copied_with_the_cluster_s_ca_in_the_truststore(home: Path, stores: Path) -> None:
-    done = copy_stores(home, stores)
-    assert done.returncode == 0, done.stdout + done.stderr
-    trust = str(home.parent / "work/keystores/client-truststore.jks")
-    assert "kubernetes-cluster-ca" in keytool("-list", "-keystore", trust, "-storepass", "truststore-pw-123")
-    assert (home.parent / "work/keystores/keystore").read_bytes() == (stores / "keystore.jks").read_bytes()
-    assert "kubernetes-cluster-ca" not in keytool(
-        "-list", "-keystore", str(stores / "client-truststore.jks"), "-storepass", "truststore-pw-123"
-    )
-
-
-@needs_keytool
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"keystore-password": "no"}, "keystore.jks of Secret mine: keytool error"),
-        ({"key-password": "no"}, "keystore.jks of Secret mine: keytool error"),
-        ({"truststore-password": "no"}, "client-truststore.jks of Secret mine: keytool error"),
-        ({"key-password": None}, "Secret mine has no key key-password, which keystores needs."),
-        ({"alias": "other"}, "keystore.jks of Secret mine: keytool error: java.lang.Exception: Alias <other>"),
-    ],
-)
-def test_a_store_that_does_not_open_says_why(
-    home: Path, stores: Path, tmp_path: Path, wrong: dict[str, Any], words: str
-) -> None:
-    mine = tmp_path / "mine"
-    shutil.copytree(stores, mine)
-    for name, text in wrong.items():
-        if text is None:
-            (mine / name).unlink()
-        elif name != "alias":
-            (mine / name).write_text(text)
-    done = copy_stores(home, mine, {"alias": wrong["alias"]} if "alias" in wrong else None)
-    assert done.returncode == 1
-    assert words in done.stderr
-    assert "-pw-123" not in done.stderr
-
-
-def test_passwords_of_stores_are_only_named(stores: Path) -> None:
-    recorder = made(("ei", {"keystores": {"secret": "mine", "type": "PKCS12"}}))
-    table = json.loads(named(recorder, "ConfigMap", "ei-patches")["data"]["patches.json"])["patches"]
-    values = {patch["path"]: patch["set"] for patch in table if "path" in patch and "set" in patch}
-    assert values["Server/Security/KeyStore/Password"] == {"from": "mine/keystore-password"}
-    assert values["Server/Security/TrustStore/Type"] == "PKCS12"
-    patcher = container(pod(recorder), "patch-conf")
-    assert patcher["args"][-2:] == ["--secrets", "/patches/from"]
-    assert {"name": "secret-0", "mountPath": "/patches/from/mine", "readOnly": True} in patcher["volumeMounts"]
-
-
-def test_an_image_of_another_version_says_which_one_it_is(home: Path) -> None:
-    home.rename(home.with_name("wso2ei-6.4.0"))
-    done = copy_conf(home)
-    assert done.returncode == 1
-    assert "its own home is /home/wso2carbon/wso2ei-6.4.0" in done.stderr
-    assert "ei.version must be the version that ei.image holds" in done.stderr
-
-
-def test_secret_values_of_patches_and_variables_are_only_named(home: Path) -> None:
+def test_secret_values_of_patches_and_variables_are_only_named() -> None:
     for item in made(("ei", ADDITIONS)).registered:
         text = json.dumps(unwrap(item.inputs))
         if not item.type.endswith(":Secret"):

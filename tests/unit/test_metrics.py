@@ -15,10 +15,10 @@ from components.wso2ei.metrics import TAKEN_PORTS
 from components.wso2ei.versions import VERSIONS
 from embedded.images.wso2ei.image import home_files
 from policies.stack import selects
+from tests.unit.clusters import container, made, named, pod
 from tests.unit.mistake_pairs import base
 from tests.unit.recording import Recorder, leaves
 from tests.unit.stacks import run
-from tests.unit.test_ei_cluster import container, made, named, pod
 from tests.unit.test_settings_mistakes import lines_of, told
 
 PROMETHEUS: dict[str, Any] = {"prometheus": {"namespace": "monitoring"}}

@@ -14,9 +14,9 @@ from components.in_pod import log_folders
 from components.in_pod.patch_config import apply
 from components.wso2ei.logs import log_patches
 from components.wso2ei.versions import VERSIONS, version_of
+from tests.unit.clusters import container, made, named, pod
 from tests.unit.recording import Recorder
 from tests.unit.stacks import config_of, run, templates
-from tests.unit.test_ei_cluster import container, made, named, pod
 
 PLACE: dict[str, Any] = {
     "nodeSelector": {"pool": "integration"},

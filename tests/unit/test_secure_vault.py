@@ -30,8 +30,9 @@ from components.wso2ei.vault import NAMESPACE
 from components.wso2ei.versions import VERSIONS, version_of
 from embedded.images.wso2ei.image import home_files
 from settings_ei import EiSettings
+from tests.unit.clusters import container, made, named, pod
 from tests.unit.recording import Recorder, unwrap
-from tests.unit.test_ei_cluster import container, copy_conf, home, made, named, needs_keytool, pod
+from tests.unit.test_ei_copy_conf import copy_conf, home, needs_keytool
 
 OAEP: Transformation = "RSA/ECB/OAEPwithSHA1andMGF1Padding"
 PAGE = (Path(__file__).parents[2] / "docs/ei-versions.md").read_text().partition("### Secure vault")[2]
