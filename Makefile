@@ -77,9 +77,12 @@ unit: $(VENV)/.complete $(SCAN)/.complete
 # A state folder of the tests' own; the tests of the kit's parts run on the same cluster, between the stack's tests.
 e2e: export WSO2EI_EMBEDDED_STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/wso2ei-embedded-e2e
 e2e: export KUBECONFIG = $(WSO2EI_EMBEDDED_STATE)/cluster/kubeconfig
+e2e: E2E := artifacts operations metrics secrets vault lifecycle storage versions volumes
 e2e: $(VENV)/.complete ## the whole stack on a real cluster, then everything is removed
 	@$(PY) -m embedded clean
-	@$(PY) -m pytest -v -p no:randomly -m 'cluster or e2e' tests/e2e/test_stack.py tests/kit tests/e2e/test_storage.py tests/e2e/test_artifacts.py tests/e2e/test_lifecycle.py tests/e2e/test_secrets.py tests/e2e/test_vault.py tests/e2e/test_operations.py tests/e2e/test_metrics.py tests/e2e/test_versions.py tests/e2e/test_prod.py tests/e2e/test_clean.py
+	@$(PY) -m pytest -v -p no:randomly --durations=25 -m 'cluster or e2e' tests/e2e/test_stack.py tests/kit/plugins \
+		tests/kit/test_cluster_live.py $(E2E:%=tests/e2e/test_%.py) tests/kit/test_cluster_mending.py tests/e2e/test_prod.py \
+		tests/e2e/test_clean.py
 
 judge: $(VENV)/.complete ## the stack's and the plugins' tests on the cluster that is current, with the stock CLI, plugins and images
 	@$(PY) -m pytest -v -p no:randomly -m e2e tests/e2e/test_stack.py

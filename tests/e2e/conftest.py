@@ -20,6 +20,7 @@ def machine() -> Machine:
 @pytest.fixture(scope="session")
 def first_up(machine: Machine) -> Iterator[str]:
     """What the first ``make up`` printed."""
+    machine.used = True
     done = machine.make("up")
     print(done.text[-8000:])
     yield done.ok()
@@ -39,7 +40,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Nothing is left running, also after a failure."""
-    if any(item.get_closest_marker("e2e") for item in session.items):
+    if _machine.used:
         if _machine.run(["make", "-s", "env"]).code == 0 and not _machine.embedded:
             _machine.make("destroy")
         _machine.make("clean")

@@ -40,6 +40,11 @@ class Machine:
     """Runs commands; ``environment`` is what ``make env`` printed, for plain pulumi and kubectl."""
 
     log: list[str] = field(default_factory=list)
+    used: bool = False
+    """There is a stack to remove."""
+    _up: bool = False
+    _current: bool = False
+    """The last command has left the stack as its file says."""
 
     def run(
         self, command: list[str], *, env: dict[str, str] | None = None, stdin: str = "", seconds: int = 1800
@@ -53,7 +58,18 @@ class Machine:
 
     def make(self, *words: str) -> Done:
         """``make`` as a user types it."""
-        return self.run(["make", "-s", *words])
+        done = self.run(["make", "-s", *words])
+        if words[0] in {"up", "destroy", "clean"}:
+            self._up = self._current = words[0] == "up" and done.code == 0
+        return done
+
+    def bring_up(self, *, changes_may_wait: bool = False) -> None:
+        """``make up``, unless it would find nothing to do.
+
+        :param changes_may_wait: a running stack is enough; what was configured since comes with the next update.
+        """
+        if not (self._up and (self._current or changes_may_wait)):
+            self.make("up").ok()
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -74,14 +90,19 @@ class Machine:
         """``pulumi config set|rm`` of a key of the stack's file, by its path."""
         file = ["--config-file", self.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local", "--path"]
         plain = ["--plaintext"] if verb == "set" else []
+        self._current = False
         self.run(["pulumi", "config", verb, *file, *plain, "--", *words], env=self.environment).ok()
 
     def update(self) -> Done:
         """``pulumi up`` without questions; what became of it."""
-        return self.pulumi("up", "-s", "local", "--yes", "--skip-preview")
+        done = self.pulumi("up", "-s", "local", "--yes", "--skip-preview")
+        self._current = done.code == 0
+        self._up = self._up or self._current
+        return done
 
     def destroy(self) -> Done:
         """``pulumi destroy`` without questions; what became of it."""
+        self._up = self._current = False
         return self.pulumi("destroy", "-s", "local", "--yes", "--skip-preview")
 
     def password(self) -> str:
@@ -128,7 +149,7 @@ class Machine:
 
     def curl(self, path: str, host: str, *words: str) -> Done:
         """As the author of the blog typed it."""
-        return self.run(["curl", "-sk", "-i", f"https://localhost{path}", "-H", f"Host: {host}", *words], seconds=60)
+        return self.run(["curl", "-sSk", "-i", f"https://localhost{path}", "-H", f"Host: {host}", *words], seconds=60)
 
     def sql(self, database: str, statement: str) -> str:
         """One statement as the stack's own user, from a pod that may reach the server."""

@@ -29,12 +29,11 @@ def serving(machine: Machine, replicas: int) -> bool:
 @pytest.fixture(scope="module", autouse=True)
 def service(machine: Machine, first_up: str) -> Iterator[None]:
     assert first_up
-    machine.make("up").ok()
+    machine.bring_up()
     deploy_service(machine)
     yield
     for key in ("ei.javaOptions", "ei.patches", "ei.replicas"):
         machine.configure("rm", f"wso2ei:{key}")
-    machine.update().ok()
 
 
 def test_planned_changes_lose_no_request_and_carry_out_no_post_twice(machine: Machine, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def received(text: str) -> float:
 @pytest.fixture
 def metrics(machine: Machine) -> Iterator[Any]:
     """The setting, and three pods that would like to read."""
-    machine.make("up").ok()
+    machine.bring_up(changes_may_wait=True)
     for key, value in {
         "prometheus.namespace": MONITORING,
         'prometheus.podLabels["app.kubernetes.io/name"]': "prometheus",

@@ -19,7 +19,7 @@ def printed(machine: Machine, words: str) -> list[str]:
 
 
 def test_both_access_logs_are_on_the_nodes_standard_output(machine: Machine) -> None:
-    machine.make("up").ok()
+    machine.bring_up(changes_may_wait=True)
     machine.curl("/services?of=a-test", GATEWAY).ok()
     machine.curl("/carbon/?of=a-test", CONSOLE).ok()
     eventually("the gateway's line", lambda: printed(machine, '"GET /services?of=a-test HTTP/1.1" 200'))
@@ -35,7 +35,6 @@ def kept_logs(machine: Machine) -> Iterator[None]:
     machine.update().ok()
     yield
     machine.configure("rm", "wso2ei:ei.diagnostics")
-    machine.update().ok()
 
 
 @pytest.mark.usefixtures("kept_logs")

@@ -220,6 +220,11 @@ def outputs_of(machine: Machine) -> dict[str, Any]:
 def test_outputs_and_the_console_s_redirect_follow_a_node_port_and_back(machine: Machine) -> None:
     """The port is allotted by the cluster, and EI is configured with it; the address is the node's."""
     node = names.node_address(1)
+    if machine.embedded:
+        # The stand-in needs no more. With what EI needs, a small machine holds no third node beside one on its way out,
+        # so that every update from here on would wait until that is gone.
+        machine.configure("set", "wso2ei:ei.memory", "850Mi")
+        machine.configure("set", "wso2ei:ei.cpu", "150m")
     set_ingress(machine, {"expose": "NodePort", "address": node})
     try:
         machine.update().ok()
@@ -240,9 +245,35 @@ def test_outputs_and_the_console_s_redirect_follow_a_node_port_and_back(machine:
     assert answers(machine)
 
 
-def test_a_killed_update_is_mended_by_the_next_one(machine: Machine, tmp_path: Path) -> None:
-    machine.destroy().ok()
-    said = tmp_path / "update.txt"
+def test_kept_data_is_found_again_after_a_killed_update_and_everything_takes_the_new_passwords(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine.sql("WSO2EI_USER_DB", "CREATE TABLE IF NOT EXISTS MARK (ID INT)")
+    old = machine.password()
+    said = machine.make("destroy").ok()
+    assert "kept: /var/lib/wso2ei/local/mysql" in said
+    assert machine.run(["kubectl", "get", "ns", NAMESPACE], env=machine.environment).code != 0
+    left = machine.run(["kubectl", "get", "pv,ingressclass,clusterrole", "-o", "name"], env=machine.environment).ok()
+    assert "wso2ei" not in left
+
+    update = killed_update(machine, tmp_path / "update.txt")
+    try:
+        machine.make("up").ok()
+    finally:
+        # The language host outlives its engine.
+        subprocess.run(["pkill", "-KILL", "-s", str(update)], check=False)
+    assert answers(machine)
+    assert (
+        machine.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'MARK'") == "1"
+    )
+    new = machine.password()
+    assert new != old
+    assert "loginStatus=true" in machine.login(new)
+    assert "loginStatus=false" in machine.login(old)
+
+
+def killed_update(machine: Machine, said: Path) -> int:
+    """An update that dies when it has begun to make objects; its process group."""
 
     def made() -> list[Any]:
         assert update.poll() is None, f"the update ended by itself with {update.returncode}:\n{said.read_text()}"
@@ -262,30 +293,7 @@ def test_a_killed_update_is_mended_by_the_next_one(machine: Machine, tmp_path: P
         if update.poll() is None:
             os.killpg(update.pid, signal.SIGKILL)
         update.wait()
-    try:
-        machine.make("up").ok()
-    finally:
-        # The language host outlives its engine.
-        subprocess.run(["pkill", "-KILL", "-s", str(update.pid)], check=False)
-    assert answers(machine)
-
-
-def test_kept_data_is_found_again_and_both_databases_and_the_console_take_the_new_passwords(machine: Machine) -> None:
-    machine.sql("WSO2EI_USER_DB", "CREATE TABLE IF NOT EXISTS MARK (ID INT)")
-    old = machine.password()
-    said = machine.make("destroy").ok()
-    assert "kept: /var/lib/wso2ei/local/mysql" in said
-    assert machine.run(["kubectl", "get", "ns", NAMESPACE], env=machine.environment).code != 0
-    left = machine.run(["kubectl", "get", "pv,ingressclass,clusterrole", "-o", "name"], env=machine.environment).ok()
-    assert "wso2ei" not in left
-    machine.make("up").ok()
-    assert (
-        machine.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'MARK'") == "1"
-    )
-    new = machine.password()
-    assert new != old
-    assert "loginStatus=true" in machine.login(new)
-    assert "loginStatus=false" in machine.login(old)
+    return update.pid
 
 
 def test_after_the_whole_node_was_killed_the_next_make_up_brings_the_same_stack_back(machine: Machine) -> None:

@@ -69,7 +69,7 @@ def secret(machine: Machine, name: str, data: dict[str, bytes]) -> None:
 @pytest.fixture
 def vault(machine: Machine, tmp_path: Path) -> Iterator[Known]:
     """A team's stores, a database of its own, and its password, encrypted for the key of the stores."""
-    machine.make("up").ok()
+    machine.bring_up(changes_may_wait=True)
     known = Known(secrets.token_hex(8), secrets.token_hex(8), f'{secrets.token_hex(8)}&<>"$(id)`;#%')
     keytool(tmp_path, "-genkeypair", "-storetype", "JKS", "-keyalg", "RSA", "-keysize", "2048", "-validity", "9",
             "-dname", "CN=ei", "-storepass", known.store, "-keypass", known.key)  # fmt: skip
@@ -89,8 +89,7 @@ def vault(machine: Machine, tmp_path: Path) -> Iterator[Known]:
     yield known
     for key in {name.partition(".")[0].partition("[")[0] for name in SETTINGS}:
         machine.configure("rm", f"wso2ei:ei.{key}")
-    machine.update().ok()
-    machine.kubectl("delete", "secret", "ei-stores", "ei-vault").ok()
+    # The Secrets stay until the next update, which goes back to the image's own stores.
     machine.sql("", "DROP DATABASE ORDERS; DROP USER 'orders'@'%';")
 
 

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from components.wso2ei.versions import DRIVER, VERSIONS
-from tests.e2e.machine import CONSOLE, GATEWAY, Machine, eventually
+from tests.e2e.machine import CONSOLE, GATEWAY, NAMESPACE, Machine, eventually
 from tests.e2e.repository import kubectl, repository
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
@@ -20,12 +20,13 @@ JAR = "mysql-connector-java-5.1.49.jar"
 @pytest.fixture(scope="module")
 def driver(machine: Machine) -> Iterator[bytes]:
     """Connector/J, which the 6.5.0 image still has; and the 6.5.0 stack is gone, and comes back."""
-    machine.make("up").ok()
+    machine.bring_up(changes_may_wait=True)
     pod = machine.nodes()[0]["metadata"]
     path = f"{VERSIONS['6.5.0'].home}/dropins/{JAR}"
     jar = kubectl(machine, "-n", pod["namespace"], "exec", pod["name"], "-c", "ei", "--", "cat", path)
     kept = machine.pulumi("config", "get", "-s", "local", "--path", "wso2ei:storage.path").ok().strip()
     machine.destroy().ok()
+    assert machine.run(["kubectl", "get", "ns", NAMESPACE], env=machine.environment).code != 0
     yield jar
     machine.destroy().ok()
     machine.configure("set", "wso2ei:ei.version", "6.5.0")
