@@ -48,6 +48,11 @@ class Contradiction:
     """What to set so that it is mended, by path, in this order; ``None``: remove the key."""
 
 
+def as_settings_say(words: str) -> str:
+    """The components' words with the names of arguments as users write them: ``java_options`` is ``javaOptions``."""
+    return re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: to_camel(name[0]), words)
+
+
 class ContradictionsError(ValueError):
     """All contradictions of one stack."""
 

@@ -6,7 +6,6 @@ says for the component and for the settings alike.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -38,6 +37,7 @@ from setting_types import (
     Section,
     Sha256,
     VariableName,
+    as_settings_say,
 )
 from settings_carbonapps import EiCarbonApp
 from settings_logs import Diagnostics
@@ -362,7 +362,7 @@ class EiSettings(Section):
             place = [to_camel(str(argument)), *(_named(argument, part) for part in rest)]
             path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
             item = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place[:2])
-            words = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: to_camel(name[0]), problem.expected)
+            words = as_settings_say(problem.expected)
             if argument == "carbon_apps_folder":
                 yield Contradiction(f"ei{path}", ("ei.carbonApps",), words, {f"ei{path}": "atStart"})
             elif argument == "secure_vault":

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, cast
 
 from pydantic import Field, StringConstraints
-from pydantic.alias_generators import to_camel
 
 from components.ei_metrics import INTERVAL, URL_PATH, metrics_problems
 from components.ei_metrics_args import Discovery, MetricsArgs
 from components.ei_operations_args import OperationsArgs
 from components.wso2ei.versions import EiVersion
-from setting_types import Allowed, Contradiction, LabelKey, LabelValue, Name, Section
+from setting_types import Allowed, Contradiction, LabelKey, LabelValue, Name, Section, as_settings_say
 
 Place = tuple[str | int, ...]
 _JMX_EXPORTER = 9404
@@ -80,8 +78,7 @@ def metrics_contradictions(version: EiVersion, args: OperationsArgs, options: Se
     # From the last item of a list to the first: removing one moves those behind it.
     for problem in reversed(list(metrics_problems(version, args, options))):
         path, others, mend = _mended(problem.place)
-        words = re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: to_camel(name[0]), problem.expected)
-        yield Contradiction(path, others, words, mend)
+        yield Contradiction(path, others, as_settings_say(problem.expected), mend)
 
 
 def _mended(place: Place) -> tuple[str, tuple[str, ...], dict[str, str | int | bool | None]]:

@@ -184,6 +184,16 @@ def no_clients_spec(selector: dict[str, str]) -> k8s.networking.v1.NetworkPolicy
     )
 
 
+def allow(
+    peers: Sequence[k8s.networking.v1.NetworkPolicyPeerArgs] | None, *ports: int
+) -> k8s.networking.v1.NetworkPolicyIngressRuleArgs:
+    """A rule of a NetworkPolicy: ``peers`` reach TCP ``ports``; ``None``: whoever reaches the pod."""
+    return k8s.networking.v1.NetworkPolicyIngressRuleArgs(
+        from_=peers,
+        ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol="TCP") for port in ports],
+    )
+
+
 def programs(*names: str) -> dict[str, str]:
     """Files of ``components/in_pod`` as ConfigMap data."""
     return {name: (IN_POD / name).read_text(encoding="utf-8") for name in names}

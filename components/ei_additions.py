@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common
+from components import common, ei_work
 from components.ei_args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs, SecureVaultArgs
 from components.wso2ei.additions import as_patch, jar_name
 
@@ -95,7 +95,7 @@ class Additions:
             return []
         mounts = [
             common.mount("delivered", DELIVERED),
-            common.mount("work", "/work/conf", sub_path="conf"),
+            ei_work.conf_mount(),
             *(
                 common.mount(volume, f"/sources/{kind}/{name}", read_only=True)
                 for kind, names in (("secret", self._secrets()), ("config_map", self._config_maps()))
@@ -103,7 +103,7 @@ class Additions:
                 if any((file.get(kind) or {}).get("name") == name for file in self.files)  # type: ignore[attr-defined]
             ),
         ]
-        return [_deliver("place-files", image, ["files", "--home", "/work"], mounts)]
+        return [_deliver("place-files", image, ["files", "--home", ei_work.FOLDER], mounts)]
 
     def delivered_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
         """For the container that looks for what the image lacks."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common
+from components import common, ei_work
 from components.ei_args import CarbonAppArgs, CarbonAppsFolder
 from components.wso2ei.carbonapps import car_name
 
@@ -92,13 +92,13 @@ done"""
             name="gather-cars",
             image=image,
             command=["python", f"{common.IN_POD_MOUNT}/carbonapps.py", "--to", CARS],
-            args=[*sources, "--conf", "/work/conf/carbon.xml"],
+            args=[*sources, "--conf", f"{ei_work.CONF}/carbon.xml"],
             env=[k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(self.proxies.items())],
             security_context=common.container_security(),
             resources=common.resources("20m", "96Mi"),
             volume_mounts=[
                 common.mount("programs", common.IN_POD_MOUNT, read_only=True),
-                common.mount("work", "/work/conf", sub_path="conf", read_only=True),
+                ei_work.conf_mount(read_only=True),
                 common.mount("cars", CARS),
                 *([common.mount("carbonapps", _FOLDER, read_only=True)] if self.uses_folder else []),
                 *([common.mount("carbonapps-manifest", _MANIFEST, read_only=True)] if self.cars else []),

@@ -130,7 +130,6 @@ class EiCluster(pulumi.ComponentResource):
         config = pulumi.Output.all(
             args["namespace"], args.get("console_port", 443), args.get("gateway_port", 443)
         ).apply(lambda found: _config(name, args, *found))
-        additions = _additions(args)
         programs = k8s.core.v1.ConfigMap(
             f"{name}-programs",
             metadata=meta,
@@ -147,7 +146,7 @@ class EiCluster(pulumi.ComponentResource):
                 "check_volume.sh",
                 "log_folders.py",
                 *mysql_connection.PROGRAMS,
-                *ei_vault.programs(additions),
+                *ei_vault.programs(args.get("secure_vault")),
             ),
             opts=child,
         )
@@ -158,6 +157,7 @@ class EiCluster(pulumi.ComponentResource):
             opts=child,
         )
         self.carbonapps = DataVolume(f"{name}-carbonapps", args["storage"], child)
+        additions = _additions(args)
         logs = args.get("diagnostics")
         added = (
             k8s.core.v1.ConfigMap(f"{name}-additions", metadata=meta, data=data, opts=child)
@@ -339,7 +339,7 @@ def docker_config(image: str, username: str, password: str) -> str:
 
 def _java_options(version: EiVersion, args: EiClusterArgs) -> str:
     own = [version.java_options, ei_logs.java_options(version.home), *ei_metrics.java_options(args.get("metrics"))]
-    return " ".join([*own, *ei_vault.java_options(_additions(args)), *(args.get("java_options") or ())])
+    return " ".join([*own, *ei_vault.java_options(args.get("secure_vault")), *(args.get("java_options") or ())])
 
 
 def _additions(args: EiClusterArgs) -> Additions:
@@ -366,7 +366,7 @@ def _patches(version: EiVersion, config: EiConfig, args: EiClusterArgs) -> str:
     """Nothing secret: the patcher takes the passwords from the mounted Secrets."""
     logs = log_patches(version, args.get("log_levels") or {}, access=args.get("access_logs", True))
     found = [*plain_patches(version, config), *secret_patches(config, ei_pod.MOUNTED_SECRETS), *logs]
-    found += ei_vault.patches(_additions(args), config.keystores)
+    found += ei_vault.patches(args.get("secure_vault"), config.keystores)
     found += ei_metrics.patches(args.get("metrics"))
     return json.dumps({"patches": found}, indent=1, sort_keys=True)
 

@@ -81,11 +81,10 @@ def network_policy_spec(selector: dict[str, str], metrics: MetricsArgs) -> k8s.n
         ),
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels) if labels else None,
     )
-    port = k8s.networking.v1.NetworkPolicyPortArgs(port=place(metrics)[0], protocol="TCP")
     return k8s.networking.v1.NetworkPolicySpecArgs(
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         policy_types=["Ingress"],
-        ingress=[k8s.networking.v1.NetworkPolicyIngressRuleArgs(from_=[peer], ports=[port])],
+        ingress=[common.allow([peer], place(metrics)[0])],
     )
 
 
@@ -157,7 +156,15 @@ def metrics_problems(version: EiVersion, args: OperationsArgs, options: Sequence
     if metrics is None:
         return
     yield from _of_forms(metrics)
-    yield from _of_agent(version, metrics)
+    if not uses_own_api(metrics):
+        yield from _of_agent(*place(metrics))
+    elif not version.prometheus_api:
+        able = " and ".join(row.version for row in VERSIONS.values() if row.prometheus_api)
+        yield Problem(
+            ("metrics", "agent"),
+            f"is needed with version {version.version}: only {able} have a Prometheus API of their own. Start the JMX "
+            "exporter by jars and java_options, and say here at which port",
+        )
     if metrics.get("service_monitor") and discovery(metrics) != "serviceMonitor":
         yield Problem(("metrics", "service_monitor"), "is for discovery serviceMonitor only")
     if discovery(metrics) == "annotations":
@@ -181,17 +188,7 @@ def _of_forms(metrics: MetricsArgs) -> Iterator[Problem]:
         yield Problem(("metrics", "service_monitor", "interval"), "must be a time such as 30s or 1m")
 
 
-def _of_agent(version: EiVersion, metrics: MetricsArgs) -> Iterator[Problem]:
-    if not version.prometheus_api and uses_own_api(metrics):
-        able = " and ".join(row.version for row in VERSIONS.values() if row.prometheus_api)
-        yield Problem(
-            ("metrics", "agent"),
-            f"is needed with version {version.version}: only {able} have a Prometheus API of their own. Start the JMX "
-            "exporter by jars and java_options, and say here at which port",
-        )
-    port, path = place(metrics)
-    if uses_own_api(metrics):
-        return
+def _of_agent(port: int, path: str) -> Iterator[Problem]:
     if not 1024 <= port <= 65535:
         yield Problem(("metrics", "agent", "port"), "must be from 1024 to 65535: nodes do not run as root")
     elif port in own_api.TAKEN_PORTS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi_kubernetes as k8s
 
-from components import common, mysql_connection, mysql_objects, scheduling
+from components import common, ei_work, mysql_connection, mysql_objects, scheduling
 from components.ei_pod import (
     CONSOLE_PORT,
     GATEWAY_HTTP_PORT,
@@ -76,16 +76,16 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
     copy = k8s.core.v1.ContainerArgs(
         name="copy-dbscripts",
         image=parts.ei_image,
-        command=["sh", "-c", f"{needs_home(parts)}\ncp {parts.home}/dbscripts/{script} /work/"],
+        command=["sh", "-c", f"{needs_home(parts)}\ncp {parts.home}/dbscripts/{script} {ei_work.FOLDER}/"],
         security_context=common.container_security(),
         resources=common.resources("20m", "32Mi"),
-        volume_mounts=[common.mount("work", "/work")],
+        volume_mounts=[common.mount(ei_work.VOLUME, ei_work.FOLDER)],
         termination_message_policy="FallbackToLogsOnError",
     )
     load = k8s.core.v1.ContainerArgs(
         name="schema",
         image=parts.mysql_image,
-        command=["bash", f"{common.IN_POD_MOUNT}/schema.sh", f"/work/{script}"],
+        command=["bash", f"{common.IN_POD_MOUNT}/schema.sh", f"{ei_work.FOLDER}/{script}"],
         env=[
             *mysql_connection.client_env(parts.mysql),
             k8s.core.v1.EnvVarArgs(name="ADMIN_USERNAME", value=parts.admin_username),
@@ -94,7 +94,7 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
         security_context=common.container_security(),
         resources=common.resources("20m", "64Mi"),
         volume_mounts=[
-            common.mount("work", "/work", read_only=True),
+            common.mount(ei_work.VOLUME, ei_work.FOLDER, read_only=True),
             common.mount("scratch", "/tmp"),  # noqa: S108
             common.mount("programs", common.IN_POD_MOUNT, read_only=True),
             mysql_connection.passwords_mount(),
@@ -120,7 +120,7 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
                 init_containers=[copy],
                 containers=[load],
                 volumes=[
-                    common.empty_dir("work", "16Mi"),
+                    common.empty_dir(ei_work.VOLUME, "16Mi"),
                     common.empty_dir("scratch", "16Mi"),
                     common.config_map_volume("programs", parts.programs),
                     *secret_volumes(parts),
@@ -148,14 +148,8 @@ def network_policy_spec(
     return k8s.networking.v1.NetworkPolicySpecArgs(
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         policy_types=["Ingress"],
-        ingress=[_allow([members], (MEMBER_PORT,)), _allow(peers, (CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT))],
-    )
-
-
-def _allow(
-    peers: list[k8s.networking.v1.NetworkPolicyPeerArgs] | None, ports: tuple[int, ...]
-) -> k8s.networking.v1.NetworkPolicyIngressRuleArgs:
-    return k8s.networking.v1.NetworkPolicyIngressRuleArgs(
-        from_=peers,
-        ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol="TCP") for port in ports],
+        ingress=[
+            common.allow([members], MEMBER_PORT),
+            common.allow(peers, CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT),
+        ],
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, ei_logs, ei_metrics, ei_vault, mysql_connection, mysql_objects, scheduling
+from components import common, ei_logs, ei_metrics, ei_vault, ei_work, mysql_connection, mysql_objects, scheduling
 from components.ei_additions import DELIVERED, SECRETS, STORES, Additions
 from components.ei_carbonapps import CarbonApps
 from components.ei_logs import LogFolder
@@ -109,7 +109,7 @@ fi"""
 def _copies_stores(parts: PodParts) -> str:
     """Shell: the truststore with the cluster's CA in it and, if there is one, a keystore that opens, into place."""
     own = parts.additions.keystores
-    trust = "/work/keystores/client-truststore.jks"
+    trust = f"{ei_work.STORES}/client-truststore.jks"
     ca = f"-importcert -noprompt -alias kubernetes-cluster-ca -file {common.API_ACCESS_MOUNT}/ca.crt -keystore {trust}"
     if own is None:
         return f"""cp {parts.home}/repository/resources/security/client-truststore.jks {trust}
@@ -123,11 +123,11 @@ keytool {ca} -storepass wso2carbon"""
     [ -f {STORES}/$key ] || {{ echo "Secret {own["secret"]} has no key $key, which keystores needs." >&2; exit 1; }}
 done
 opens() {{ said=$(keytool "$@" 2>&1) || {{ echo "$store of Secret {own["secret"]}: $said" >&2; exit 1; }}; }}
-cp {STORES}/{files["keystore"]} /work/keystores/keystore
+cp {STORES}/{files["keystore"]} {ei_work.STORES}/keystore
 cp {STORES}/{files["truststore"]} {trust}
-chmod 600 /work/keystores/keystore {trust}
+chmod 600 {ei_work.STORES}/keystore {trust}
 store={files["keystore"]}
-opens -certreq -alias {alias} -keystore /work/keystores/keystore {kind} \\
+opens -certreq -alias {alias} -keystore {ei_work.STORES}/keystore {kind} \\
     -storepass:file {STORES}/keystore-password -keypass:file {STORES}/key-password
 store={files["truststore"]}
 opens -list -keystore {trust} {kind} -storepass:file {STORES}/truststore-password
@@ -141,7 +141,7 @@ def _trusts_mysql(parts: PodParts) -> str:
     own = parts.additions.keystores
     kind = f"-storetype {own.get('type') or 'JKS'} " if own else ""
     password = f"-storepass:file {STORES}/truststore-password" if own else "-storepass wso2carbon"
-    return mysql_connection.trust_script(parts.mysql, "/work/keystores", f"{kind}{password}")
+    return mysql_connection.trust_script(parts.mysql, ei_work.STORES, f"{kind}{password}")
 
 
 def copy_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
@@ -155,7 +155,7 @@ def copy_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
 PATH="$PATH:${{JAVA_HOME:-/home/wso2carbon/java}}/bin"
 {_needs_class(parts, DRIVER)}
 {_needs_class(parts, SCHEME)}
-cp -R {parts.home}/conf/. /work/conf/
+cp -R {parts.home}/conf/. {ei_work.CONF}/
 {_copies_stores(parts)}
 {_trusts_mysql(parts)}
 {ei_vault.copy_script(parts.additions)}{parts.cars.collect_script(parts.home)}"""
@@ -166,8 +166,8 @@ cp -R {parts.home}/conf/. /work/conf/
         security_context=common.container_security(read_only=False),
         resources=common.resources("50m", "128Mi"),
         volume_mounts=[
-            common.mount("work", "/work/conf", sub_path="conf"),
-            common.mount("work", "/work/keystores", sub_path="keystores"),
+            ei_work.conf_mount(),
+            ei_work.stores_mount(),
             common.mount("cluster-ca", common.API_ACCESS_MOUNT, read_only=True),
             *parts.additions.delivered_mounts(),
             *parts.additions.store_mounts(),
@@ -183,7 +183,7 @@ def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     return k8s.core.v1.ContainerArgs(
         name="patch-conf",
         image=parts.python_image,
-        command=["python", f"{common.IN_POD_MOUNT}/patch_config.py", "--home", "/work"],
+        command=["python", f"{common.IN_POD_MOUNT}/patch_config.py", "--home", ei_work.FOLDER],
         args=[
             *("--patches", "/patches/managed/patches.json", "--secrets", SECRETS),
             *parts.additions.patch_arguments(),
@@ -192,7 +192,7 @@ def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         security_context=common.container_security(),
         resources=common.resources("20m", "48Mi"),
         volume_mounts=[
-            common.mount("work", "/work/conf", sub_path="conf"),
+            ei_work.conf_mount(),
             common.mount("programs", common.IN_POD_MOUNT, read_only=True),
             common.mount("patches", "/patches/managed", read_only=True),
             common.mount("mysql-passwords", f"{SECRETS}/{_MYSQL}", read_only=True),
@@ -272,8 +272,8 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         security_context=common.container_security(read_only=False),
         resources=common.resources(parts.cpu, parts.memory, cpu_limit=parts.cpu_limit),
         volume_mounts=[
-            common.mount("work", f"{parts.home}/conf", sub_path="conf"),
-            common.mount("work", KEYSTORES, sub_path="keystores"),
+            ei_work.conf_mount(f"{parts.home}/conf"),
+            ei_work.stores_mount(KEYSTORES),
             # The membership scheme calls the API.
             common.mount("api-access", common.API_ACCESS_MOUNT, read_only=True),
             *parts.cars.server_mounts(parts.home, parts.carbonapps.read_only),
@@ -320,7 +320,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         ],
         containers=[server_container(parts)],
         volumes=[
-            common.empty_dir("work", "64Mi"),
+            common.empty_dir(ei_work.VOLUME, "64Mi"),
             common.api_access_volume("api-access"),
             common.config_map_volume("cluster-ca", common.CLUSTER_CA),
             common.config_map_volume("programs", parts.programs),

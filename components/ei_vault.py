@@ -11,29 +11,33 @@ from collections.abc import Sequence
 
 import pulumi_kubernetes as k8s
 
-from components import common
+from components import common, ei_work
 from components.ei_additions import STORES, Additions
+from components.ei_args import SecureVaultArgs
+from components.wso2ei.additions import as_keystores, store_key
 from components.wso2ei.patches import Keystores, Patch
 from components.wso2ei.vault import JAVA_OPTIONS, PASSWORD_FILE, key, transformation, vault_patches
 
-_CIPHER, _MADE, _KEY = "/cipher", "/vault", "key-of-vault"
-_ALIAS = "wso2carbon"
+_CIPHER, _MADE = "/cipher", "/vault"
+_KEY = f"{ei_work.STORES}/key-of-vault"
+_PASSWORDS = {"store": "keystore-password", "key": "key-password"}
+"""What keytool calls the two passwords of a key, and their keys in the Secret of the stores."""
 _PROGRAMS = ("vault.py", "vault_key.py")
 
 
-def programs(additions: Additions) -> Sequence[str]:
+def programs(vault: SecureVaultArgs | None) -> Sequence[str]:
     """What ``containers`` runs, of ``components/in_pod``."""
-    return _PROGRAMS if additions.vault else ()
+    return _PROGRAMS if vault else ()
 
 
-def java_options(additions: Additions) -> Sequence[str]:
+def java_options(vault: SecureVaultArgs | None) -> Sequence[str]:
     """How the server reads the file of passwords."""
-    return JAVA_OPTIONS if additions.vault else ()
+    return JAVA_OPTIONS if vault else ()
 
 
-def patches(additions: Additions, stores: Keystores | None) -> list[Patch]:
+def patches(vault: SecureVaultArgs | None, stores: Keystores | None) -> list[Patch]:
     """``secret-conf.properties``, for the patcher."""
-    return vault_patches(stores, transformation(additions.vault)) if additions.vault and stores else []
+    return vault_patches(stores, transformation(vault)) if vault and stores else []
 
 
 def copy_script(additions: Additions) -> str:
@@ -44,20 +48,19 @@ def copy_script(additions: Additions) -> str:
     own = additions.keystores
     if not (additions.vault and own):
         return ""
-    to, passwords = f"/work/keystores/{_KEY}", ("store", "key")
-    opened = " ".join(f"-src{what}pass:file {STORES}/{_file(what)}" for what in passwords)
-    closed = " ".join(f"-dest{what}pass:file {STORES}/{_file(what)}" for what in passwords)
-    return f"""rm -f {to}
-store={own.get("keystore") or "keystore.jks"}
-opens -importkeystore -noprompt -srckeystore /work/keystores/keystore -srcstoretype {own.get("type") or "JKS"} \\
-    -srcalias {own.get("alias") or _ALIAS} {opened} \\
-    -destkeystore {to} -deststoretype JKS {closed}
-chmod 600 {to}
+    source = f"{ei_work.STORES}/keystore"
+    stores = as_keystores(own, source)
+    opened, closed = (
+        " ".join(f"-{side}{what}pass:file {STORES}/{file}" for what, file in _PASSWORDS.items())
+        for side in ("src", "dest")
+    )
+    return f"""rm -f {_KEY}
+store={store_key(own, "keystore")}
+opens -importkeystore -noprompt -srckeystore {source} -srcstoretype {stores.type} \\
+    -srcalias {stores.alias} {opened} \\
+    -destkeystore {_KEY} -deststoretype JKS {closed}
+chmod 600 {_KEY}
 """
-
-
-def _file(what: str) -> str:
-    return {"store": "keystore-password", "key": "key-password"}[what]
 
 
 def containers(additions: Additions, image: str) -> list[k8s.core.v1.ContainerArgs]:
@@ -65,18 +68,18 @@ def containers(additions: Additions, image: str) -> list[k8s.core.v1.ContainerAr
     vault, own = additions.vault, additions.keystores
     if not (vault and own):
         return []
-    named = ["--from", vault["secret"], "--key", key(vault), "--alias", own.get("alias") or _ALIAS]
+    named = ["--from", vault["secret"], "--key", key(vault), "--alias", as_keystores(own, _KEY).alias]
     container = k8s.core.v1.ContainerArgs(
         name="make-vault",
         image=image,
         command=["python", f"{common.IN_POD_MOUNT}/vault.py"],
         args=[*named, "--transformation", transformation(vault), "--cipher", _CIPHER, "--stores", STORES,
-              "--keystore", f"/work/keystores/{_KEY}", "--conf", "/work/conf", "--to", _MADE],
+              "--keystore", _KEY, "--conf", ei_work.CONF, "--to", _MADE],
         security_context=common.container_security(),
         resources=common.resources("20m", "64Mi"),
         volume_mounts=[
-            common.mount("work", "/work/conf", sub_path="conf"),
-            common.mount("work", "/work/keystores", sub_path="keystores"),
+            ei_work.conf_mount(),
+            ei_work.stores_mount(),
             common.mount("programs", common.IN_POD_MOUNT, read_only=True),
             common.mount("vault", _MADE),
             additions.secret_mount(vault["secret"], _CIPHER),

@@ -111,13 +111,13 @@ def network_policy_spec(selector: dict[str, str], clients: dict[str, str]) -> k8
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         policy_types=["Ingress", "Egress"],
         ingress=[
-            k8s.networking.v1.NetworkPolicyIngressRuleArgs(
-                from_=[
+            common.allow(
+                [
                     k8s.networking.v1.NetworkPolicyPeerArgs(
                         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=clients)
                     )
                 ],
-                ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=PORT, protocol="TCP")],
+                PORT,
             )
         ],
         egress=[],

@@ -19,7 +19,7 @@ def patch_properties(data: bytes, patch: dict[str, Any]) -> bytes:
     Its line, else behind its commented-out line, else at the end. ISO-8859-1, everything else as ``\\uXXXX``.
     """
     text, key = data.decode("iso-8859-1"), patch["property"]
-    lines = list(_logical_lines(text))
+    lines = list(logical_lines(text))
     mine = [line for line in lines if not line.comment and line.key == key]
     if "add" in patch or "first" in patch:
         patch = _of_list(patch, mine[-1].value if mine else None)
@@ -65,7 +65,8 @@ class Line(NamedTuple):
     """Ends the file with a backslash, so that whatever is appended would continue it."""
 
 
-def _logical_lines(text: str) -> Iterator[Line]:
+def logical_lines(text: str) -> Iterator[Line]:
+    """Every line, comments included."""
     natural = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
     position = 0
     while position < len(text):

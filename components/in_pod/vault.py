@@ -23,12 +23,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-# Private there: under another name it would change a program that every stack's pods run.
 try:
-    from components.in_pod.properties_patch import _logical_lines, patch_properties
+    from components.in_pod.properties_patch import logical_lines, patch_properties
     from components.in_pod.vault_key import RsaKey, UnusableKeyError, read_key
 except ImportError:  # inside a pod the programs lie in one folder
-    from properties_patch import _logical_lines, patch_properties  # type: ignore[import-not-found,no-redef]
+    from properties_patch import logical_lines, patch_properties  # type: ignore[import-not-found,no-redef]
     from vault_key import RsaKey, UnusableKeyError, read_key  # type: ignore[import-not-found,no-redef]
 
 PASSWORD_NAMES = {
@@ -60,7 +59,7 @@ def cipher_texts(file: Path, secret: str) -> dict[str, str]:
         raise VaultError(
             f"Secret {secret} has no key {file.name}, which secureVault needs; its keys: {', '.join(others)}"
         ) from None
-    lines = _logical_lines(data.decode("iso-8859-1"))
+    lines = logical_lines(data.decode("iso-8859-1"))
     return {line.key: line.value.strip() for line in lines if not line.comment and line.key}
 
 
