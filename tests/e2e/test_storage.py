@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.machine import ROOT, Machine
+from tests.e2e.machine import CAR_FOLDER, ROOT, Machine
 
 
 class Shell:
@@ -45,9 +45,8 @@ def test_what_is_refused_can_be_done_with_the_commands_that_the_refusal_prints(
     secret = machine.password()
     machine.sql("WSO2EI_USER_DB", "CREATE TABLE STAYS (ID INT)")
     car = next(pod for pod in machine.nodes())["metadata"]["name"]
-    cars = "repository/deployment/server/carbonapps"
     machine.kubectl(
-        "exec", car, "-c", "ei", "--", "sh", "-c", f"touch $(ls -d /home/wso2carbon/*/{cars})/kept.txt"
+        "exec", car, "-c", "ei", "--", "sh", "-c", f"touch $(ls -d /home/wso2carbon/*/{CAR_FOLDER})/kept.txt"
     ).ok()
 
     shell("pulumi config set --path 'wso2ei:storage.path' /var/lib/wso2ei/moved")
@@ -68,7 +67,7 @@ def test_what_is_refused_can_be_done_with_the_commands_that_the_refusal_prints(
     assert table_exists(machine)
     assert machine.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM UM_USER") == "1"
     node = machine.nodes()[0]["metadata"]["name"]
-    found = machine.kubectl("exec", node, "-c", "ei", "--", "sh", "-c", f"ls /home/wso2carbon/*/{cars}").ok()
+    found = machine.kubectl("exec", node, "-c", "ei", "--", "sh", "-c", f"ls /home/wso2carbon/*/{CAR_FOLDER}").ok()
     assert "kept.txt" in found
     assert machine.curl("/carbon", "wso2ei-scalable-integrator").text.startswith("HTTP/2 302")
     volumes = machine.objects("pvc")

@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509 import load_der_x509_certificate
 
 from tests.cars import car
 from tests.e2e.machine import GATEWAY, NAMESPACE, Machine
+from tests.keystores import keytool, public_key
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
 DATASOURCE = (
@@ -55,11 +53,6 @@ class Known:
     """The database's; every character that means something to XML, a shell or a URL."""
 
 
-def keytool(folder: Path, *words: str) -> bytes:
-    command = ["keytool", *words, "-alias", "ei", "-keystore"]
-    return subprocess.run([*command, "keystore.jks"], cwd=folder, check=True, capture_output=True, timeout=60).stdout
-
-
 def secret(machine: Machine, name: str, data: dict[str, bytes]) -> None:
     encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "data": encoded}
@@ -71,12 +64,11 @@ def vault(machine: Machine, tmp_path: Path) -> Iterator[Known]:
     """A team's stores, a database of its own, and its password, encrypted for the key of the stores."""
     machine.bring_up(changes_may_wait=True)
     known = Known(secrets.token_hex(8), secrets.token_hex(8), f'{secrets.token_hex(8)}&<>"$(id)`;#%')
-    keytool(tmp_path, "-genkeypair", "-storetype", "JKS", "-keyalg", "RSA", "-keysize", "2048", "-validity", "9",
-            "-dname", "CN=ei", "-storepass", known.store, "-keypass", known.key)  # fmt: skip
-    public = load_der_x509_certificate(keytool(tmp_path, "-exportcert", "-storepass", known.store)).public_key()
-    assert isinstance(public, RSAPublicKey)
+    keytool(tmp_path, "-genkeypair", "-alias", "ei", "-keystore", "keystore.jks", "-storetype", "JKS", "-keyalg", "RSA",
+            "-keysize", "2048", "-validity", "9", "-dname", "CN=ei", "-storepass", known.store,
+            "-keypass", known.key)  # fmt: skip
     # As the cipher tool of EI 6.x: RSA alone, which is PKCS #1 1.5 to a JVM.
-    cipher = base64.b64encode(public.encrypt(known.orders.encode(), PKCS1v15()))
+    cipher = base64.b64encode(public_key(tmp_path, known.store).encrypt(known.orders.encode(), PKCS1v15()))
     store = (tmp_path / "keystore.jks").read_bytes()
     passwords = {"keystore": known.store, "key": known.key, "truststore": known.store}
     secret(machine, "ei-stores", {"keystore.jks": store, "client-truststore.jks": store}

@@ -15,7 +15,7 @@ from tests.e2e.machine import ROOT
 from tests.kit.plugins.conftest import cluster, program, pulumi_home  # noqa: F401 - fixtures
 from tests.kit.plugins.pulumi_program import Program
 
-on_cluster = pytest.mark.cluster
+pytestmark = pytest.mark.cluster
 FOLDERS = "/var/lib/wso2ei"
 """Where a node's disk may be written to."""
 PYTHON_IMAGE = ImagesSettings().python
@@ -102,7 +102,6 @@ def claims(cluster: Any, small: Program) -> list[Any]:  # noqa: F811 - the fixtu
     return list(cluster.CoreV1Api().list_namespaced_persistent_volume_claim(small.namespace).items)
 
 
-@on_cluster
 @pytest.mark.parametrize(
     "place",
     [
@@ -125,7 +124,6 @@ def test_a_static_volume_grows_in_place(small: Program, cluster: Any, place: dic
     assert claims(cluster, small)[0].metadata.uid == claim.metadata.uid
 
 
-@on_cluster
 @pytest.mark.parametrize("expansion", [True, False])
 def test_a_claim_grows_where_its_class_lets_it_and_else_nothing_changes(
     small: Program, cluster: Any, storage_class: Any, expansion: bool  # noqa: F811
@@ -142,7 +140,6 @@ def test_a_claim_grows_where_its_class_lets_it_and_else_nothing_changes(
     assert small.steps() == {}
 
 
-@on_cluster
 def test_pods_go_over_to_the_new_place_and_then_the_old_objects_go(small: Program, cluster: Any) -> None:  # noqa: F811
     folder = f"{FOLDERS}/{small.namespace}"
     pods = POD.format(restart="Always", image=PYTHON_IMAGE) + DEPLOYMENT
@@ -163,7 +160,6 @@ def test_pods_go_over_to_the_new_place_and_then_the_old_objects_go(small: Progra
     assert paths == {f"{folder}/new"}
 
 
-@on_cluster
 def test_a_pod_that_may_not_write_its_volume_says_so_in_the_update(small: Program, cluster: Any) -> None:  # noqa: F811
     core, name = cluster.CoreV1Api(), small.namespace
     # The kubelet makes the folder, which then belongs to root.

@@ -16,7 +16,7 @@ from embedded.cluster.status import status
 from embedded.errors import KitError
 from embedded.progress import Reporter
 
-pytestmark = [pytest.mark.cluster]
+pytestmark = pytest.mark.cluster
 
 
 def roots() -> tuple[Path, Path]:

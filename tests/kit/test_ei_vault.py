@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509 import load_der_x509_certificate
+
+from tests.keystores import keytool, public_key
 
 SERVER = Path(__file__).parents[2] / "embedded/images/wso2ei/server"
 pytestmark = pytest.mark.skipif(not shutil.which("javac"), reason="needs a JDK")
@@ -52,13 +52,9 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def keystore(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keystore")
-    store = ["-alias", "ei", "-keystore", "keystore.jks", "-storepass", "of-the-store"]
-    done = run("keytool", "-genkeypair", *store, "-storetype", "JKS", "-keyalg", "RSA", "-dname", "CN=ei", "-keypass",
-               "of-the-key", cwd=folder)  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    der = run("keytool", "-exportcert", *store, cwd=folder).stdout
-    key = load_der_x509_certificate(der).public_key()
-    assert isinstance(key, RSAPublicKey)
+    keytool(folder, "-genkeypair", "-alias", "ei", "-keystore", "keystore.jks", "-storepass", "of-the-store",
+            "-storetype", "JKS", "-keyalg", "RSA", "-dname", "CN=ei", "-keypass", "of-the-key")  # fmt: skip
+    key = public_key(folder, "of-the-store")
     good, broken = key.encrypt(b"open sesame", PKCS1v15()), bytes(key.key_size // 8)
     lines = [f"{name}={base64.b64encode(text).decode()}" for name, text in (("Good", good), ("Broken", broken))]
     (folder / "cipher-text.properties").write_text("\n".join(lines))

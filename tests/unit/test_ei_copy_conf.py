@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from components import ei_work
+from tests.keystores import keytool, needs_keytool
 from tests.unit.clusters import container, made, named, pod
 
 
@@ -34,7 +36,9 @@ def home(tmp_path: Path) -> Path:
 def copy_conf(home: Path, changes: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
     """The container's own script, with paths below the test's folder."""
     script = container(pod(made(("ei", changes or {}))), "copy-conf")["command"][-1]
-    script = script.replace("/home/wso2carbon/wso2ei-6.5.0", str(home)).replace("/work/", f"{home.parent}/work/")
+    script = script.replace("/home/wso2carbon/wso2ei-6.5.0", str(home)).replace(
+        f"{ei_work.FOLDER}/", f"{home.parent}{ei_work.FOLDER}/"
+    )
     script = script.replace("/cars/image", f"{home.parent}/cars/image")
     script = script.replace("/delivered/", f"{home.parent}/delivered/").replace("/stores/", f"{home.parent}/stores/")
     script = script.replace("/var/run/secrets/kubernetes.io/serviceaccount/", f"{home.parent}/stores/")
@@ -80,17 +84,11 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     common = ["-storetype", "JKS", "-alias", "ei", "-dname", "CN=ei", "-keyalg", "RSA", "-validity", "30"]
     for name, key in (("keystore", "key"), ("client-truststore", "truststore"), ("ca", "keystore")):
         password = f"{'truststore' if 'trust' in name else 'keystore'}-pw-123"
-        keytool("-genkeypair", *common, "-keystore", str(folder / f"{name}.jks"), "-storepass", password,
+        keytool(folder, "-genkeypair", *common, "-keystore", f"{name}.jks", "-storepass", password,
                 "-keypass", f"{key}-pw-123")  # fmt: skip
-    keytool("-exportcert", "-rfc", "-alias", "ei", "-keystore", str(folder / "ca.jks"), "-storepass", "keystore-pw-123",
-            "-file", str(folder / "ca.crt"))  # fmt: skip
+    keytool(folder, "-exportcert", "-rfc", "-alias", "ei", "-keystore", "ca.jks", "-storepass", "keystore-pw-123",
+            "-file", "ca.crt")  # fmt: skip
     return folder
-
-
-def keytool(*arguments: str) -> str:
-    done = subprocess.run(["keytool", *arguments], check=False, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def copy_stores(home: Path, stores: Path, change: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
@@ -99,19 +97,14 @@ def copy_stores(home: Path, stores: Path, change: dict[str, Any] | None = None) 
     return copy_conf(home, {"keystores": {"secret": "mine", "alias": "ei"} | (change or {})})
 
 
-needs_keytool = pytest.mark.skipif(not shutil.which("keytool"), reason="needs a JDK")
-
-
 @needs_keytool
 def test_stores_of_one_s_own_are_copied_with_the_cluster_s_ca_in_the_truststore(home: Path, stores: Path) -> None:
     done = copy_stores(home, stores)
     assert done.returncode == 0, done.stdout + done.stderr
-    trust = str(home.parent / "work/keystores/client-truststore.jks")
-    assert "kubernetes-cluster-ca" in keytool("-list", "-keystore", trust, "-storepass", "truststore-pw-123")
+    listed = ("-list", "-keystore", "client-truststore.jks", "-storepass", "truststore-pw-123")
+    assert b"kubernetes-cluster-ca" in keytool(home.parent / "work/keystores", *listed)
     assert (home.parent / "work/keystores/keystore").read_bytes() == (stores / "keystore.jks").read_bytes()
-    assert "kubernetes-cluster-ca" not in keytool(
-        "-list", "-keystore", str(stores / "client-truststore.jks"), "-storepass", "truststore-pw-123"
-    )
+    assert b"kubernetes-cluster-ca" not in keytool(stores, *listed)
 
 
 @needs_keytool

@@ -2,89 +2,34 @@
 
 from __future__ import annotations
 
-import base64
-import functools
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import yaml
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509 import load_der_x509_certificate
 
 from components.ei_args import Transformation
 from components.ei_checks import addition_problems
 from components.in_pod import vault
-from components.in_pod.properties_patch import _logical_lines
+from components.in_pod.properties_patch import logical_lines
 from components.wso2ei.vault import NAMESPACE
 from components.wso2ei.versions import VERSIONS, version_of
 from embedded.images.wso2ei.image import home_files
 from settings_ei import EiSettings
+from tests.keystores import KEY_PASSWORD, OAEP, STORE_PASSWORD, encrypted, make_stores, needs_keytool
 from tests.unit.clusters import container, made, named, pod
 from tests.unit.recording import Recorder, unwrap
-from tests.unit.test_ei_copy_conf import copy_conf, home, needs_keytool
+from tests.unit.test_ei_copy_conf import copy_conf, home
 
-OAEP: Transformation = "RSA/ECB/OAEPwithSHA1andMGF1Padding"
 PAGE = (Path(__file__).parents[2] / "docs/ei-versions.md").read_text().partition("### Secure vault")[2]
-STORE_PASSWORD, KEY_PASSWORD = "of-the-store-9", "of-the-key-8"
 __all__ = ["home"]
-
-
-def keytool(folder: Path, *arguments: str) -> bytes:
-    done = subprocess.run(["keytool", *arguments], cwd=folder, check=False, capture_output=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def make_stores(folder: Path, kind: str, algorithm: str = "RSA") -> Path:
-    """Both stores and their passwords, as the Secret of ``keystores`` holds them, and the cluster's CA."""
-    key = STORE_PASSWORD if kind == "PKCS12" else KEY_PASSWORD
-    passwords = {"keystore": STORE_PASSWORD, "key": key, "truststore": STORE_PASSWORD}
-    for name, text in passwords.items():
-        # A line end is behind many a password that was a file.
-        (folder / f"{name}-password").write_text(f"{text}\n")
-    for name, opens in (("keystore", key), ("client-truststore", STORE_PASSWORD)):
-        keytool(folder, "-genkeypair", "-alias", "ei", "-dname", "CN=ei", "-keyalg", algorithm, "-validity", "9",
-                "-keystore", f"{name}.jks", "-storetype", kind, "-storepass", STORE_PASSWORD,
-                *(["-keypass", opens] if kind == "JKS" else []))  # fmt: skip
-    keytool(folder, "-exportcert", "-rfc", "-alias", "ei", "-keystore", "keystore.jks", "-storepass", STORE_PASSWORD,
-            "-file", "ca.crt")  # fmt: skip
-    return folder
-
-
-@pytest.fixture(scope="module")
-def jks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_stores(tmp_path_factory.mktemp("jks"), "JKS")
-
-
-@pytest.fixture(scope="module")
-def pkcs12(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_stores(tmp_path_factory.mktemp("pkcs12"), "PKCS12")
-
-
-@functools.cache
-def public_key(stores: Path) -> RSAPublicKey:
-    der = keytool(stores, "-exportcert", "-alias", "ei", "-keystore", "keystore.jks", "-storepass", STORE_PASSWORD)
-    key = load_der_x509_certificate(der).public_key()
-    assert isinstance(key, RSAPublicKey)
-    return key
-
-
-def encrypted(stores: Path, plain: str, how: Transformation = "RSA") -> str:
-    """As WSO2's cipher tool does it: for the certificate's key, in base64."""
-    sha1 = hashes.SHA1()  # noqa: S303 - that of the transformation
-    way = padding.OAEP(padding.MGF1(sha1), sha1, None) if how == OAEP else padding.PKCS1v15()
-    return base64.b64encode(public_key(stores).encrypt(plain.encode(), way)).decode()
 
 
 def arguments(kind: str = "JKS", how: Transformation = "RSA") -> dict[str, Any]:
@@ -97,10 +42,10 @@ def arguments(kind: str = "JKS", how: Transformation = "RSA") -> dict[str, Any]:
 @needs_keytool
 @pytest.mark.parametrize(("kind", "how"), [("JKS", "RSA"), ("PKCS12", OAEP)])
 def test_ei_finds_cipher_texts_and_passwords_where_it_looks_for_them(
-    home: Path, request: pytest.FixtureRequest, kind: str, how: Transformation
+    home: Path, tmp_path_factory: pytest.TempPathFactory, kind: str, how: Transformation
 ) -> None:
     """The pod's own script, then its own program from what the pod gets of it, with its own arguments."""
-    stores: Path = request.getfixturevalue(kind.lower())
+    stores = make_stores(tmp_path_factory.mktemp("stores"), kind)
     folder, changes = home.parent, arguments(kind, how)
     (folder / "bin" / "keytool").unlink()
     (folder / "stores").symlink_to(stores)
@@ -132,132 +77,6 @@ def test_ei_finds_cipher_texts_and_passwords_where_it_looks_for_them(
     assert placed.read_text() == text
     assert stat.S_IMODE(placed.stat().st_mode) == 0o600
     assert {path.name for path in (folder / "work/keystores").iterdir()} == {"keystore", "client-truststore.jks"}
-
-
-class Checked(NamedTuple):
-    """What the program said of a Secret's content."""
-
-    code: int
-    said: str
-    passwords: bool
-    key_left: bool
-
-
-def checked(
-    folder: Path, stores: Path, text: str | None, capsys: pytest.CaptureFixture[str], file: str = "<a/>"
-) -> Checked:
-    for name in ("cipher", "conf", "conf/security"):
-        (folder / name).mkdir()
-    (folder / "conf/security/secret-conf.properties").write_text("")
-    (folder / "conf/a.xml").write_text(file)
-    key = shutil.copy(stores / "keystore.jks", folder / "key-of-vault")
-    name = "cipher.txt" if text is None else "cipher-text.properties"
-    (folder / "cipher" / name).write_text(text or "")
-    words = {
-        "cipher": folder / "cipher", "stores": stores, "keystore": key, "conf": folder / "conf", "to": folder / "to",
-        "key": "cipher-text.properties", "from": "ei-vault", "alias": "ei", "transformation": "RSA",
-    }  # fmt: skip
-    code = vault.main([f"--{name}={value}" for name, value in words.items()])
-    out, err = capsys.readouterr()
-    return Checked(code, out + err, (folder / "to").exists(), Path(key).exists())
-
-
-@needs_keytool
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("Orders.Password=[open sesame]", "Orders.Password is plain text in brackets, which nobody has encrypted yet"),
-        ("Orders.Password=", "Orders.Password does not decrypt with the key ei, by RSA"),
-        ("Orders.Password=open-sesame!", "Orders.Password is no base64"),
-        ("Orders.Password={short}", "Orders.Password does not decrypt with the key ei, by RSA"),
-        ("Orders.Password={other}", "Orders.Password does not decrypt with the key ei, by RSA"),
-        ("Orders.Password={oaep}", "Orders.Password does not decrypt with the key ei, by RSA"),
-        ("Orders.Password={nothing}", "Orders.Password is empty once it is decrypted"),
-        ("A={other}\nB={good}\nC=[x]", "A does not decrypt with the key ei, by RSA; C is plain text in brackets"),
-        (None, "no key cipher-text.properties, which secureVault needs; its keys: cipher.txt"),
-    ],
-    ids=lambda value: str(value)[:30],
-)
-def test_a_secret_that_ei_would_take_its_alias_for_stops_the_pod_and_is_named(
-    tmp_path: Path, jks: Path, pkcs12: Path, text: str | None, words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    values = {
-        "{good}": encrypted(jks, "open sesame"),
-        "{other}": encrypted(pkcs12, "open sesame"),
-        "{oaep}": encrypted(jks, "open sesame", OAEP),
-        "{nothing}": encrypted(jks, ""),
-        "{short}": base64.b64encode(b"open sesame").decode(),
-    }
-    for name, value in values.items():
-        text = text.replace(name, value) if text is not None else None
-    done = checked(tmp_path, jks, text, capsys)
-    assert (done.code, done.passwords, done.key_left) == (1, False, False)
-    assert "Secret ei-vault" in done.said
-    assert words in done.said
-    assert not any(secret in done.said for secret in ("sesame", STORE_PASSWORD, KEY_PASSWORD, *values.values()))
-
-
-@needs_keytool
-@pytest.mark.parametrize(
-    ("file", "words"),
-    [
-        ('<b s:secretAlias="Other"/><b s:secretAlias="A"/>', "Other is missing, which conf/a.xml names"),
-        ('<!--b s:secretAlias="Other"/--><b s:secretAlias="A" secretAlias="Other"/>', None),
-        ('<b s:secretAlias="Other">', None),
-    ],
-)
-def test_an_alias_that_a_file_names_and_nobody_encrypted_stops_the_pod_too(
-    tmp_path: Path, jks: Path, file: str, words: str | None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = f"A={encrypted(jks, 'open sesame')}\n"
-    done = checked(tmp_path, jks, text, capsys, f'<a xmlns:s="{NAMESPACE}">{file}</a>')
-    assert (done.code, done.passwords) == ((1, False) if words else (0, True))
-    assert (words or "all for the key") in done.said
-
-
-@needs_keytool
-def test_a_vault_for_mediations_alone_needs_no_alias(
-    tmp_path: Path, jks: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    done = checked(tmp_path, jks, "# in the registry\n", capsys)
-    assert (done.code, done.passwords, done.said) == (0, True, "vault: 0 secrets, all for the key ei\n")
-
-
-@needs_keytool
-def test_the_commands_of_the_page_make_cipher_texts_that_fit(
-    tmp_path: Path, jks: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (script,) = [block for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) if "openssl" in block]
-    shutil.copy(jks / "ca.crt", tmp_path / "gateway.pem")
-    script = script.partition("kubectl ")[0]
-    command, values = ["bash", "-euo", "pipefail", "-c", script], "open sesame\n&<>$(id)\n"
-    subprocess.run(command, cwd=tmp_path, check=True, input=values, text=True, timeout=60, capture_output=True)
-    text = (tmp_path / "cipher-text.properties").read_text()
-    assert [line.partition("=")[0] for line in text.splitlines()] == ["Orders.Password", "Broker.Password"]
-    done = checked(tmp_path, jks, text, capsys)
-    assert (done.code, done.said) == (0, "vault: 2 secrets, all for the key ei\n")
-
-
-@needs_keytool
-def test_a_key_that_the_vault_cannot_use_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    stores = tmp_path / "ec"
-    stores.mkdir()
-    done = checked(tmp_path, make_stores(stores, "JKS", "EC"), "A=b\n", capsys)
-    assert "the key ei of the keystore is no RSA key" in done.said
-
-
-@needs_keytool
-@pytest.mark.parametrize("text", ["zwei\nZeilen", "Schlüssel", ""])
-def test_a_password_that_ei_would_read_as_another_one_is_refused(
-    jks: Path, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stores = tmp_path / "stores"
-    shutil.copytree(jks, stores)
-    (stores / "key-password").write_text(text)
-    done = checked(tmp_path, stores, f"A={encrypted(jks, 'x')}\n", capsys)
-    assert (done.code, done.key_left) == (1, False)
-    assert "key-password must be one line of ASCII characters" in done.said
-    assert text == "" or text not in done.said
 
 
 def patched(folder: Path, version: str, how: Transformation = "RSA", patches: list[Any] | None = None) -> None:
@@ -315,7 +134,7 @@ def test_secret_conf_says_what_the_cipher_tool_would_write(tmp_path: Path, versi
     patched(tmp_path, version, how)
     vault.name_passwords(tmp_path / "conf")
     text = (tmp_path / "conf/security/secret-conf.properties").read_text()
-    found = {line.key: line.value for line in _logical_lines(text) if not line.comment and line.key}
+    found = {line.key: line.value for line in logical_lines(text) if not line.comment and line.key}
     from_file = "org.wso2.carbon.securevault.DefaultSecretCallbackHandler"
     assert found == {
         "carbon.secretProvider": "org.wso2.securevault.secret.handler.SecretManagerSecretCallbackHandler",
