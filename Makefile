@@ -44,7 +44,7 @@ preview: $(VENV)/.complete $(SCAN)/.complete ## what an update would do, checked
 		&& echo "... checking the objects" >&2 && echo && $(SCAN)/bin/python -m tools.check_preview "$$folder/plan.json"
 
 credentials: $(VENV)/.complete ## ask for the registry's user and token, check them, and store them encrypted
-	@$(PY) -m embedded run --stack $(STACK) -- $(PY) credentials.py --stack $(STACK)
+	@$(PY) -m embedded run --stack $(STACK) -- $(PY) -m tools.credentials --stack $(STACK)
 
 destroy: $(VENV)/.complete ## remove every object; says what data is kept
 	@$(PY) -m embedded destroy --stack $(STACK)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import pulumi
 import pulumi_kubernetes as k8s
 
-import cluster_monitors
-import cluster_nodes
-import configuration
-import outputs
-import stack_secrets
-import storage_guard
-from components import common
 from components.acceptance import Acceptance
-from components.ei_cluster import EiCluster, service_names
-from components.nginx_ingress import NginxIngress
+from components.ei.cluster import EiCluster, service_names
+from components.nginx.ingress import NginxIngress
 from components.scc_binding import SccBinding
-from database import make_database
-from volumes import diagnostics, volume
+from components.shared import common
+from preflight import nodes as cluster_nodes
+from preflight import references as cluster_monitors
+from preflight import storage as storage_guard
+from settings import loading as configuration
+from settings.volumes import diagnostics, volume
+from stack import outputs
+from stack import passwords as stack_secrets
+from stack.database import make_database
 
 settings, secrets = configuration.from_pulumi()
 context = configuration.choose_context(settings, configuration.kubeconfig_path(), pulumi.runtime.is_dry_run())

@@ -11,9 +11,9 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common, scheduling
-from components.recommended_labels import with_labels
-from components.scheduling import SchedulingArgs
+from components.shared import common, scheduling
+from components.shared.recommended_labels import with_labels
+from components.shared.scheduling import SchedulingArgs
 
 _UID = 65534
 

@@ -13,8 +13,8 @@ from typing import Literal, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import common
-from components.recommended_labels import with_labels
+from components.shared import common
+from components.shared.recommended_labels import with_labels
 
 
 class SccBindingArgs(TypedDict):

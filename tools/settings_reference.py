@@ -14,8 +14,8 @@ from typing import Any, get_origin
 
 import yaml
 
-from mistakes import SECRET_KEYS
-from settings_keys import TOP, Key
+from settings.errors import SECRET_KEYS
+from settings.schema import TOP, Key
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "settings.md"

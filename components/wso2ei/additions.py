@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import urlsplit
 
-from components.ei_args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
+from components.ei.args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
 from components.in_pod.patch_config import resolved
 from components.in_pod.xml_patch import PatchError, Step, escape, fragment, parse_path
 from components.wso2ei.patches import Keystores, Patch, Value

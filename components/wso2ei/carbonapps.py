@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from components.ei_args import CarbonAppArgs, CarbonAppsFolder
+from components.ei.args import CarbonAppArgs, CarbonAppsFolder
 from components.in_pod.carbonapps import BrokenCarError, application_of
 from components.wso2ei.additions import Problem, checksum_problems, name_problems, url_problems
 

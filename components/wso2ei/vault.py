@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from components.ei_args import AdditionsArgs, SecureVaultArgs, Transformation
+from components.ei.args import AdditionsArgs, SecureVaultArgs, Transformation
 from components.in_pod.vault import PASSWORD_NAMES
 from components.wso2ei.additions import Problem
 from components.wso2ei.patches import AXIS2, CARBON, USERS, Keystores, Patch

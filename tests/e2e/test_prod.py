@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.tls import self_signed
+from components.nginx.tls import self_signed
 from embedded import images
 from embedded.cluster import components, lifecycle, names
 from embedded.images.wso2ei_orders.image import REFERENCE as ORDERS
@@ -28,7 +28,7 @@ from embedded.progress import Reporter
 from tests.e2e import platform
 from tests.e2e import way_out as corporate
 from tests.e2e.machine import ROOT, Done, Machine, eventually
-from tests.unit.stacks import objects
+from tests.unit.support.stacks import objects
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500), pytest.mark.usefixtures("first_up")]
 CONSOLE, GATEWAY = "ei-console.example.com", "ei.example.com"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from settings import ImagesSettings
+from settings.model import ImagesSettings
 from tests.e2e.machine import ROOT
 from tests.kit.plugins.conftest import cluster, program, pulumi_home  # noqa: F401 - fixtures
 from tests.kit.plugins.pulumi_program import Program

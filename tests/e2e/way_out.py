@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from components.tls import self_signed
+from components.nginx.tls import self_signed
 
 NAME = "registry.wso2.com"
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from credentials import PASSWORD as PASSWORD_VARIABLE
-from credentials import USERNAME as USERNAME_VARIABLE
-from credentials import CredentialsError, choose
 from embedded import toolchain
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables, ensure_stack
 from tests.registries import PASSWORD, USER, Registry, token_registry
+from tools.credentials import PASSWORD as PASSWORD_VARIABLE
+from tools.credentials import USERNAME as USERNAME_VARIABLE
+from tools.credentials import CredentialsError, choose
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def env(registry: Registry, tmp_path: Path) -> PulumiEnv:
 def store(env: PulumiEnv, username: str, password: str) -> subprocess.CompletedProcess[str]:
     given = {USERNAME_VARIABLE: username, PASSWORD_VARIABLE: password}
     return subprocess.run(
-        [sys.executable, "credentials.py", "--stack", "local"],
+        [sys.executable, "-m", "tools.credentials", "--stack", "local"],
         cwd=ROOT, env=env.environment() | given, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -96,7 +96,7 @@ def test_in_a_terminal_the_token_is_asked_for_and_never_shown(env: PulumiEnv) ->
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(ROOT)
-        os.execve(sys.executable, [sys.executable, "credentials.py", "--stack", "local"], env.environment())  # noqa: S606
+        os.execve(sys.executable, [sys.executable, "-m", "tools.credentials", "--stack", "local"], env.environment())  # noqa: S606
     shown = b""
     for question, typed in ((b"registry user", USER), (b"not shown", PASSWORD)):
         while question not in shown:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from settings_keys import TOP, place_of, walk
+from settings.schema import TOP, place_of, walk
 from tests.engine.conftest import Preview
 from tests.engine.one_stack import OneStack, steps
-from tests.unit.contradiction_pairs import CONTRADICTIONS
-from tests.unit.mistake_pairs import (
+from tests.unit.settings.test_errors import lines_of
+from tests.unit.settings.test_errors import told as in_process
+from tests.unit.support.contradiction_pairs import CONTRADICTIONS
+from tests.unit.support.mistake_pairs import (
     COMPANIONS,
     MISSING,
     MISSPELT,
@@ -26,8 +28,6 @@ from tests.unit.mistake_pairs import (
     run_commands,
     without,
 )
-from tests.unit.test_settings_mistakes import lines_of
-from tests.unit.test_settings_mistakes import told as in_process
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 STORAGE = TOP.child("storage")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from embedded.images.catalog import images
-from settings import ImagesSettings, Settings
+from settings.model import ImagesSettings, Settings
 from tests.engine.conftest import Preview
-from tests.unit.stacks import objects
+from tests.unit.support.stacks import objects
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]

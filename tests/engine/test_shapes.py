@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from tests.engine.one_stack import OneStack, steps
-from tests.unit.stacks import ROOT, config_of
-from tests.unit.valid_stacks import STACKS
+from tests.unit.support.stacks import ROOT, config_of
+from tests.unit.support.valid_stacks import STACKS
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 

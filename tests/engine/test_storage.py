@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-import storage_changes
-from settings import Settings
+from preflight import storage_guide as storage_changes
+from settings.model import Settings
 from tests.engine.conftest import Preview
-from tests.unit.stacks import config_of
+from tests.unit.support.stacks import config_of
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 Run = Callable[..., Preview]

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 import yaml
 
-from components.tls import self_signed
-from configuration import load
+from components.nginx.tls import self_signed
 from embedded import toolchain
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables, ensure_stack
+from settings.loading import load
 from tests.engine.conftest import ROOT
 from tools.state_template import filled, placeholders
 

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console, Group
 from rich.text import Text
 
-from components.tls import self_signed
+from components.nginx.tls import self_signed
 from embedded.errors import KitError
 from embedded.status import checks, cli, objects, rows
 from embedded.status.pulls import Account

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
-from configuration import load
-from outputs import StackOutputs
-from settings_keys import TOP, walk
-from tests.unit.mistake_pairs import base
-from tests.unit.stacks import ROOT, STACKS, objects, pod_specs
+from settings.loading import load
+from settings.schema import TOP, walk
+from stack.outputs import StackOutputs
+from tests.unit.support.mistake_pairs import base
+from tests.unit.support.stacks import ROOT, STACKS, objects, pod_specs
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "embedded").rglob("README.md")])
 each = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

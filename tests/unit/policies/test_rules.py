@@ -15,7 +15,7 @@ from policies.rules import RULES, STACK_RULES, check, check_object, check_stack
 from policies.stack import selects
 from tests.unit.policies import samples
 from tests.unit.policies.samples import Object, broken
-from tests.unit.stacks import ADMIN, PASSWORD, STACKS, objects
+from tests.unit.support.stacks import ADMIN, PASSWORD, STACKS, objects
 
 POD = "spec/template/spec"
 MAIN = f"{POD}/containers/0"

@@ -12,9 +12,9 @@ import pytest
 from policies.rules import check
 from tests import monitors
 from tests.unit.policies.samples import Object
-from tests.unit.recording import record
-from tests.unit.stacks import ROOT
-from tests.unit.valid_stacks import STACKS
+from tests.unit.support.recording import record
+from tests.unit.support.stacks import ROOT
+from tests.unit.support.valid_stacks import STACKS
 from tools import schemas
 from tools.kubernetes_versions import NEWEST, OLDEST
 

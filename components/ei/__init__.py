@@ -1,0 +1,1 @@
+"""``EiCluster``: the EI nodes, their configuration, their database tables and their Services."""

@@ -1,0 +1,133 @@
+"""Integration artifacts (CAR files) of an EI node, as parts of its pod: from where they come, and when it has started.
+
+EI looks into one folder, ``carbonapps``. Unless it is to look into the shared folder itself (``live``), the node has a
+folder of its own there, filled before the server starts with everything that the sources hold: the image, the shared
+folder, URLs and the stack file. So no source hides another, and what a node serves changes when it starts, not before.
+Pure functions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.ei import work as ei_work
+from components.ei.args import CarbonAppArgs, CarbonAppsFolder
+from components.shared import common
+from components.wso2ei.carbonapps import car_name
+
+CARS = "/cars"
+"""Where containers before the server see the volume of CARs."""
+EXPECTED = "/home/wso2carbon/expected-cars"
+"""Where the server's container sees the list of CARs that must be deployed."""
+_FOLDER, _MANIFEST = "/carbonapps", "/manifest"
+_DEPLOY = "repository/deployment/server/carbonapps"
+# Beside the server's own folder: what the entrypoints copy over it at the start (docs of wso2/docker-ei, all tags).
+_IMAGE_FOLDERS = (
+    "wso2-artifact-volume/repository/deployment/server",
+    "wso2-config-volume/repository/deployment/server",
+    "wso2-server-volume/repository/deployment/server",
+    "volumes/repository/deployment/server",
+    "wso2-tmp/server",
+)
+
+
+@dataclass(frozen=True)
+class CarbonApps:
+    """The CAR files of a node, and how it uses the shared folder."""
+
+    cars: Sequence[CarbonAppArgs] = ()
+    folder: CarbonAppsFolder = "live"
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    """Environment of the container that fetches."""
+
+    @property
+    def uses_folder(self) -> bool:
+        """Pods mount the shared folder."""
+        return self.folder != "unused"
+
+    def manifest(self) -> dict[str, str]:
+        """Text of the ConfigMap: what to fetch, and what lies beside it."""
+        if not self.cars:
+            return {}
+        items = [
+            {"name": car_name(car)}
+            | ({"url": url, "sha256": car.get("sha256") or ""} if (url := car.get("url")) else {})
+            for car in self.cars
+        ]
+        return {"carbonapps.json": json.dumps({"cars": items}, indent=1, sort_keys=True)}
+
+    def contents(self) -> dict[str, str]:
+        """Binary data of the same ConfigMap."""
+        return {car_name(car): content for car in self.cars if (content := car.get("content"))}
+
+    def collect_script(self, home: str) -> str:
+        """Shell, in the EI image: copy the image's own CARs to where Python is, with the places that they were in."""
+        folders = " ".join((f"{home}/{_DEPLOY}", *(f"/home/wso2carbon/{top}/carbonapps" for top in _IMAGE_FOLDERS)))
+        return f"""number=0
+for folder in {folders}; do
+    for car in "$folder"/*.car; do
+        [ -f "$car" ] || continue
+        mkdir -p {CARS}/image/$number
+        cp "$car" {CARS}/image/$number/
+        echo "$folder" >{CARS}/image/$number.from
+    done
+    number=$((number + 1))
+done"""
+
+    def collect_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
+        """For the container that runs it."""
+        return [common.mount("cars", CARS)]
+
+    def gather_container(self, image: str) -> k8s.core.v1.ContainerArgs:
+        """Puts the CARs of all sources together and refuses broken ones; after the server's ``conf`` is ready."""
+        sources = ["--image", f"{CARS}/image"]
+        sources += ["--folder", _FOLDER] if self.uses_folder else []
+        sources += ["--live"] if self.folder == "live" else []
+        sources += ["--manifest", f"{_MANIFEST}/carbonapps.json"] if self.cars else []
+        return k8s.core.v1.ContainerArgs(
+            name="gather-cars",
+            image=image,
+            command=["python", f"{common.IN_POD_MOUNT}/carbonapps.py", "--to", CARS],
+            args=[*sources, "--conf", f"{ei_work.CONF}/carbon.xml"],
+            env=[k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(self.proxies.items())],
+            security_context=common.container_security(),
+            resources=common.resources("20m", "96Mi"),
+            volume_mounts=[
+                common.mount("programs", common.IN_POD_MOUNT, read_only=True),
+                ei_work.conf_mount(read_only=True),
+                common.mount("cars", CARS),
+                *([common.mount("carbonapps", _FOLDER, read_only=True)] if self.uses_folder else []),
+                *([common.mount("carbonapps-manifest", _MANIFEST, read_only=True)] if self.cars else []),
+            ],
+            termination_message_policy="FallbackToLogsOnError",
+        )
+
+    def server_mounts(self, home: str, read_only: bool) -> list[k8s.core.v1.VolumeMountArgs]:
+        """The folder that EI looks into, and what its startup probe reads.
+
+        :param read_only: the shared folder is.
+        """
+        live = common.mount("carbonapps", f"{home}/{_DEPLOY}", read_only=read_only or None)
+        own = common.mount("cars", f"{home}/{_DEPLOY}", sub_path="deploy")
+        return [
+            live if self.folder == "live" else own,
+            common.mount("cars", EXPECTED, sub_path="expected", read_only=True),
+            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
+        ]
+
+    def started_command(self, home: str) -> list[str]:
+        """Succeeds when the node has joined the cluster and has deployed every CAR."""
+        return ["sh", f"{common.IN_POD_MOUNT}/started.sh", home, f"{EXPECTED}/list"]
+
+    def volumes(self, claim: pulumi.Input[str], config_map: pulumi.Input[str] | None) -> list[k8s.core.v1.VolumeArgs]:
+        """Volumes of the pod; ``config_map`` is the name of the one made of ``manifest()`` and ``contents()``."""
+        return [
+            common.empty_dir("cars", "2Gi"),
+            *([common.claim_volume("carbonapps", claim)] if self.uses_folder else []),
+            *([common.config_map_volume("carbonapps-manifest", config_map)] if config_map is not None else []),
+        ]

@@ -1,0 +1,97 @@
+"""The checks of ``EiClusterArgs``: every one names the field, and all are told at once. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from components.ei import metrics as ei_metrics
+from components.ei.args import AdditionsArgs, EiClusterArgs
+from components.ei.operations import operation_problems, scheduling_problems
+from components.shared.quantities import quantity
+from components.wso2ei.additions import (
+    Problem,
+    environment_problems,
+    file_problems,
+    jar_name,
+    jar_problems,
+    keystore_problems,
+    option_problems,
+    patch_problems,
+)
+from components.wso2ei.carbonapps import carbon_app_problems
+from components.wso2ei.patches import Patch, managed_patches
+from components.wso2ei.vault import managed_vault_patches, vault_problems
+from components.wso2ei.versions import EiVersion, lacking, other_version, version_of
+
+
+def check(name: str, args: EiClusterArgs) -> EiVersion:
+    """The row of the version table for ``args``.
+
+    :raises ValueError: with every field that is wrong, and what is allowed.
+    """
+    try:
+        version = version_of(args["version"])
+    except ValueError as error:
+        raise ValueError(f"EiCluster {name}: version: {error}") from error
+    found = [*_sizes(args), *_secrets(args), *image_problems(version, args["image"], args)]
+    found += addition_problems(version, args, ei_metrics.patches(args.get("metrics")))
+    found += [*operation_problems(args), *scheduling_problems(args)]
+    found += ei_metrics.metrics_problems(version, args, args.get("java_options") or ())
+    if found:
+        raise ValueError("\n".join(f"EiCluster {name}: {problem.field} {problem.expected}" for problem in found))
+    return version
+
+
+def _sizes(args: EiClusterArgs) -> Iterator[Problem]:
+    if args["replicas"] < 1:
+        yield Problem(("replicas",), f"must be positive, not {args['replicas']}")
+    sizes = {"heap": args["heap"], "memory": args["memory"], "cpu": args["cpu"], "cpu_limit": args.get("cpu_limit")}
+    for field, text in sizes.items():
+        try:
+            if text is not None and quantity(text) <= 0:
+                yield Problem((field,), f"must be positive, not {text}")
+        except ValueError as error:
+            yield Problem((field,), f"{text!r}: {error}")
+    paths = {"configuration_path": "/_system/config", "governance_path": "/_system/governance"}
+    for field, top in paths.items():
+        path = str(args.get(field) or top)
+        if not re.fullmatch(rf"{top}(/[A-Za-z0-9._-]+)*", path):
+            yield Problem((field,), f"must be {top} or below it, not {path!r}")
+    if args.get("pull_minutes", 1) < 1:
+        yield Problem(("pull_minutes",), "must be positive")
+
+
+def _secrets(args: EiClusterArgs) -> Iterator[Problem]:
+    """Each of them is given here or exists already."""
+    if (args.get("admin_password") is None) == (args.get("admin_secret") is None):
+        yield Problem(("admin_password",), "or admin_secret is needed, and not both")
+    if args.get("registry") and args.get("registry_secret"):
+        yield Problem(("registry",), "and registry_secret must not both be given")
+
+
+def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Iterator[Problem]:
+    """A public image of another version, or one that is known to lack a jar which nothing delivers."""
+    other = other_version(version, image)
+    if other:
+        yield Problem(("image",), f"{image} is EI {other}, and version says {version.version}")
+        return
+    for missing in lacking(version, image, [jar_name(jar) for jar in args.get("jars") or ()]):
+        yield Problem(("jars",), f"must hold {missing.what}, such as {missing.remedy}: {image} {missing.reason}")
+
+
+def addition_problems(version: EiVersion, args: AdditionsArgs, metrics: Sequence[Patch] = ()) -> Iterator[Problem]:
+    """Whatever is wrong with what users add; ``metrics`` are the managed patches that metrics need."""
+    managed = [*managed_patches(version, keystores=bool(args.get("keystores"))), *metrics]
+    if args.get("secure_vault"):
+        managed += managed_vault_patches()
+    items = [*patch_problems(args.get("patches") or (), managed), *file_problems(args.get("files") or ())]
+    yield from items
+    # One an item: the way out is to remove it, once.
+    told = {problem.place[:2] for problem in items}
+    yield from (problem for problem in vault_problems(args) if problem.place[:2] not in told)
+    yield from environment_problems(args.get("environment") or {}, args.get("secret_environment") or {})
+    yield from option_problems(args.get("java_options") or ())
+    yield from jar_problems(args.get("jars") or ())
+    yield from keystore_problems(args.get("keystores"))
+    yield from carbon_app_problems(args.get("carbon_apps") or (), args.get("carbon_apps_folder") or "live")

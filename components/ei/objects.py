@@ -1,0 +1,158 @@
+"""The Kubernetes bodies around the nodes of ``EiCluster``: Services, rights, the schema Job. Pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi_kubernetes as k8s
+
+from components.ei import work as ei_work
+from components.ei.pod import (
+    CONSOLE_PORT,
+    GATEWAY_HTTP_PORT,
+    GATEWAY_PORT,
+    MEMBER_PORT,
+    UID,
+    PodParts,
+    needs_home,
+    pull_secrets,
+    secret_volumes,
+)
+from components.mysql import connection as mysql_connection
+from components.mysql import objects as mysql_objects
+from components.shared import common, scheduling
+
+
+@dataclass(frozen=True)
+class ControllerPods:
+    """The NGINX pods that may reach console and gateway."""
+
+    labels: dict[str, str]
+    """Empty: not known."""
+    elsewhere: bool
+    """In another namespace."""
+
+
+def service_spec(selector: dict[str, str], ports: dict[str, int]) -> k8s.core.v1.ServiceSpecArgs:
+    """A Service with named ports."""
+    return k8s.core.v1.ServiceSpecArgs(
+        selector=selector,
+        ports=[
+            k8s.core.v1.ServicePortArgs(name=name, port=port, target_port=port, protocol="TCP")
+            for name, port in ports.items()
+        ],
+    )
+
+
+def members_service_spec(selector: dict[str, str]) -> k8s.core.v1.ServiceSpecArgs:
+    """Headless: its Endpoints are the list of members that the membership scheme reads.
+
+    The scheme reads ready and not-ready addresses, so a starting node is found without publishing it as ready.
+    """
+    return k8s.core.v1.ServiceSpecArgs(
+        cluster_ip="None",
+        selector=selector,
+        publish_not_ready_addresses=True,
+        ports=[k8s.core.v1.ServicePortArgs(name="members", port=MEMBER_PORT, protocol="TCP")],
+    )
+
+
+def membership_rules(service: str) -> list[k8s.rbac.v1.PolicyRuleArgs]:
+    """All that the membership scheme needs: ``get`` on its own Endpoints."""
+    return [
+        k8s.rbac.v1.PolicyRuleArgs(api_groups=[""], resources=["endpoints"], resource_names=[service], verbs=["get"])
+    ]
+
+
+def _admin_mount() -> k8s.core.v1.VolumeMountArgs:
+    return common.mount("admin-password", f"{mysql_connection.SECRETS_MOUNT}/admin", read_only=True)
+
+
+def _server_volume(parts: PodParts) -> list[k8s.core.v1.EnvVarArgs]:
+    """The claim of the server in the stack: another one means another server, which needs the schema again."""
+    claim = parts.mysql.get("claim")
+    return [k8s.core.v1.EnvVarArgs(name="MYSQL_VOLUME", value=claim)] if claim is not None else []
+
+
+def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) -> k8s.batch.v1.JobSpecArgs:
+    """Loads the EI image's own SQL script; safe to kill and to run again."""
+    copy = k8s.core.v1.ContainerArgs(
+        name="copy-dbscripts",
+        image=parts.ei_image,
+        command=["sh", "-c", f"{needs_home(parts)}\ncp {parts.home}/dbscripts/{script} {ei_work.FOLDER}/"],
+        security_context=common.container_security(),
+        resources=common.resources("20m", "32Mi"),
+        volume_mounts=[common.mount(ei_work.VOLUME, ei_work.FOLDER)],
+        termination_message_policy="FallbackToLogsOnError",
+    )
+    load = k8s.core.v1.ContainerArgs(
+        name="schema",
+        image=parts.mysql_image,
+        command=["bash", f"{common.IN_POD_MOUNT}/schema.sh", f"{ei_work.FOLDER}/{script}"],
+        env=[
+            *mysql_connection.client_env(parts.mysql),
+            k8s.core.v1.EnvVarArgs(name="ADMIN_USERNAME", value=parts.admin_username),
+            *_server_volume(parts),
+        ],
+        security_context=common.container_security(),
+        resources=common.resources("20m", "64Mi"),
+        volume_mounts=[
+            common.mount(ei_work.VOLUME, ei_work.FOLDER, read_only=True),
+            common.mount("scratch", "/tmp"),  # noqa: S108
+            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
+            mysql_connection.passwords_mount(),
+            mysql_connection.rendered_mount(),
+            *mysql_connection.ca_mounts(parts.mysql),
+            _admin_mount(),
+        ],
+        termination_message_policy="FallbackToLogsOnError",
+    )
+    return k8s.batch.v1.JobSpecArgs(
+        backoff_limit=2,
+        active_deadline_seconds=1800,
+        template=k8s.core.v1.PodTemplateSpecArgs(
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                labels=job_labels | mysql_objects.CLIENT_LABEL, annotations=common.rotated(parts.rotation)
+            ),
+            spec=k8s.core.v1.PodSpecArgs(
+                automount_service_account_token=False,
+                enable_service_links=False,
+                restart_policy="Never",
+                image_pull_secrets=pull_secrets(parts),
+                security_context=common.pod_security(UID),
+                init_containers=[copy],
+                containers=[load],
+                volumes=[
+                    common.empty_dir(ei_work.VOLUME, "16Mi"),
+                    common.empty_dir("scratch", "16Mi"),
+                    common.config_map_volume("programs", parts.programs),
+                    *secret_volumes(parts),
+                ],
+                **scheduling.pod_fields(parts.operations.get("scheduling")),
+            ),
+        ),
+    )
+
+
+def network_policy_spec(
+    selector: dict[str, str], controller: ControllerPods
+) -> k8s.networking.v1.NetworkPolicySpecArgs:
+    """Members reach members on 4100; NGINX reaches console and gateway; nobody else reaches a node.
+
+    Where the controller's pods are not known (an existing controller without labels given, or one on the hosts'
+    network, which no pod selector matches), console and gateway are open to whoever can reach the pod.
+    """
+    peers = None
+    if controller.labels:
+        anywhere = k8s.meta.v1.LabelSelectorArgs() if controller.elsewhere else None
+        labels = k8s.meta.v1.LabelSelectorArgs(match_labels=controller.labels)
+        peers = [k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=anywhere, pod_selector=labels)]
+    members = k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector))
+    return k8s.networking.v1.NetworkPolicySpecArgs(
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
+        policy_types=["Ingress"],
+        ingress=[
+            common.allow([members], MEMBER_PORT),
+            common.allow(peers, CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT),
+        ],
+    )

@@ -1,0 +1,68 @@
+"""How a node is run: what its pods bear, and who says how many there are. Checks and pod parts, pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import get_args
+
+import pulumi_kubernetes as k8s
+
+from components.ei.operations_args import HostAliasArgs, OperationsArgs
+from components.shared import scheduling
+from components.wso2ei.additions import Problem
+from components.wso2ei.logs import LOGGER, Level
+
+_DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
+_MANAGED_METADATA = ("app.kubernetes.io/", "wso2ei/", "pulumi.com/", "pod-template-hash")
+
+
+def operation_problems(args: OperationsArgs) -> Iterator[Problem]:
+    """Whatever is wrong with them."""
+    for index, alias in enumerate(args.get("host_aliases") or ()):
+        for field, words in _of_alias(alias):
+            yield Problem(("host_aliases", index, field), words)
+    for name, level in (args.get("log_levels") or {}).items():
+        if not re.fullmatch(LOGGER, name):
+            yield Problem(("log_levels", name), "must be the name of a logger, such as org.apache.synapse, or root")
+        elif level not in get_args(Level):
+            yield Problem(("log_levels", name), f"must be one of {', '.join(get_args(Level))}")
+    if args.get("diagnostics_keep", 0) < 0:
+        yield Problem(("diagnostics_keep",), "must not be negative")
+    diagnostics = args.get("diagnostics")
+    if diagnostics and diagnostics.get("access_mode") == "ReadOnlyMany":
+        yield Problem(("diagnostics", "access_mode"), "must not be ReadOnlyMany: nodes write there")
+    for field, names in (
+        ("pod_labels", args.get("pod_labels") or {}),
+        ("pod_annotations", args.get("pod_annotations") or {}),
+    ):
+        for name in names:
+            if name.startswith(_MANAGED_METADATA):
+                yield Problem((field, name), "must not be set: it is managed")
+
+
+def _of_alias(alias: HostAliasArgs) -> Iterator[tuple[str, str]]:
+    try:
+        ipaddress.ip_address(alias["ip"])
+    except ValueError:
+        yield "ip", f"must be an IPv4 or IPv6 address, not {alias['ip']!r}"
+    wrong = [name for name in alias["hostnames"] if len(name) > 253 or not _DNS_NAME.fullmatch(name)]
+    if wrong or not alias["hostnames"]:
+        yield "hostnames", f"must be host names in lower case, not {', '.join(map(repr, wrong)) or 'none'}"
+
+
+def scheduling_problems(args: OperationsArgs) -> Iterator[Problem]:
+    """The same of ``scheduling``."""
+    for field, words in scheduling.problems(args.get("scheduling")):
+        yield Problem((field,), words)
+
+
+def host_aliases(args: OperationsArgs) -> list[k8s.core.v1.HostAliasArgs] | None:
+    """As a pod takes them.
+
+    Old images write the last line of ``/etc/hosts`` into axis2.xml as the member's address; the patch of that
+    parameter hides it from them (``wso2ei/patches.py``), so an alias does no harm.
+    """
+    aliases = args.get("host_aliases") or ()
+    return [k8s.core.v1.HostAliasArgs(ip=one["ip"], hostnames=list(one["hostnames"])) for one in aliases] or None

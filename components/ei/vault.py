@@ -1,0 +1,103 @@
+"""The secure vault in a node's pod: what checks and places it, and where the server reads it. Pure functions.
+
+The cipher texts come from a Secret that exists, configuration and passwords from what the keystores say. The file of
+passwords lies in memory, belongs to the server's user and to nobody else, and is mounted read-only: EI never writes it.
+Without a vault the pod has none of these parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi_kubernetes as k8s
+
+from components.ei import work as ei_work
+from components.ei.additions import STORES, Additions
+from components.ei.args import SecureVaultArgs
+from components.shared import common
+from components.wso2ei.additions import as_keystores, store_key
+from components.wso2ei.patches import Keystores, Patch
+from components.wso2ei.vault import JAVA_OPTIONS, PASSWORD_FILE, key, transformation, vault_patches
+
+_CIPHER, _MADE = "/cipher", "/vault"
+_KEY = f"{ei_work.STORES}/key-of-vault"
+_PASSWORDS = {"store": "keystore-password", "key": "key-password"}
+"""What keytool calls the two passwords of a key, and their keys in the Secret of the stores."""
+_PROGRAMS = ("vault.py", "vault_key.py")
+
+
+def programs(vault: SecureVaultArgs | None) -> Sequence[str]:
+    """What ``containers`` runs, of ``components/in_pod``."""
+    return _PROGRAMS if vault else ()
+
+
+def java_options(vault: SecureVaultArgs | None) -> Sequence[str]:
+    """How the server reads the file of passwords."""
+    return JAVA_OPTIONS if vault else ()
+
+
+def patches(vault: SecureVaultArgs | None, stores: Keystores | None) -> list[Patch]:
+    """``secret-conf.properties``, for the patcher."""
+    return vault_patches(stores, transformation(vault)) if vault and stores else []
+
+
+def copy_script(additions: Additions) -> str:
+    """Shell, behind the copy of the stores: the key in the one format that a program without libraries can read.
+
+    Protected by the same passwords; the program that reads it removes it.
+    """
+    own = additions.keystores
+    if not (additions.vault and own):
+        return ""
+    source = f"{ei_work.STORES}/keystore"
+    stores = as_keystores(own, source)
+    opened, closed = (
+        " ".join(f"-{side}{what}pass:file {STORES}/{file}" for what, file in _PASSWORDS.items())
+        for side in ("src", "dest")
+    )
+    return f"""rm -f {_KEY}
+store={store_key(own, "keystore")}
+opens -importkeystore -noprompt -srckeystore {source} -srcstoretype {stores.type} \\
+    -srcalias {stores.alias} {opened} \\
+    -destkeystore {_KEY} -deststoretype JKS {closed}
+chmod 600 {_KEY}
+"""
+
+
+def containers(additions: Additions, image: str) -> list[k8s.core.v1.ContainerArgs]:
+    """The container that says what is wrong with the vault, and puts it into place; behind the patcher."""
+    vault, own = additions.vault, additions.keystores
+    if not (vault and own):
+        return []
+    named = ["--from", vault["secret"], "--key", key(vault), "--alias", as_keystores(own, _KEY).alias]
+    container = k8s.core.v1.ContainerArgs(
+        name="make-vault",
+        image=image,
+        command=["python", f"{common.IN_POD_MOUNT}/vault.py"],
+        args=[*named, "--transformation", transformation(vault), "--cipher", _CIPHER, "--stores", STORES,
+              "--keystore", _KEY, "--conf", ei_work.CONF, "--to", _MADE],
+        security_context=common.container_security(),
+        resources=common.resources("20m", "64Mi"),
+        volume_mounts=[
+            ei_work.conf_mount(),
+            ei_work.stores_mount(),
+            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
+            common.mount("vault", _MADE),
+            additions.secret_mount(vault["secret"], _CIPHER),
+            *additions.store_mounts(),
+        ],
+        termination_message_policy="FallbackToLogsOnError",
+    )  # fmt: skip
+    return [container]
+
+
+def server_mounts(additions: Additions, home: str) -> list[k8s.core.v1.VolumeMountArgs]:
+    """The file of passwords, and nothing beside it."""
+    if not additions.vault:
+        return []
+    return [common.mount("vault", f"{home}/{PASSWORD_FILE}", sub_path=PASSWORD_FILE, read_only=True)]
+
+
+def volumes(additions: Additions) -> list[k8s.core.v1.VolumeArgs]:
+    """Where the file of passwords lies."""
+    return [common.empty_dir("vault", "1Mi", memory=True)] if additions.vault else []

@@ -1,0 +1,1 @@
+"""``MysqlDatabase``, a MySQL server for EI, and ``ExternalMysql``, one that exists already."""

@@ -1,0 +1,125 @@
+"""The Kubernetes bodies of ``MysqlDatabase``, as pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.mysql import connection as mysql_connection
+from components.mysql.connection import PASSWORD_KEYS, PORT, ROOT_KEY, Schema
+from components.shared import common, scheduling
+
+UID = 999
+"""User and group of the official image (docker-library/mysql, Dockerfile.oracle)."""
+USERS = Schema("WSO2EI_USER_DB", "wso2ei_user")
+REGISTRY = Schema("WSO2EI_INTEGRATOR_CONFIG_GOV_DB", "wso2ei_registry")
+SERVER_KEYS = (ROOT_KEY, *PASSWORD_KEYS)
+"""Keys of the Secret with the server's passwords."""
+PROGRAMS = ("mysql_server.sh", "check_volume.sh", "mysql_root.sh", "mysql_dump.sh", "mysql_restore.sh")
+"""What the pod holds in ``common.IN_POD_MOUNT``; the last two are for people (docs/storage.md)."""
+CLIENT_LABEL = {"wso2ei/mysql-client": "true"}
+"""Pods with this label may reach the server."""
+
+
+def service_spec(selector: dict[str, str]) -> k8s.core.v1.ServiceSpecArgs:
+    """The Service that EI's datasources name."""
+    return k8s.core.v1.ServiceSpecArgs(
+        selector=selector, ports=[k8s.core.v1.ServicePortArgs(name="mysql", port=PORT, target_port="mysql")]
+    )
+
+
+def stateful_set_spec(
+    *,
+    selector: dict[str, str],
+    service: str,
+    image: str,
+    secret: pulumi.Input[str],
+    config_map: pulumi.Input[str],
+    claim: pulumi.Input[str],
+    first: k8s.core.v1.ContainerArgs,
+    resources: k8s.core.v1.ResourceRequirementsArgs,
+    options: Sequence[pulumi.Input[str]],
+    rotation: str | None = None,
+    place: scheduling.SchedulingArgs | None = None,
+) -> k8s.apps.v1.StatefulSetSpecArgs:
+    """One mysqld on one claim, on a read-only root."""
+    container = k8s.core.v1.ContainerArgs(
+        name="mysql",
+        image=image,
+        # The server may not reach DNS, so looking up a client's name would only hold its login up.
+        command=["bash", f"{common.IN_POD_MOUNT}/mysql_server.sh", "--skip-name-resolve", *options],
+        env=mysql_connection.env(mysql_connection.schema_values(USERS, REGISTRY)),
+        ports=[k8s.core.v1.ContainerPortArgs(name="mysql", container_port=PORT)],
+        security_context=common.container_security(),
+        resources=resources,
+        # A ping is answered (exit 0) even when the user is refused, so the probe needs no password; for a user that
+        # does not exist the server would pick an authentication plugin at random and log that it is deprecated.
+        readiness_probe=_ping(period_seconds=3, failure_threshold=3),
+        startup_probe=_ping(period_seconds=2, failure_threshold=300),
+        liveness_probe=_ping(period_seconds=20, failure_threshold=6),
+        volume_mounts=[
+            common.mount("data", "/var/lib/mysql"),
+            mysql_connection.passwords_mount(),
+            mysql_connection.rendered_mount(),
+            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
+            common.mount("scratch", "/tmp", sub_path="tmp"),  # noqa: S108
+            common.mount("scratch", "/var/run/mysqld", sub_path="run"),
+            common.mount("scratch", "/var/lib/mysql-files", sub_path="files"),
+        ],
+        termination_message_policy="FallbackToLogsOnError",
+    )
+    return k8s.apps.v1.StatefulSetSpecArgs(
+        replicas=1,
+        service_name=service,
+        selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
+        template=k8s.core.v1.PodTemplateSpecArgs(
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector, annotations=common.rotated(rotation)),
+            spec=k8s.core.v1.PodSpecArgs(
+                automount_service_account_token=False,
+                enable_service_links=False,
+                security_context=common.pod_security(UID),
+                # mysqld flushes on SIGTERM; 30 s would cut a large buffer pool off.
+                termination_grace_period_seconds=120,
+                init_containers=[first],
+                containers=[container],
+                volumes=[
+                    common.claim_volume("data", claim),
+                    *mysql_connection.password_volumes(secret, SERVER_KEYS),
+                    common.config_map_volume("programs", config_map),
+                    common.empty_dir("scratch", "512Mi"),
+                ],
+                **scheduling.pod_fields(place),
+            ),
+        ),
+    )
+
+
+def _ping(*, period_seconds: int, failure_threshold: int) -> k8s.core.v1.ProbeArgs:
+    command = f"mysqladmin ping --host=127.0.0.1 --user={USERS.user} --connect-timeout=3 --silent"
+    return k8s.core.v1.ProbeArgs(
+        exec_=k8s.core.v1.ExecActionArgs(command=command.split()),
+        period_seconds=period_seconds,
+        timeout_seconds=5,
+        failure_threshold=failure_threshold,
+    )
+
+
+def network_policy_spec(selector: dict[str, str], clients: dict[str, str]) -> k8s.networking.v1.NetworkPolicySpecArgs:
+    """Only ``clients`` reach the server; the server reaches nobody."""
+    return k8s.networking.v1.NetworkPolicySpecArgs(
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
+        policy_types=["Ingress", "Egress"],
+        ingress=[
+            common.allow(
+                [
+                    k8s.networking.v1.NetworkPolicyPeerArgs(
+                        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=clients)
+                    )
+                ],
+                PORT,
+            )
+        ],
+        egress=[],
+    )

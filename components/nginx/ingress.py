@@ -1,0 +1,352 @@
+"""``NginxIngress``: the two Ingresses of an EI cluster and, where asked, the NGINX controller that serves them.
+
+Installs F5's NGINX Ingress Controller (``kubernetes/ingress-nginx`` was retired in March 2026) with native objects:
+every one is visible in a preview and needs no network there. Does not own the Services behind it, nor an existing
+controller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_random as random
+
+from components.nginx import objects as nginx_objects
+from components.nginx.annotations import Backend, Dialect, ingress_annotations
+from components.nginx.objects import Expose
+from components.nginx.tls import self_signed
+from components.shared import common
+from components.shared.recommended_labels import tag, with_labels
+from components.shared.scheduling import SchedulingArgs
+
+
+class Route(TypedDict):
+    """One host name and the HTTPS Service behind it."""
+
+    host: str
+    """Host name that clients ask for."""
+    service: str
+    """Name of the Service, in the component's namespace."""
+    port: int
+    """HTTPS port of the Service."""
+    affinity_cookie: NotRequired[str | None]
+    """Cookie that keeps a client on one pod."""
+
+
+class NginxIngressArgs(TypedDict):
+    """Inputs of ``NginxIngress``."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of the Ingresses and of an installed controller."""
+    controller: Literal["install", "existing"]
+    """Make a controller, or use the one of the cluster."""
+    class_name: str
+    """IngressClass: made by ``install``, named by ``existing``."""
+    dialect: Dialect
+    """Annotations that the controller reads; ``f5`` when it is installed."""
+    routes: dict[str, Route]
+    """Routes by a short key, which becomes part of the Ingress's name."""
+    image: NotRequired[str]
+    """Controller image; required by ``install``."""
+    expose: NotRequired[Expose]
+    """How clients reach an installed controller; default ``LoadBalancer``."""
+    http_port: NotRequired[int]
+    """Default 80."""
+    https_port: NotRequired[int]
+    """Default 443. With ``NodePort`` the port inside the cluster; with an existing controller the one it serves."""
+    node_ports: NotRequired[tuple[int | None, int | None]]
+    """``NodePort``: the ports of http and https on every node; ``None``: the cluster allots one."""
+    address: NotRequired[str | None]
+    """Address that clients use, where the cluster tells none or another one; an installed controller publishes it."""
+    tls_secret: NotRequired[str | None]
+    """Existing kubernetes.io/tls Secret; without one a self-signed certificate is made."""
+    read_timeout: int
+    """Seconds."""
+    max_body: str
+    """Largest request body, e.g. ``256m``."""
+    scheduling: NotRequired[SchedulingArgs]
+    """Nodes and priority of an installed controller."""
+    wait_minutes: NotRequired[int]
+    """Minutes that an Ingress may wait for its backends and its address; default 10."""
+
+
+class NginxIngress(pulumi.ComponentResource):
+    """Ingresses and controller. See the module's text for what it owns."""
+
+    addresses: pulumi.Output[list[str]]
+    """IP addresses or host names at which clients reach the controller: ``address`` where it is given, else what the
+    cluster gave an installed controller's Service, else what the Ingresses' status says.
+
+    The Service is asked first because it changes with ``expose``, while an Ingress keeps the old status until the
+    controller has written a new one. What changes outside of an update shows after ``pulumi up --refresh``."""
+    https_port: pulumi.Output[int]
+    """Port at which clients reach both hosts; with ``NodePort`` the port on the nodes, allotted or given."""
+    service: str | None
+    """Name of the installed controller's Service; ``None`` with an existing controller."""
+    spec_hash: pulumi.Output[str]
+    """Changes when a route or the controller does."""
+
+    def __init__(self, name: str, args: NginxIngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("wso2ei:index:NginxIngress", name, {}, with_labels(opts, name, tag(args.get("image"))))
+        install = args["controller"] == "install"
+        if install and not args.get("image"):
+            raise ValueError(f"NginxIngress {name}: controller install needs image")
+        if install and args["dialect"] != "f5":
+            raise ValueError(f"NginxIngress {name}: the installed controller reads the f5 dialect only")
+        if not args["routes"]:
+            raise ValueError(f"NginxIngress {name}: routes is empty")
+        child = pulumi.ResourceOptions(parent=self)
+        tls_secret = self._tls_secret(name, args, child)
+        service = self._service(name, args, child) if install else None
+        controller = [self._controller(name, args, tls_secret, service, child)] if service else []
+        self.service = name if install else None
+        self.https_port = _https_port(args, service)
+        specs = {key: _route_spec(args, route, tls_secret) for key, route in sorted(args["routes"].items())}
+        ingresses = [
+            k8s.networking.v1.Ingress(
+                f"{name}-{key}",
+                metadata=k8s.meta.v1.ObjectMetaArgs(
+                    name=f"{name}-{key}",
+                    namespace=args["namespace"],
+                    labels=common.labels("nginx-ingress", name),
+                    annotations=_route_annotations(args, args["routes"][key]),
+                ),
+                spec=spec,
+                opts=pulumi.ResourceOptions.merge(
+                    child,
+                    pulumi.ResourceOptions(
+                        depends_on=controller, custom_timeouts=common.timeouts(args.get("wait_minutes", 10))
+                    ),
+                ),
+            )
+            for key, spec in specs.items()
+        ]
+        self.addresses = _addresses(args.get("address"), [service] if service else ingresses)
+        self.spec_hash = common.spec_hash(
+            {
+                "routes": str({key: dict(sorted(route.items())) for key, route in sorted(args["routes"].items())}),
+                "annotations": str([_route_annotations(args, route) for _, route in sorted(args["routes"].items())]),
+                "image": args.get("image", ""),
+                "tls": tls_secret,
+            }
+        )
+        self.register_outputs(
+            {
+                "addresses": self.addresses,
+                "https_port": self.https_port,
+                "service": self.service,
+                "spec_hash": self.spec_hash,
+            }
+        )
+
+    def _tls_secret(self, name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions) -> pulumi.Output[str]:
+        existing = args.get("tls_secret")
+        if existing:
+            return pulumi.Output.from_input(existing)
+        hosts = [route["host"] for route in args["routes"].values()]
+        # Not RandomBytes: its ID is its value (pulumi-random, computeRandomBytesID), and no ID is encrypted.
+        seed = random.RandomPassword(f"{name}-tls-seed", length=64, special=False, opts=child)
+        pair = seed.result.apply(lambda text: self_signed(text.encode(), hosts))
+        secret = k8s.core.v1.Secret(
+            f"{name}-tls",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                namespace=args["namespace"], labels=common.labels("nginx-ingress", name)
+            ),
+            type="kubernetes.io/tls",
+            string_data={
+                "tls.crt": pair.apply(lambda made: made.certificate),
+                "tls.key": pair.apply(lambda made: made.key),
+            },
+            opts=child,
+        )
+        return common.name_of(secret)
+
+    def _service(self, name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions) -> k8s.core.v1.Service:
+        selector = common.labels("nginx-ingress", name)
+        return k8s.core.v1.Service(
+            f"{name}-service",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=selector),
+            spec=nginx_objects.service_spec(
+                selector,
+                args.get("expose", "LoadBalancer"),
+                *_ports(args),
+                node_ports=args.get("node_ports", (None, None)),
+            ),
+            opts=child,
+        )
+
+    def _controller(
+        self,
+        name: str,
+        args: NginxIngressArgs,
+        tls_secret: pulumi.Output[str],
+        service: k8s.core.v1.Service,
+        child: pulumi.ResourceOptions,
+    ) -> k8s.apps.v1.Deployment:
+        namespace, selector = args["namespace"], common.labels("nginx-ingress", name)
+        ports = _ports(args)
+
+        def meta(explicit: str | None = None) -> k8s.meta.v1.ObjectMetaArgs:
+            return k8s.meta.v1.ObjectMetaArgs(name=explicit, namespace=namespace, labels=selector)
+
+        ingress_class = k8s.networking.v1.IngressClass(
+            f"{name}-class",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=args["class_name"], labels=selector),
+            spec=k8s.networking.v1.IngressClassSpecArgs(controller=nginx_objects.CONTROLLER),
+            opts=child,
+        )
+        account = k8s.core.v1.ServiceAccount(
+            f"{name}-account", metadata=meta(), automount_service_account_token=False, opts=child
+        )
+        account_name = common.name_of(account)
+        subject = k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=account_name, namespace=namespace)
+        bindings = self._rights(name, args["class_name"], namespace, selector, subject, child)
+        config_map = k8s.core.v1.ConfigMap(
+            f"{name}-config",
+            metadata=meta(),
+            data=nginx_objects.config_data(args.get("address")),
+            opts=child,
+        )
+        k8s.networking.v1.NetworkPolicy(
+            f"{name}-ports", metadata=meta(), spec=nginx_objects.network_policy_spec(selector), opts=child
+        )
+        arguments = pulumi.Output.all(common.name_of(config_map), tls_secret).apply(
+            lambda made: nginx_objects.arguments(
+                config_map=made[0],
+                ingress_class=args["class_name"],
+                service=name,
+                lease=f"{name}-leader",
+                tls_secret=made[1],
+            )
+        )
+        return k8s.apps.v1.Deployment(
+            f"{name}-controller",
+            metadata=meta(name),
+            spec=nginx_objects.deployment_spec(
+                selector=selector,
+                image=args.get("image", ""),
+                service_account=account_name,
+                args=arguments,
+                expose=args.get("expose", "LoadBalancer"),
+                http_port=ports[0],
+                https_port=ports[1],
+                place=args.get("scheduling"),
+            ),
+            # The controller exits at start when one of these is missing.
+            opts=pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(depends_on=[ingress_class, service, *bindings])
+            ),
+        )
+
+    def _rights(
+        self,
+        name: str,
+        class_name: str,
+        namespace: pulumi.Input[str],
+        selector: dict[str, str],
+        subject: k8s.rbac.v1.SubjectArgs,
+        child: pulumi.ResourceOptions,
+    ) -> list[pulumi.Resource]:
+        role = k8s.rbac.v1.Role(
+            f"{name}-role",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=namespace, labels=selector),
+            rules=nginx_objects.namespace_rules(),
+            opts=child,
+        )
+        cluster_role = k8s.rbac.v1.ClusterRole(
+            f"{name}-cluster-role",
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector),
+            rules=nginx_objects.cluster_rules(class_name, namespace),
+            opts=child,
+        )
+        return [
+            k8s.rbac.v1.RoleBinding(
+                f"{name}-role-binding",
+                metadata=k8s.meta.v1.ObjectMetaArgs(namespace=namespace, labels=selector),
+                role_ref=_role_ref("Role", role.metadata),
+                subjects=[subject],
+                opts=child,
+            ),
+            k8s.rbac.v1.ClusterRoleBinding(
+                f"{name}-cluster-role-binding",
+                metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector),
+                role_ref=_role_ref("ClusterRole", cluster_role.metadata),
+                subjects=[subject],
+                opts=child,
+            ),
+        ]
+
+
+def _role_ref(kind: str, metadata: pulumi.Output[k8s.meta.v1.outputs.ObjectMeta]) -> k8s.rbac.v1.RoleRefArgs:
+    return k8s.rbac.v1.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind=kind, name=metadata["name"])
+
+
+def _route_annotations(args: NginxIngressArgs, route: Route) -> dict[str, str]:
+    backend = Backend(route["service"], args["read_timeout"], args["max_body"], route.get("affinity_cookie"))
+    return ingress_annotations(args["dialect"], backend)
+
+
+def _route_spec(
+    args: NginxIngressArgs, route: Route, tls_secret: pulumi.Output[str]
+) -> k8s.networking.v1.IngressSpecArgs:
+    return nginx_objects.ingress_spec(
+        ingress_class=args["class_name"],
+        host=route["host"],
+        service=route["service"],
+        port=route["port"],
+        tls_secret=tls_secret,
+    )
+
+
+def _ports(args: NginxIngressArgs) -> tuple[int, int]:
+    return args.get("http_port", 80), args.get("https_port", 443)
+
+
+def _https_port(args: NginxIngressArgs, service: k8s.core.v1.Service | None) -> pulumi.Output[int]:
+    given = args.get("node_ports", (None, None))[1]
+    if service is None or args.get("expose") != "NodePort" or given is not None:
+        return pulumi.Output.from_input(given or _ports(args)[1])
+    port: pulumi.Output[int] = service.spec.apply(_allotted_port)
+    return port
+
+
+def _allotted_port(spec: Mapping[str, Any]) -> Any:
+    """The node port of https; unknown in a preview of a Service that is not made yet."""
+    for port in spec["ports"]:
+        found = _either(port, "node_port", "nodePort")
+        if port["name"] == "https" and found:
+            return int(found)
+    if pulumi.runtime.is_dry_run():
+        return pulumi.UNKNOWN
+    raise ValueError("the cluster has allotted the controller's Service no node port for https")
+
+
+def _addresses(
+    given: str | None, tellers: Sequence[k8s.core.v1.Service | k8s.networking.v1.Ingress]
+) -> pulumi.Output[list[str]]:
+    """The given address, or what the statuses tell; unknown in a preview that cannot know yet."""
+    if given:
+        return pulumi.Output.from_input([given])
+    statuses: pulumi.Output[list[Any]] = pulumi.Output.all(*[teller.status for teller in tellers])
+    nobody: Any = pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else []
+    return statuses.apply(lambda found: _told(found) or nobody)
+
+
+def _told(statuses: list[Mapping[str, Any] | None]) -> list[str]:
+    """Every address of every status, each once, in the order in which the cluster tells them.
+
+    An entry with both an IP address and a host name is one address; only the former fits a hosts file.
+    """
+    found: dict[str, None] = {}
+    for status in statuses:
+        for entry in (_either(status or {}, "load_balancer", "loadBalancer") or {}).get("ingress") or []:
+            found |= dict.fromkeys(filter(None, (entry.get("ip") or entry.get("hostname"),)))
+    return list(found)
+
+
+def _either(value: Mapping[str, Any], *names: str) -> Any:
+    """The SDK hands nested outputs over with Python names or with the API's own, by how they were resolved."""
+    return next((value[name] for name in names if value.get(name) is not None), None)

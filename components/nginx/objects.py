@@ -1,0 +1,245 @@
+"""The Kubernetes bodies of F5's NGINX Ingress Controller 5.5.x, as pure functions.
+
+Read from nginx/kubernetes-ingress v5.5.4 (deployments/, internal/k8s, cmd/nginx-ingress): custom resources off, so
+no CRD is needed; telemetry off, which is on by default; RBAC for what remains, by verb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.shared import common, scheduling
+
+UID = 101
+CONTROLLER = "nginx.org/ingress-controller"
+"""``spec.controller`` of the IngressClass; the controller exits when its class belongs to another one."""
+KEEPALIVE_MIN_SECONDS = 5
+"""So long an HTTP/1.1 connection without a request stays open after a change of the configuration."""
+Expose = Literal["LoadBalancer", "NodePort", "hostPort"]
+
+
+def namespace_rules() -> list[k8s.rbac.v1.PolicyRuleArgs]:
+    """What the controller may do in the stack's namespace, which is all it watches."""
+
+    def rule(group: str, resources: list[str], *verbs: str) -> k8s.rbac.v1.PolicyRuleArgs:
+        return k8s.rbac.v1.PolicyRuleArgs(api_groups=[group], resources=resources, verbs=list(verbs))
+
+    return [
+        rule("", ["services", "configmaps", "secrets", "pods"], "get", "list", "watch"),
+        # It labels its own pod with the versions that it found.
+        rule("", ["pods"], "update"),
+        rule("", ["events"], "create", "patch"),
+        rule("discovery.k8s.io", ["endpointslices"], "get", "list", "watch"),
+        rule("networking.k8s.io", ["ingresses"], "get", "list", "watch"),
+        rule("networking.k8s.io", ["ingresses/status"], "update"),
+        rule("coordination.k8s.io", ["leases"], "get", "create", "update"),
+    ]
+
+
+def cluster_rules(ingress_class: str, namespace: pulumi.Input[str]) -> list[k8s.rbac.v1.PolicyRuleArgs]:
+    """The little that has no namespace: its own class and its own namespace, by name."""
+    return [
+        k8s.rbac.v1.PolicyRuleArgs(
+            api_groups=["networking.k8s.io"],
+            resources=["ingressclasses"],
+            resource_names=[ingress_class],
+            verbs=["get"],
+        ),
+        k8s.rbac.v1.PolicyRuleArgs(
+            api_groups=[""], resources=["namespaces"], resource_names=[namespace], verbs=["get"]
+        ),
+    ]
+
+
+def config_data(external_address: str | None) -> dict[str, str]:
+    """The controller's ConfigMap. HTTP/2 is off and the server's version is shown unless it says otherwise."""
+    data = {
+        "http2": "True",
+        "server-tokens": "False",
+        "ssl-protocols": "TLSv1.2 TLSv1.3",
+        # NGINX loads its configuration anew whenever a pod comes or goes, and would close every idle HTTP/1.1
+        # connection at once, also one on which a request is just arriving. Shorter than what a leaving node waits for.
+        "http-snippets": f"keepalive_min_timeout {KEEPALIVE_MIN_SECONDS}s;",
+    }
+    if external_address:
+        data["external-status-address"] = external_address
+    return data
+
+
+def arguments(*, config_map: str, ingress_class: str, service: str, lease: str, tls_secret: str) -> list[str]:
+    """Command line of the controller; names are in its own namespace.
+
+    The default server gets a certificate because a client that connects to ``localhost`` sends that name, for
+    which a handshake is refused otherwise.
+    """
+    own = "$(POD_NAMESPACE)"
+    return [
+        f"-nginx-configmaps={own}/{config_map}",
+        f"-ingress-class={ingress_class}",
+        f"-watch-namespace={own}",
+        f"-default-server-tls-secret={own}/{tls_secret}",
+        f"-wildcard-tls-secret={own}/{tls_secret}",
+        "-enable-custom-resources=false",
+        "-enable-snippets=false",
+        "-enable-telemetry-reporting=false",
+        "-enable-prometheus-metrics=false",
+        "-report-ingress-status",
+        f"-external-service={service}",
+        "-enable-leader-election=true",
+        f"-leader-election-lock-name={lease}",
+        "-ready-status=true",
+    ]
+
+
+def deployment_spec(
+    *,
+    selector: dict[str, str],
+    image: str,
+    service_account: pulumi.Input[str],
+    args: pulumi.Input[Sequence[pulumi.Input[str]]],
+    expose: Expose,
+    http_port: int,
+    https_port: int,
+    place: scheduling.SchedulingArgs | None = None,
+) -> k8s.apps.v1.DeploymentSpecArgs:
+    """One controller on a read-only root.
+
+    NET_BIND_SERVICE stays: the binaries carry it as a file capability, and without it exec fails even on high
+    ports ("Operation not permitted").
+    """
+    folders = [
+        common.mount("nginx-etc", "/etc/nginx"),
+        common.mount("nginx-cache", "/var/cache/nginx"),
+        common.mount("nginx-lib", "/var/lib/nginx"),
+        common.mount("nginx-state", "/var/lib/nginx/state"),
+        common.mount("nginx-log", "/var/log/nginx"),
+    ]
+    security = common.container_security(add=("NET_BIND_SERVICE",))
+    host = expose == "hostPort"
+    controller = k8s.core.v1.ContainerArgs(
+        name="nginx-ingress",
+        image=image,
+        args=args,
+        env=[_field("POD_NAMESPACE", "metadata.namespace"), _field("POD_NAME", "metadata.name")],
+        ports=[
+            k8s.core.v1.ContainerPortArgs(name="http", container_port=80, host_port=http_port if host else None),
+            k8s.core.v1.ContainerPortArgs(name="https", container_port=443, host_port=https_port if host else None),
+            k8s.core.v1.ContainerPortArgs(name="readiness", container_port=8081),
+        ],
+        readiness_probe=k8s.core.v1.ProbeArgs(
+            http_get=k8s.core.v1.HTTPGetActionArgs(path="/nginx-ready", port="readiness"), period_seconds=1
+        ),
+        # NGINX listens from its first configuration on; a master that is gone or hangs no longer accepts.
+        liveness_probe=k8s.core.v1.ProbeArgs(
+            tcp_socket=k8s.core.v1.TCPSocketActionArgs(port="https"),
+            period_seconds=15,
+            timeout_seconds=5,
+            failure_threshold=6,
+        ),
+        security_context=security,
+        resources=common.resources("100m", "128Mi", cpu_limit="2", memory_limit="256Mi"),
+        volume_mounts=[*folders, common.mount("api-access", common.API_ACCESS_MOUNT, read_only=True)],
+        termination_message_policy="FallbackToLogsOnError",
+    )
+    copy = k8s.core.v1.ContainerArgs(
+        name="copy-defaults",
+        image=image,
+        command=["cp", "-vdR", "/etc/nginx/.", "/mnt/etc"],
+        security_context=security,
+        resources=common.resources("10m", "32Mi"),
+        volume_mounts=[common.mount("nginx-etc", "/mnt/etc")],
+        termination_message_policy="FallbackToLogsOnError",
+    )
+    return k8s.apps.v1.DeploymentSpecArgs(
+        replicas=1,
+        selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
+        # Two controllers cannot hold one host port, so there the old one goes first.
+        strategy=k8s.apps.v1.DeploymentStrategyArgs(
+            type="RollingUpdate",
+            rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
+                max_surge=0 if host else 1, max_unavailable=1 if host else 0
+            ),
+        ),
+        template=k8s.core.v1.PodTemplateSpecArgs(
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector),
+            spec=k8s.core.v1.PodSpecArgs(
+                service_account_name=service_account,
+                automount_service_account_token=False,
+                enable_service_links=False,
+                security_context=common.pod_security(UID),
+                termination_grace_period_seconds=60,
+                init_containers=[copy],
+                containers=[controller],
+                volumes=[
+                    *(common.empty_dir(folder.name) for folder in folders if isinstance(folder.name, str)),
+                    common.api_access_volume("api-access"),
+                ],
+                **scheduling.pod_fields(place),
+            ),
+        ),
+    )
+
+
+def _field(name: str, path: str) -> k8s.core.v1.EnvVarArgs:
+    return k8s.core.v1.EnvVarArgs(
+        name=name,
+        value_from=k8s.core.v1.EnvVarSourceArgs(field_ref=k8s.core.v1.ObjectFieldSelectorArgs(field_path=path)),
+    )
+
+
+def service_spec(
+    selector: dict[str, str],
+    expose: Expose,
+    http_port: int,
+    https_port: int,
+    node_ports: tuple[int | None, int | None] = (None, None),
+) -> k8s.core.v1.ServiceSpecArgs:
+    """The Service that clients, or the cloud's load balancer, reach; ``node_ports`` are those of http and https."""
+    return k8s.core.v1.ServiceSpecArgs(
+        type="ClusterIP" if expose == "hostPort" else expose,
+        selector=selector,
+        ports=[
+            k8s.core.v1.ServicePortArgs(name=name, port=port, target_port=name, protocol="TCP", node_port=node_port)
+            for name, port, node_port in (("http", http_port, node_ports[0]), ("https", https_port, node_ports[1]))
+        ],
+    )
+
+
+def ingress_spec(
+    *, ingress_class: str, host: str, service: str, port: int, tls_secret: pulumi.Input[str]
+) -> k8s.networking.v1.IngressSpecArgs:
+    """One host to one Service, TLS at NGINX."""
+    backend = k8s.networking.v1.IngressBackendArgs(
+        service=k8s.networking.v1.IngressServiceBackendArgs(
+            name=service, port=k8s.networking.v1.ServiceBackendPortArgs(number=port)
+        )
+    )
+    return k8s.networking.v1.IngressSpecArgs(
+        ingress_class_name=ingress_class,
+        tls=[k8s.networking.v1.IngressTLSArgs(hosts=[host], secret_name=tls_secret)],
+        rules=[
+            k8s.networking.v1.IngressRuleArgs(
+                host=host,
+                http=k8s.networking.v1.HTTPIngressRuleValueArgs(
+                    paths=[k8s.networking.v1.HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend)]
+                ),
+            )
+        ],
+    )
+
+
+def network_policy_spec(selector: dict[str, str]) -> k8s.networking.v1.NetworkPolicySpecArgs:
+    """Anybody reaches ports 80 and 443 of the controller, nobody another one (kubelet's probes are exempt)."""
+    return k8s.networking.v1.NetworkPolicySpecArgs(
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
+        policy_types=["Ingress"],
+        ingress=[
+            k8s.networking.v1.NetworkPolicyIngressRuleArgs(
+                ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol="TCP") for port in ("http", "https")]
+            )
+        ],
+    )

@@ -1,0 +1,1 @@
+"""What several components use: labels, pods, volumes, scheduling, image references, quantities."""

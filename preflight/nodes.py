@@ -1,0 +1,89 @@
+"""Asks the cluster, before an update, whether a folder on a node (storage kind hostPath) will be one folder.
+
+Without ``storage.node`` each pod gets the folder of the node on which it happens to start: with several nodes, MySQL
+would one day start on an empty one, and EI's nodes would see different artifacts. The Kubernetes provider reads objects
+by name only, so the nodes are listed with the Kubernetes client.
+
+Checked, in an update only: that ``storage.node`` is named where pods can go to several nodes, and that the one that is
+named exists. Not checked: previews (they need no cluster), nodes that are added later, whether the folder is there.
+Where the nodes cannot be listed (no right to, a kubeconfig of another kind) the update goes on with a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from preflight import cluster as cluster_client
+from settings.errors import ConfigurationError, Mistake, set_command
+from settings.model import Settings
+from settings.storage import HostPathStorage
+
+_LISTED = 10
+"""Names that a message holds."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node as the scheduler sees it."""
+
+    name: str
+    hostname: str
+    """Its label kubernetes.io/hostname, which binds a volume to it."""
+    open: bool
+    """Pods without tolerations can go to it, now or when it is well again."""
+
+
+def check(settings: Settings, context: str) -> None:
+    """Refuse a folder of which there would be several.
+
+    :raises ConfigurationError: in an update, when the stack file must name a node, or names none that exists.
+    """
+    if pulumi.runtime.is_dry_run() or not isinstance(settings.storage, HostPathStorage):
+        return
+    otherwise = f"storage.node is not checked, the nodes of '{context}' cannot be listed"
+    nodes = cluster_client.asked(lambda: _nodes(context), otherwise)
+    if nodes is None:
+        return
+    found = mistake(settings.storage.node, nodes)
+    if found:
+        raise ConfigurationError(pulumi.get_stack(), [found])
+
+
+def mistake(node: str | None, nodes: Sequence[Node]) -> Mistake | None:
+    """What is wrong with ``storage.node`` in a cluster with these ``nodes``. Pure."""
+    candidates = [found for found in nodes if found.open]
+    names = [found.hostname for found in candidates]
+    listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    if node is None and len(candidates) > 1:
+        expected = f"is required with hostPath in a cluster with several nodes ({listed}): each has a folder of its own"
+        return Mistake("wso2ei:storage.node", "", expected, set_command("storage.node", names[0]))
+    if node is not None and nodes and all(found.hostname != node for found in nodes):
+        label = next((found.hostname for found in nodes if found.name == node), None)
+        expected = f"must be a node's label kubernetes.io/hostname: {listed}"
+        return Mistake(
+            "wso2ei:storage.node", f'"{node}"', expected, set_command("storage.node", label or (names or [node])[0])
+        )
+    return None
+
+
+def _nodes(context: str) -> list[Node]:
+    from kubernetes import client  # noqa: PLC0415 - see cluster_client
+
+    with cluster_client.connected(context) as api:
+        answer = client.CoreV1Api(api).list_node(_request_timeout=cluster_client.TIMEOUT)
+    return [_node(item) for item in answer.items]
+
+
+def _node(item: Any) -> Node:
+    labels = item.metadata.labels or {}
+    # The cluster's own taints (unreachable, cordoned, disk pressure) pass; an administrator's (control plane) stay.
+    closing = [
+        taint
+        for taint in item.spec.taints or []
+        if taint.effect in {"NoSchedule", "NoExecute"} and not taint.key.startswith("node.kubernetes.io/")
+    ]
+    return Node(item.metadata.name, labels.get("kubernetes.io/hostname", item.metadata.name), not closing)

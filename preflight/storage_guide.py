@@ -1,0 +1,310 @@
+"""What may change about the storage of a stack that is running, and what is refused, with the steps instead. Pure.
+
+Kubernetes does not copy data: a claim that names another place gets another, empty, volume, and one that a storage
+class made goes with everything on it. So a change of place is refused until the user says that the data has been moved.
+
+Harmless, and never refused: mount options and NFS version, access modes of NFS, ``protect``, ``retain``, growing.
+Not seen here: what somebody does to claims, volumes or folders behind the program's back; a class or a claim that keeps
+its name and leads elsewhere; what became of data of an update that never finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from components.shared.quantities import quantity
+from components.wso2ei.versions import version_of
+from settings.model import Settings
+from settings.volumes import PURPOSES, Purpose, access_mode, kept, purposes, storage_place, volume, volume_place
+
+EI, MYSQL = "wso2ei", "wso2ei-mysql"
+"""Names of EI's Deployment and MySQL's StatefulSet (``__main__.py``), for the commands that are shown."""
+# By the name: the schema Job's pods, which stay, have the same component.
+_GONE = f"wait --for=delete pod -l app.kubernetes.io/name={EI} --timeout=5m"
+
+
+class VolumeRecord(BaseModel):
+    """One volume."""
+
+    model_config = ConfigDict(frozen=True)
+    place: str
+    claim: str
+    """Name of the PersistentVolumeClaim."""
+    access_mode: str
+    size: str | None = None
+    """``None``: a claim that the stack did not make."""
+
+
+class StorageRecord(BaseModel):
+    """Where a stack's data lies; the output ``storage``."""
+
+    model_config = ConfigDict(frozen=True)
+    place: str
+    """Everything in one line; what ``storage.movedFrom`` must repeat."""
+    node: str | None = None
+    """hostPath: the node, where the stack file names one."""
+    namespace: str
+    cluster: str
+    """Context, or ``kubernetes.clusterIdentifier``."""
+    volumes: dict[str, VolumeRecord]
+
+
+def record(settings: Settings, context: str, old: StorageRecord | None = None) -> StorageRecord:
+    """What the stack file asks for, in the cluster of ``context``, after ``old``."""
+    storage = settings.storage
+    return StorageRecord(
+        place=storage_place(settings),
+        node=getattr(storage, "node", None),
+        namespace=settings.namespace.name,
+        cluster=settings.kubernetes.cluster_identifier or context,
+        volumes={purpose: _volume(settings, purpose, old) for purpose in purposes(settings)},
+    )
+
+
+def _volume(settings: Settings, purpose: Purpose, old: StorageRecord | None) -> VolumeRecord:
+    """A claim keeps its name as long as it can be the same claim, and else has one that no earlier claim has."""
+    place, mode = volume_place(settings, purpose), access_mode(settings, purpose)
+    node = getattr(settings.storage, "node", None)
+    size = getattr(settings.storage, f"{purpose}_size", None)
+    before = old.volumes.get(purpose) if old else None
+    if settings.storage.kind == "claim":
+        claim = volume(settings, purpose, "", "")["claim_name"]
+    elif old is None or before is None:
+        claim = f"wso2ei-{purpose}"
+    elif (place, mode, node) == (before.place, before.access_mode, old.node):
+        claim = before.claim
+    else:
+        digest = hashlib.sha256(f"{place} {mode} {node}".encode()).hexdigest()
+        claim = f"wso2ei-{purpose}-{digest[:6]}"
+    return VolumeRecord(place=place, claim=claim, access_mode=mode, size=size)
+
+
+def kept_data(settings: Settings, storage: StorageRecord) -> list[str]:
+    """What becomes of the data after ``pulumi destroy``, in words: MySQL's first, then the integration artifacts."""
+    external = [f"the databases on {settings.mysql.external.host}"] if settings.mysql.external else []
+    return external + [kept(settings, purpose, storage.volumes[purpose].claim) for purpose in purposes(settings)]
+
+
+@dataclass(frozen=True)
+class Change:
+    """From what a running stack has to what the stack file asks for."""
+
+    old: StorageRecord
+    new: StorageRecord
+    settings: Settings
+    stack: str
+
+    @property
+    def moves(self) -> list[str]:
+        """Volumes whose data would stay behind.
+
+        A node that is named for the first time moves nothing: it is the one where the data lies (see ``notes``).
+        """
+        other_node = self.old.node is not None and self.old.node != self.new.node
+        return [
+            name
+            for name, before in self._before()
+            if other_node or name not in self.new.volumes or before.place != self.new.volumes[name].place
+        ]
+
+    @property
+    def moved(self) -> bool:
+        """Does the stack file say that the data has been moved away from where it is?"""
+        return self.settings.storage.moved_from == self.old.place
+
+    @property
+    def shrinks(self) -> list[str]:
+        """Volumes that stay and would get smaller."""
+        return [name for name, old, new in self._resized() if quantity(new) < quantity(old)]
+
+    @property
+    def grows(self) -> list[str]:
+        """Volumes that stay and get larger."""
+        return [name for name, old, new in self._resized() if quantity(new) > quantity(old)]
+
+    def sizes(self, name: str) -> tuple[str | None, str | None]:
+        """Size of a volume before and after."""
+        return self.old.volumes[name].size, self.new.volumes[name].size
+
+    def _resized(self) -> Iterator[tuple[str, str, str]]:
+        moves = self.moves
+        for name, before in self._before():
+            size = None if name in moves else self.new.volumes[name].size
+            if before.size and size:
+                yield name, before.size, size
+
+    def _before(self) -> list[tuple[str, VolumeRecord]]:
+        """The state is sorted by name; people think of MySQL first."""
+        return sorted(self.old.volumes.items(), key=lambda pair: (pair[0] not in PURPOSES, pair[0] != "mysql"))
+
+
+def other_cluster(change: Change) -> str | None:
+    """Why the stack may not go over to another cluster; ``None`` if it does not."""
+    old, new = change.old.cluster, change.new.cluster
+    if old == new:
+        return None
+    return f"""Stack '{change.stack}' runs in the cluster '{old}', and this would be '{new}'. Nothing was changed.
+Its data lies there ({change.old.place}) and would stay behind.
+  - back to it:                 kubectl config use-context {shlex.quote(old)}
+  - another stack for {new!r}: copy Pulumi.{change.stack}.yaml and run pulumi stack init
+  - the same cluster under another name:
+                                {_set("kubernetes.clusterIdentifier", old)}"""
+
+
+def refusal(change: Change) -> str | None:
+    """Why the change is refused, and what to do; ``None`` if it is not."""
+    if change.old.namespace != change.new.namespace:
+        return _other_namespace(change)
+    if change.moves and not change.moved:
+        return _move(change)
+    if change.shrinks:
+        return _shrink(change)
+    return None
+
+
+def notes(change: Change) -> list[str]:
+    """What is good to know about a change that is not refused."""
+    found = []
+    if change.settings.storage.moved_from and not change.moves:
+        found.append("storage.movedFrom has done its work: " + "pulumi config rm --path 'wso2ei:storage.movedFrom'")
+    if change.old.node is None and change.new.node is not None and not change.moves:
+        found.append(
+            f"the pods are now bound to the node of {change.new.place}; the data must lie there, nothing is copied"
+        )
+    for name in change.grows:
+        old, new = change.sizes(name)
+        found.append(f"{name} grows from {old} to {new}: {_how_it_grows(change, name)}")
+    return found
+
+
+def _how_it_grows(change: Change, name: str) -> str:
+    if change.settings.storage.kind != "class":
+        return "a number only; make sure that the disk has the room"
+    storage_class = change.new.volumes[name].place.split()[1]
+    return (
+        f"the class must say allowVolumeExpansion: true (kubectl get storageclass {storage_class}), else the API "
+        "server refuses and everything stays as it is"
+    )
+
+
+def _shrink(change: Change) -> str:
+    lines = [f"The storage of stack '{change.stack}' cannot shrink; nothing was changed."]
+    for name in change.shrinks:
+        old, new = change.sizes(name)
+        lines.append(f"  - storage.{name}Size: the volume has {old}, and the stack file says {new}")
+        lines.append(f"      mend it: {_set(f'storage.{name}Size', str(old))}")
+    lines.append('No kind of volume can be made smaller in place. Smaller ones need a move: docs/storage.md, "Moving".')
+    return "\n".join(lines)
+
+
+def _other_namespace(change: Change) -> str:
+    old, new = change.old, change.new
+    return f"""The namespace of stack '{change.stack}' cannot change while it runs; nothing was changed.
+  it is         {old.namespace}
+  would become  {new.namespace}
+Claims belong to a namespace, and two MySQL servers would meet on one folder. Go back:
+  {_set("namespace.name", old.namespace)}
+or save the data as below with the old name set, run pulumi destroy, change the name, run pulumi up, and restore it.
+{_save(change)}
+{_restore(change)}"""
+
+
+def _move(change: Change) -> str:
+    old, new, settings = change.old, change.new, change.settings
+    said = settings.storage.moved_from
+    lines = [
+        f"The data of stack '{change.stack}' would stay behind; nothing was changed.",
+        f"  it is in      {old.place}",
+        f"  would become  {new.place}",
+    ]
+    for name in change.moves:
+        lines.append(
+            f"Nothing is copied by itself: {name} is in {old.volumes[name].place} and would start empty in "
+            f"{_goal(change, name)}."
+        )
+    if said:
+        lines.append(f"storage.movedFrom says {said!r}, which is not where the data is.")
+    lines += [
+        _fate(change),
+        f"To leave it where it is, undo the change of storage in Pulumi.{change.stack}.yaml. To move it:",
+        *(
+            ["  0. storage of this stack is protected: let every `pulumi up` below be `pulumi up --ignore-protect`"]
+            if settings.protect
+            else []
+        ),
+        "  1. Save it. EI stops here, and step 2 starts it again.",
+        _save(change),
+        "  2. Say that it is saved, and update. MySQL and EI start on the new, empty, volumes.",
+        f"       {_set('storage.movedFrom', old.place)}",
+        "       pulumi up --refresh",
+        "  3. Restore it.",
+        _restore(change),
+        "       pulumi config rm --path 'wso2ei:storage.movedFrom'",
+        'Where both places can be reached as folders, copying them is shorter: docs/storage.md, "Moving".',
+    ]
+    return "\n".join(lines)
+
+
+def _goal(change: Change, name: str) -> str:
+    external = change.settings.mysql.external
+    if name in change.new.volumes:
+        return change.new.volumes[name].place
+    return f"the databases on {external.host}" if external and name == "mysql" else "nowhere"
+
+
+def _fate(change: Change) -> str:
+    kind = change.old.place.split()[0]
+    if kind == "class":
+        return (
+            "The old claims are deleted at the end of the update that moves, and their volumes with them, unless "
+            "storage.retain was true or the class has reclaimPolicy Retain: the saved files are then all there is."
+        )
+    return "What is in the old place stays there, untouched."
+
+
+def _save(change: Change) -> str:
+    where = f"kubectl -n {change.old.namespace}"
+    lines = []
+    if "carbonapps" in change.moves or not change.moves:
+        lines.append(f"{where} exec deploy/{EI} -c ei -- tar -C {_carbonapps(change)} -cf - . > carbonapps.tar")
+    lines += [f"{where} delete deployment/{EI}", f"{where} {_GONE}"]
+    if "mysql" in change.moves or not change.moves:
+        lines.append(f"{where} exec {MYSQL}-0 -c mysql -- sh /in_pod/mysql_dump.sh > wso2ei.sql")
+        lines.append("tail -n 1 wso2ei.sql     # must say: -- Dump completed")
+    return _indented(lines)
+
+
+def _restore(change: Change) -> str:
+    where, lines = f"kubectl -n {change.new.namespace}", []
+    external = change.settings.mysql.external
+    if "mysql" in change.moves or not change.moves:
+        lines += [
+            f"{where} scale deployment/{EI} --replicas=0",
+            f"{where} {_GONE}",
+            # The dump names the databases of the stack's own server; those of an external one may be called otherwise.
+            f"mysql --host={external.host} --port={external.port} --user=ADMINISTRATOR --password < wso2ei.sql"
+            if external
+            else f"{where} exec -i {MYSQL}-0 -c mysql -- sh /in_pod/mysql_restore.sh < wso2ei.sql",
+            f"{where} scale deployment/{EI} --replicas={change.settings.ei.replicas}",
+            f"{where} rollout status deployment/{EI}",
+        ]
+    if "carbonapps" in change.moves or not change.moves:
+        lines.append(f"{where} exec -i deploy/{EI} -c ei -- tar -C {_carbonapps(change)} -xf - < carbonapps.tar")
+    return _indented(lines)
+
+
+def _carbonapps(change: Change) -> str:
+    return f"{version_of(change.settings.ei.version).home}/repository/deployment/server/carbonapps"
+
+
+def _indented(lines: list[str]) -> str:
+    return "\n".join(f"       {line}" for line in lines)
+
+
+def _set(path: str, value: str) -> str:
+    return f"pulumi config set --path 'wso2ei:{path}' {shlex.quote(value)}"

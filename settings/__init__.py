@@ -1,0 +1,1 @@
+"""From the stack file to typed settings. Creates no resource and makes no network call."""

@@ -1,0 +1,175 @@
+"""What does not go together across the sections of a stack's settings; each section knows its own contradictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic.alias_generators import to_camel
+
+from components.shared.image_reference import parse_image
+from components.wso2ei.versions import SUBSCRIPTION_REGISTRIES
+from settings.diagnostics import diagnostics_contradictions
+from settings.types import Contradiction
+
+if TYPE_CHECKING:
+    from settings.model import Settings
+
+_CLAIMS: dict[str, str | bool | None] = {
+    "storage": None,
+    "storage.kind": "claim",
+    "storage.mysqlClaim": "wso2ei-mysql",
+    "storage.carbonappsClaim": "wso2ei-carbonapps",
+    "namespace.create": False,
+}
+
+
+def across_sections(settings: Settings) -> Iterator[Contradiction]:
+    """All of them."""
+    yield from _without_cluster_rights(settings)
+    yield from _on_openshift(settings)
+    yield from _claims_in_a_namespace(settings)
+    yield from _one_volume_for_several_nodes(settings)
+    yield from _too_few_connections(settings)
+    yield from diagnostics_contradictions(
+        settings.ei.diagnostics,
+        cluster_scoped=settings.kubernetes.cluster_scoped,
+        openshift=bool(settings.kubernetes.openshift),
+        created=settings.namespace.create,
+        most=(settings.ei.most_replicas_key, settings.ei.most_replicas),
+    )
+    yield from _credentials_twice_or_never(settings)
+    yield from _server_beside_an_external_one(settings)
+
+
+def _without_cluster_rights(settings: Settings) -> Iterator[Contradiction]:
+    if settings.kubernetes.cluster_scoped:
+        return
+    without = "which needs cluster rights that kubernetes.clusterScoped false says the stack has not"
+    if settings.namespace.create:
+        yield Contradiction(
+            "namespace.create",
+            ("kubernetes.clusterScoped",),
+            f"makes a Namespace, {without}; name one that exists",
+            {"namespace.create": False},
+        )
+    if settings.storage.kind in {"hostPath", "nfs"}:
+        yield Contradiction(
+            "storage.kind",
+            ("kubernetes.clusterScoped",),
+            f"makes a PersistentVolume, {without}; let an admin make the claims and name them, or use kind class",
+            _CLAIMS,
+        )
+    if settings.ingress.controller == "install":
+        yield Contradiction(
+            "ingress.controller",
+            ("kubernetes.clusterScoped",),
+            f"makes an IngressClass and a ClusterRole, {without}; use the cluster's own controller",
+            {"ingress.controller": "existing"},
+        )
+
+
+def _on_openshift(settings: Settings) -> Iterator[Contradiction]:
+    if not settings.kubernetes.openshift:
+        return
+    openshift = "kubernetes.openshift"
+    if settings.storage.kind == "hostPath":
+        yield Contradiction(
+            "storage.kind",
+            (openshift,),
+            f"needs a container that runs as root, which {openshift} forbids; use kind nfs, claim or class",
+            _CLAIMS,
+        )
+    if settings.ingress.controller == "install" and settings.ingress.expose == "hostPort":
+        yield Contradiction(
+            "ingress.expose",
+            (openshift,),
+            f"takes a port of a node, which {openshift} forbids; use LoadBalancer or NodePort",
+            {"ingress.expose": "LoadBalancer"},
+        )
+    if settings.ingress.class_name == "openshift-default":
+        yield Contradiction(
+            "ingress.className",
+            (openshift,),
+            f"is the router of {openshift}, which reads neither dialect of annotations and would not speak HTTPS to "
+            "EI; use an NGINX",
+            {"ingress.controller": "install", "ingress.className": "wso2ei", "ingress.dialect": "f5"},
+        )
+
+
+def _claims_in_a_namespace(settings: Settings) -> Iterator[Contradiction]:
+    if not settings.namespace.create:
+        return
+    if settings.storage.kind == "claim":
+        yield Contradiction(
+            "namespace.create",
+            ("storage.kind",),
+            "must be false with storage.kind claim: a namespace that the stack makes holds no claim yet, and takes its "
+            "claims along when it goes",
+            {"namespace.create": False},
+        )
+    if settings.storage.kind == "class" and settings.storage.retain:
+        yield Contradiction(
+            "storage.retain",
+            ("namespace.create",),
+            "must be false with namespace.create true: a namespace that goes takes its claims along. Use a given "
+            "namespace, or a class whose reclaimPolicy is Retain",
+            {"storage.retain": False},
+        )
+
+
+def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Contradiction]:
+    mode = getattr(settings.storage, "carbonapps_access_mode", None)
+    if mode == "ReadWriteOnce" and settings.ei.most_replicas > 1:
+        key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
+        yield Contradiction(
+            "storage.carbonappsAccessMode",
+            (key,),
+            f"must not be ReadWriteOnce with {key} {number}: the nodes share the volume",
+            {"storage.carbonappsAccessMode": "ReadWriteMany"},
+        )
+
+
+def _too_few_connections(settings: Settings) -> Iterator[Contradiction]:
+    key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
+    needed = number * 130
+    if settings.mysql.external is None and settings.mysql.max_connections < needed:
+        yield Contradiction(
+            "mysql.maxConnections",
+            (key,),
+            f"must be at least {needed}: {key} {number} x 130",
+            {"mysql.maxConnections": needed},
+        )
+
+
+def _credentials_twice_or_never(settings: Settings) -> Iterator[Contradiction]:
+    if settings.secrets.registry and settings.registry_username:
+        yield Contradiction(
+            "registryUsername",
+            ("secrets.registry",),
+            "must not stand beside secrets.registry, which holds user and password already",
+            {"registryUsername": None},
+        )
+    registry = parse_image(settings.ei_image).registry
+    named = settings.registry_username or settings.secrets.registry
+    if registry in SUBSCRIPTION_REGISTRIES and not named and settings.registry_check != "never":
+        yield Contradiction(
+            "registryUsername",
+            ("ei.image", "registryCheck", "secrets.registry"),
+            f"is needed beside ei.image: {registry} gives nothing to anybody who is not logged in (make credentials "
+            "asks for both). Or name an existing Secret in secrets.registry; or, where the nodes log in by "
+            "themselves, set registryCheck to never",
+            {"registryUsername": "subscriber@example.com"},
+        )
+
+
+def _server_beside_an_external_one(settings: Settings) -> Iterator[Contradiction]:
+    if settings.mysql.external is None:
+        return
+    for name in sorted(settings.mysql.model_fields_set - {"external"}):
+        yield Contradiction(
+            f"mysql.{to_camel(name)}",
+            ("mysql.external",),
+            "is about a server of the stack's own, and mysql.external says that there is none",
+            {f"mysql.{to_camel(name)}": None},
+        )

@@ -1,0 +1,133 @@
+"""The section ``ei.diagnostics``: a volume for EI's log files and heap dumps, one model for each kind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, cast
+
+import pulumi
+from pydantic import Field
+
+from components.shared.storage import DataVolumeArgs
+from settings.storage import MOUNT_OPTIONS, ExportPath, MountOptions, NfsVersion, repeated_options
+from settings.types import AbsolutePath, Address, Bytes, Contradiction, ObjectName, Section
+
+
+class _Diagnostics(Section):
+    keep: Annotated[int, Field(ge=0, le=1000)] = 10
+    """Folders of gone pods that stay. An older one is removed by the next pod that starts, when nothing was written
+    in it for a day."""
+
+    def as_args(self, name: str, namespace: pulumi.Input[str]) -> DataVolumeArgs:
+        """The volume, under a claim of another name for every place: pods go over to it before the old one goes."""
+        place = self._place()
+        digest = hashlib.sha256(json.dumps(place, sort_keys=True).encode()).hexdigest()[:6]
+        name = f"{name}-logs-{digest}"
+        found = {"claim_name": name, "access_mode": "ReadWriteMany", "namespace": namespace} | place
+        return cast(DataVolumeArgs, found)
+
+    def _place(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class HostPathDiagnostics(_Diagnostics):
+    """A folder on each node, for the pods that run there."""
+
+    kind: Literal["hostPath"]
+    """A folder on the nodes."""
+    path: AbsolutePath
+    """Folder on the node; made where it is missing, given to uid 802, kept after ``pulumi destroy``."""
+
+    def _place(self) -> dict[str, Any]:
+        # The size of a folder is what its disk has.
+        return {"kind": "hostPath", "path": self.path, "size": "1Gi"}
+
+
+class NfsDiagnostics(_Diagnostics):
+    """A folder of an NFS export, owned by uid 802."""
+
+    kind: Literal["nfs"]
+    """A folder of an NFS export."""
+    server: Annotated[Address, Field(examples=["nfs.example.com"])]
+    """Host of the NFS server."""
+    path: ExportPath
+    """The folder; it must exist and belong to uid 802."""
+    version: NfsVersion = "4.1"
+    """NFS version of the mount."""
+    mount_options: MountOptions = Field([*MOUNT_OPTIONS])
+    """More mount options."""
+
+    def _place(self) -> dict[str, Any]:
+        options = [f"nfsvers={self.version}", *self.mount_options]
+        return {"kind": "nfs", "server": self.server, "path": self.path, "size": "1Gi", "mount_options": options}
+
+
+class ClaimDiagnostics(_Diagnostics):
+    """A PersistentVolumeClaim that exists already in the namespace."""
+
+    kind: Literal["claim"]
+    """A claim that exists."""
+    claim: Annotated[ObjectName, Field(examples=["ei-logs"])]
+    """Its name."""
+    access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"
+    """What it offers. ReadWriteOnce: for one EI node, which an update then stops before it starts the next."""
+
+    def _place(self) -> dict[str, Any]:
+        return {"kind": "claim", "claim_name": self.claim, "access_mode": self.access_mode}
+
+
+class ClassDiagnostics(_Diagnostics):
+    """A volume made by a StorageClass; it goes with its claim unless the class keeps it."""
+
+    kind: Literal["class"]
+    """A claim that a StorageClass fills."""
+    storage_class: Annotated[ObjectName, Field(examples=["nfs-client"])]
+    """Its name."""
+    size: Bytes = "10Gi"
+    """Size of the volume; may grow where the class allows it."""
+    access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"
+    """As with an existing claim."""
+
+    def _place(self) -> dict[str, Any]:
+        return {"kind": "class", "storage_class": self.storage_class, "access_mode": self.access_mode}
+
+    def as_args(self, name: str, namespace: pulumi.Input[str]) -> DataVolumeArgs:
+        """A volume that grows stays where it is."""
+        return {**super().as_args(name, namespace), "size": self.size}
+
+
+Diagnostics = Annotated[
+    HostPathDiagnostics | NfsDiagnostics | ClaimDiagnostics | ClassDiagnostics, Field(discriminator="kind")
+]
+
+
+def diagnostics_contradictions(
+    found: Diagnostics | None, *, cluster_scoped: bool, openshift: bool, created: bool, most: tuple[str, int]
+) -> Iterator[Contradiction]:
+    """What does not go together with rights, namespace and the number of nodes; the last as (setting, number)."""
+    if found is None:
+        return
+    if isinstance(found, NfsDiagnostics):
+        yield from repeated_options("ei.diagnostics.mountOptions", found.mount_options)
+    kind = "ei.diagnostics.kind"
+    gone: dict[str, str | int | bool | None] = {"ei.diagnostics": None}
+    if found.kind in {"hostPath", "nfs"} and not cluster_scoped:
+        without = "which needs cluster rights that kubernetes.clusterScoped false says the stack has not"
+        yield Contradiction(kind, ("kubernetes.clusterScoped",), f"makes a PersistentVolume, {without}", gone)
+    if found.kind == "hostPath" and openshift:
+        forbids = "needs a container that runs as root, which kubernetes.openshift forbids"
+        yield Contradiction(kind, ("kubernetes.openshift",), forbids, gone)
+    if found.kind == "claim" and created:
+        expected = "must not be claim with namespace.create true: a namespace that the stack makes holds no claim yet"
+        yield Contradiction(kind, ("namespace.create",), expected, gone)
+        # A command that mends the access mode would bring the removed section back, without its kind.
+        return
+    if isinstance(found, ClaimDiagnostics | ClassDiagnostics) and found.access_mode == "ReadWriteOnce" and most[1] > 1:
+        yield Contradiction(
+            "ei.diagnostics.accessMode",
+            (most[0],),
+            f"must not be ReadWriteOnce with {most[0]} {most[1]}: the nodes share the volume",
+            {"ei.diagnostics.accessMode": "ReadWriteMany"},
+        )

@@ -1,0 +1,382 @@
+"""Settings of the EI nodes: version and image, size, and what users add to them.
+
+Forms are checked here; what an addition may be, and what the deployment manages itself, ``components.wso2ei.additions``
+says for the component and for the settings alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from components.ei.args import AdditionsArgs, FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
+from components.ei.checks import addition_problems
+from components.ei.metrics import patches as metrics_patches
+from components.ei.operations_args import OperationsArgs
+from components.shared.quantities import quantity
+from components.wso2ei.additions import Problem, jar_name
+from components.wso2ei.logs import LOGGER, Level
+from components.wso2ei.vault import PUBLIC_KEY
+from components.wso2ei.versions import VERSIONS, lacking, other_version, version_of
+from settings.carbonapps import EiCarbonApp
+from settings.diagnostics import Diagnostics
+from settings.ei_operations import Autoscaler, HostAlias, node_contradictions
+from settings.metrics import Metrics, metrics_contradictions
+from settings.types import (
+    Allowed,
+    AnyText,
+    Bytes,
+    Contradiction,
+    Cpu,
+    DataKey,
+    Image,
+    LabelKey,
+    LabelValue,
+    Line,
+    Minutes,
+    ObjectName,
+    Section,
+    Sha256,
+    VariableName,
+    as_settings_say,
+)
+from settings.vault import EiSecureVault
+
+ConfigurationPath = Annotated[
+    str,
+    StringConstraints(pattern=r"^/_system/config(/[A-Za-z0-9._-]+)*$"),
+    Allowed("/_system/config or a path below it", "/_system/config/integrator"),
+]
+GovernancePath = Annotated[
+    str,
+    StringConstraints(pattern=r"^/_system/governance(/[A-Za-z0-9._-]+)*$"),
+    Allowed("/_system/governance or a path below it", "/_system/governance/integrator"),
+]
+
+
+LoggerName = Annotated[
+    str,
+    StringConstraints(pattern=f"^{LOGGER}$", max_length=253),
+    Allowed("the name of a logger, such as org.apache.synapse, or root", "org.apache.synapse"),
+]
+
+
+class SecretKey(Section):
+    """One value of a Secret or a ConfigMap that exists in the namespace. Pods see a change when they start anew."""
+
+    name: ObjectName
+    """Name of the object."""
+    key: DataKey
+    """Key in it."""
+
+    def as_args(self) -> SecretKeyArgs:
+        """As ``EiCluster`` takes it."""
+        return {"name": self.name, "key": self.key}
+
+
+class EiPatch(Section):
+    """One change of one of EI's configuration files: of an XML element, or of a key of a properties file."""
+
+    file: Annotated[Line, Field(examples=["conf/carbon.xml"])]
+    """Below the server's home: ``conf/...``."""
+    path: Annotated[Line | None, Field(examples=["Server/HideMenuItemIds"])] = None
+    """Element names joined by ``/``; ``[@name='x']`` and ``[child='x']`` choose among siblings."""
+    property: Annotated[Line | None, Field(examples=["worker_pool_size_max"])] = None
+    """Key in a properties file, instead of ``path``."""
+    set: AnyText | None = None
+    """The new text. Never a password."""
+    set_from_secret: SecretKey | None = None
+    """As ``set``, from a Secret of the namespace."""
+    attributes: Annotated[dict[DataKey, AnyText], Field(examples=[{"maxThreads": "500"}])] = {}
+    """New values of attributes, beside ``set`` or alone."""
+    xml: AnyText | None = None
+    """A whole element that takes the place of the one found, or is added."""
+    remove: bool = False
+    """Remove the element or the key."""
+
+    def as_args(self) -> PatchArgs:
+        """As ``EiCluster`` takes it."""
+        found: PatchArgs = {"file": self.file, "path": self.path, "property": self.property, "set": self.set,
+                            "attributes": self.attributes or None, "xml": self.xml, "remove": self.remove}  # fmt: skip
+        return found | {"set_from_secret": self.set_from_secret.as_args() if self.set_from_secret else None}
+
+
+class EiFile(Section):
+    """One whole file, put over the image's own or beside it; patches come after it."""
+
+    path: Annotated[Line, Field(examples=["conf/log4j2.properties"])]
+    """Below the server's home."""
+    content: AnyText | None = None
+    """Its text. Never a password."""
+    secret: SecretKey | None = None
+    """Its content, from a Secret."""
+    config_map: SecretKey | None = None
+    """Its content, from a ConfigMap."""
+
+    def as_args(self) -> FileArgs:
+        """As ``EiCluster`` takes it."""
+        sources = {"secret": self.secret, "config_map": self.config_map}
+        found: FileArgs = {"path": self.path, "content": self.content}
+        for name, source in sources.items():
+            if source:
+                found[name] = source.as_args()  # type: ignore[literal-required]
+        return found
+
+
+class EiKeystores(Section):
+    """Keystore and truststore in a Secret of the namespace, for every port of EI and every call that it makes.
+
+    Beside the two files the Secret holds ``keystore-password``, ``key-password`` and ``truststore-password``.
+    """
+
+    secret: ObjectName
+    """Name of the Secret."""
+    keystore: DataKey = "keystore.jks"
+    """Key of the keystore in it."""
+    truststore: DataKey = "client-truststore.jks"
+    """Key of the truststore in it; the cluster's CA is added to a copy."""
+    type: Literal["JKS", "PKCS12"] = "JKS"
+    """Of both."""
+    alias: Annotated[DataKey, Field(examples=["wso2carbon"])] = "wso2carbon"
+    """Of the key."""
+
+    def as_args(self) -> KeystoresArgs:
+        """As ``EiCluster`` takes it."""
+        return {"secret": self.secret, "keystore": self.keystore, "truststore": self.truststore, "type": self.type,
+                "alias": self.alias}  # fmt: skip
+
+
+class EiJar(Section):
+    """One jar, by ``url`` and ``sha256`` or from a ``claim`` by ``path``."""
+
+    url: Annotated[Line | None, Field(examples=["https://repo.example.com/mysql-connector-java-5.1.49.jar"])] = None
+    """http or https, reachable from the pods without credentials."""
+    sha256: Sha256 | None = None
+    """Checksum of the jar; required beside ``url``."""
+    claim: ObjectName | None = None
+    """A PersistentVolumeClaim of the namespace that holds it."""
+    path: Annotated[Line | None, Field(examples=["drivers/mysql-connector-java-5.1.49.jar"])] = None
+    """Path in the claim."""
+    into: Literal["lib", "dropins"] = "lib"
+    """``lib`` for plain jars, ``dropins`` for OSGi bundles."""
+    name: Annotated[Line | None, Field(examples=["mysql-connector-java-5.1.49.jar"])] = None
+    """File name; default: the last part of ``url`` or ``path``."""
+
+    def as_args(self) -> JarArgs:
+        """As ``EiCluster`` takes it."""
+        return {"url": self.url, "sha256": self.sha256, "claim": self.claim, "path": self.path, "into": self.into,
+                "name": self.name}  # fmt: skip
+
+
+class EiSettings(Section):
+    """The EI nodes."""
+
+    version: Annotated[str, AfterValidator(lambda text: version_of(text).version), Allowed(options=tuple(VERSIONS))] = (
+        "6.5.0"
+    )
+    """EI's version; decides paths and formats inside the image, so it must be that of ``image``."""
+    image: Image | None = None
+    """Any reference. Default: the public ``docker.io/wso2/wso2ei-integrator:<version>``, without WSO2's updates."""
+    replicas: Annotated[int, Field(ge=1, le=20)] = 2
+    """Number of EI nodes."""
+    heap: Bytes = "512Mi"
+    """Java heap; at most 70 % of memory, the rest is metaspace and up to 500 threads' stacks."""
+    cpu: Cpu = "200m"
+    """CPU request of one node."""
+    cpu_limit: Cpu = "2"
+    """CPU limit of one node; a start needs more than steady work does."""
+    memory: Bytes = "1Gi"
+    """Request and limit of one node."""
+    admin_username: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-zA-Z0-9._@-]{3,30}$"),
+        Allowed("3 to 30 letters, digits and '.', '_', '@', '-'", "admin"),
+    ] = "admin"
+    """Name of EI's administrator."""
+    configuration_path: ConfigurationPath = "/_system/config"
+    """Where the configuration registry lies in the database. Keep what an existing database uses: WSO2's 6.6 chart
+    used ``/_system/config/integrator``."""
+    governance_path: GovernancePath = "/_system/governance"
+    """The same of the governance registry; WSO2's 6.6 chart used ``/_system/governance/integrator``."""
+    java_options: list[Line] = []
+    """More JVM options, each without white space, such as ``-Duser.timezone=UTC``. The heap is ``heap``."""
+    environment: Annotated[dict[VariableName, AnyText], Field(examples=[{"BACKEND_URL": "https://backend:8443"}])] = {}
+    """Environment variables of the server. Never a password."""
+    secret_environment: Annotated[
+        dict[VariableName, SecretKey], Field(examples=[{"BACKEND_PASSWORD": {"name": "backend", "key": "password"}}])
+    ] = {}
+    """Environment variables whose values are in Secrets of the namespace."""
+    patches: list[EiPatch] = []
+    """More changes of EI's own configuration files, behind those that the deployment makes itself."""
+    files: list[EiFile] = []
+    """Whole files below the server's home."""
+    jars: list[EiJar] = []
+    """Jars beside the image's own, such as the MySQL driver that the public 6.6.0 images lack."""
+    keystores: EiKeystores | None = None
+    """Keystore and truststore of one's own; without them EI uses those of its image, whose private key is public."""
+    secure_vault: EiSecureVault | None = None
+    """WSO2's secure vault: secrets that EI's files name by ``svns:secretAlias``, and the key for those that mediations
+    look up with ``wso2:vault-lookup``. Needs ``keystores``. See docs/ei-versions.md."""
+    autoscaler: Autoscaler | None = None
+    """An autoscaler of yours decides how many nodes there are; then ``replicas`` is what a new stack starts with."""
+    diagnostics: Diagnostics | None = None
+    """A volume that keeps EI's log files and heap dumps when a pod goes, with a folder for each pod. Without it they
+    survive a restart of the server, and go with the pod."""
+    log_levels: Annotated[dict[LoggerName, Level], Field(examples=[{"org.apache.synapse": "DEBUG"}])] = {}
+    """Log levels by package; ``root`` is for all that have none of their own. Every other one keeps the image's."""
+    access_logs: bool = True
+    """Gateway and console write their access logs to standard output. False: as the image does it, the console into a
+    file and the gateway nowhere."""
+    metrics: Metrics | None = None
+    """Prometheus metrics of the nodes. Without this section their port is closed."""
+    host_aliases: list[HostAlias] = []
+    """More lines of ``/etc/hosts``, for backends that DNS does not know."""
+    pod_labels: Annotated[dict[LabelKey, LabelValue], Field(examples=[{"team": "integration"}])] = {}
+    """More labels of the nodes' pods."""
+    pod_annotations: Annotated[
+        dict[LabelKey, AnyText], Field(examples=[{"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}])
+    ] = {}
+    """Annotations of the nodes' pods."""
+    carbon_apps: list[EiCarbonApp] = []
+    """Integration artifacts beside those of the image and of the shared folder, see docs/artifacts.md. A change rolls
+    the pods; a broken one is named and stops the update."""
+    carbon_apps_folder: Literal["live", "atStart", "unused"] = "live"
+    """How nodes use the shared folder (``storage``, carbonapps). ``live``: EI looks into it while it runs, and into
+    nothing else. ``atStart``: a node takes what is there when it starts, beside the artifacts of the image and of
+    ``carbonApps``. ``unused``: no pod mounts it."""
+    pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 30
+    """Minutes that anything may take that pulls the EI image (1.5 GB)."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """A heap that leaves the rest of the JVM no room, and a limit below the request."""
+        most = int(0.7 * quantity(self.memory) / 1024**2)
+        if quantity(self.heap) > 0.7 * quantity(self.memory):
+            yield Contradiction(
+                "ei.heap",
+                ("ei.memory",),
+                f"must be at most 70 % of ei.memory {self.memory}; more leaves too little for the rest of the JVM",
+                {"ei.heap": f"{most}Mi"},
+            )
+        if quantity(self.cpu_limit) < quantity(self.cpu):
+            yield Contradiction(
+                "ei.cpuLimit",
+                ("ei.cpu",),
+                f"must be at least ei.cpu {self.cpu}",
+                {"ei.cpuLimit": self.cpu},
+            )
+        if self.autoscaler and self.autoscaler.max_replicas < self.replicas:
+            yield Contradiction(
+                "ei.autoscaler.maxReplicas",
+                ("ei.replicas",),
+                f"must be at least ei.replicas {self.replicas}, with which a new stack starts",
+                {"ei.autoscaler.maxReplicas": self.replicas},
+            )
+        yield from node_contradictions(self.operations())
+        yield from metrics_contradictions(version_of(self.version), self.operations(), self.java_options)
+        yield from self._image()
+        yield from self._additions()
+
+    @property
+    def public_or_named(self) -> str:
+        """The image as it is named, or the public one of the version; no mirror is considered."""
+        return self.image or version_of(self.version).public_image
+
+    @property
+    def most_replicas(self) -> int:
+        """The most nodes that there may be at a time, a surge aside."""
+        return self.autoscaler.max_replicas if self.autoscaler else self.replicas
+
+    @property
+    def most_replicas_key(self) -> str:
+        """The setting that says so."""
+        return "ei.autoscaler.maxReplicas" if self.autoscaler else "ei.replicas"
+
+    def operations(self) -> OperationsArgs:
+        """How the nodes are run, as ``EiCluster`` takes it."""
+        return {
+            "log_levels": self.log_levels,
+            "access_logs": self.access_logs,
+            "metrics": self.metrics.as_args() if self.metrics else None,
+            "autoscaled": self.autoscaler is not None,
+            "host_aliases": [alias.as_args() for alias in self.host_aliases],
+            "pod_labels": self.pod_labels,
+            "pod_annotations": self.pod_annotations,
+        }
+
+    def additions(self) -> AdditionsArgs:
+        """What users add, as ``EiCluster`` takes it."""
+        found: AdditionsArgs = {
+            "patches": [patch.as_args() for patch in self.patches],
+            "files": [file.as_args() for file in self.files],
+            "environment": self.environment,
+            "secret_environment": {name: key.as_args() for name, key in self.secret_environment.items()},
+            "java_options": self.java_options,
+            "jars": [jar.as_args() for jar in self.jars],
+            "keystores": self.keystores.as_args() if self.keystores else None,
+            "secure_vault": self.secure_vault.as_args() if self.secure_vault else None,
+            "carbon_apps": [car.as_args() for car in self.carbon_apps],
+            "carbon_apps_folder": self.carbon_apps_folder,
+        }
+        return found
+
+    def _image(self) -> Iterator[Contradiction]:
+        version, image = version_of(self.version), self.public_or_named
+        other = other_version(version, image)
+        if other:
+            yield Contradiction(
+                "ei.version",
+                ("ei.image",),
+                f"must be that of ei.image: {image} is EI {other}",
+                {"ei.version": other},
+            )
+        for missing in [] if other else lacking(version, image, [jar_name(jar.as_args()) for jar in self.jars]):
+            index = len(self.jars)
+            jar: dict[str, str | int | bool | None] = {
+                f"ei.jars[{index}].{key}": value for key, value in missing.example.items()
+            }
+            yield Contradiction(
+                "ei.jars",
+                ("ei.version", "ei.image"),
+                f"must hold {missing.what}, such as {missing.remedy}, by url and sha256 or from a claim: with "
+                f"ei.version {self.version} and no other ei.image, {image} {missing.reason}. Or name an ei.image that "
+                "holds one",
+                jar or {"ei.image": version.public_image},
+            )
+
+    def _additions(self) -> Iterator[Contradiction]:
+        unreadable = {index: why for index, car in enumerate(self.carbon_apps) if (why := car.unreadable)}
+        for index in sorted(unreadable, reverse=True):
+            path = f"ei.carbonApps[{index}]"
+            words = f"must be a CAR file, relative to the folder of Pulumi.yaml: {unreadable[index]}"
+            yield Contradiction(f"{path}.file", (path,), words, {path: None})
+        # From the last item to the first: removing one moves those behind it.
+        metrics = metrics_patches(self.operations().get("metrics"))
+        problems = addition_problems(version_of(self.version), self.additions(), metrics)
+        for problem in sorted(problems, key=_order, reverse=True):
+            argument, *rest = problem.place
+            if argument == "carbon_apps" and rest[:1] and rest[0] in unreadable:
+                continue
+            place = [to_camel(str(argument)), *(_named(argument, part) for part in rest)]
+            path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+            item = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place[:2])
+            words = as_settings_say(problem.expected)
+            if argument == "carbon_apps_folder":
+                yield Contradiction(f"ei{path}", ("ei.carbonApps",), words, {f"ei{path}": "atStart"})
+            elif argument == "secure_vault":
+                words = f"is needed with ei.secureVault: {PUBLIC_KEY}"
+                yield Contradiction("ei.keystores", ("ei.secureVault",), words, {"ei.keystores.secret": "ei-keystores"})
+            else:
+                yield Contradiction(f"ei{path}", (f"ei{item}",), words, {f"ei{item}": None})
+
+
+def _order(problem: Problem) -> tuple[str, int]:
+    index = problem.place[1] if len(problem.place) > 1 else 0
+    return str(problem.place[0]), index if isinstance(index, int) else 0
+
+
+def _named(argument: str | int, part: str | int) -> str | int:
+    """The fields of an item as users write them; names of variables are theirs."""
+    return part if isinstance(part, int) or "environment" in str(argument) else to_camel(part)

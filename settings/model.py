@@ -1,0 +1,275 @@
+"""A stack's configuration, typed and checked. The only module that reads ``pulumi.Config``.
+
+Every default is stated here, once. Secrets are not part of the models: they are separate top-level keys, read
+as Outputs (a structured object would hand them out as plain text, pulumi#7127).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from components.shared.quantities import quantity
+from settings import cross_checks as contradictions
+from settings.ei import EiSettings
+from settings.scheduling import SchedulingSettings
+from settings.secrets import ExternalMysqlSettings, SecretsSettings
+from settings.storage import Storage
+from settings.types import (
+    Address,
+    Allowed,
+    Bytes,
+    Contradiction,
+    ContradictionsError,
+    Cpu,
+    Host,
+    HostPort,
+    Image,
+    LabelKey,
+    LabelValue,
+    Name,
+    ObjectName,
+    Port,
+    Registry,
+    Seconds,
+    Section,
+    Text,
+)
+
+
+class KubernetesSettings(Section):
+    """Which cluster the stack may touch."""
+
+    contexts: Annotated[list[Text], Field(min_length=1, examples=[["docker-desktop"]])]
+    """Allowed kubeconfig contexts (``*`` matches any text); with several, the current one must be among them."""
+    cluster_scoped: bool = True
+    """May the stack make what belongs to the whole cluster: Namespace, PersistentVolume, IngressClass, ClusterRole?
+    False: it works with the rights of a namespace's admin, and refuses what needs more."""
+    openshift: Annotated[bool | None, Field(examples=[False])] = None
+    """The cluster is OpenShift: the namespace's pods get the right to use its SCC ``nonroot-v2``, see
+    docs/openshift.md. Left out, contexts that look like OpenShift are refused."""
+    cluster_identifier: Annotated[Text | None, Field(examples=["production"])] = None
+    """Keeps the cluster's identity when the kubeconfig changes (pulumi-kubernetes#4019). Default: the context."""
+
+
+class NamespaceSettings(Section):
+    """The namespace of everything that is not cluster-scoped."""
+
+    name: Name = "wso2"
+    """Name of the namespace."""
+    create: bool = True
+    """False: the namespace exists and belongs to somebody else, who also sets its Pod Security level: it must admit
+    *restricted*, with hostPath storage *baseline*."""
+
+
+class HostsSettings(Section):
+    """Host names that people use. The defaults are those of WSO2's own scalable-integrator chart."""
+
+    console: Host = "wso2ei-scalable-integrator"
+    """Host name of the management console."""
+    gateway: Host = "wso2ei-scalable-integrator-gateway"
+    """Host name of services, APIs and proxies."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """One host name for both."""
+        if self.console == self.gateway:
+            yield Contradiction(
+                "hosts.gateway",
+                ("hosts.console",),
+                "must differ from hosts.console: they need different host names (one NGINX server, one backend)",
+                {"hosts.gateway": _other_host(self.console)},
+            )
+
+
+class ImagesSettings(Section):
+    """Images of everything but EI."""
+
+    mirror: Registry | None = None
+    """Registry that stands in for every registry of the stack, e.g. ``harbor.example.com`` or
+    ``harbor.example.com/proxy``."""
+    mysql: Image = "docker.io/library/mysql:8.4.10"
+    """MySQL 8.4."""
+    python: Image = "docker.io/library/python:3.13.11-slim-trixie"
+    """Python 3.11 or newer: patches EI's configuration and checks the result."""
+    nginx: Image = "docker.io/nginx/nginx-ingress:5.5.4"
+    """F5's NGINX Ingress Controller 5.5, where it is installed."""
+
+
+class MysqlSettings(Section):
+    """The MySQL server that holds users and registry."""
+
+    external: ExternalMysqlSettings | None = None
+    """A server that exists already; then none is made, and nothing else of this section applies."""
+    cpu: Cpu = "150m"
+    """CPU request."""
+    cpu_limit: Cpu = "2"
+    """CPU limit; a namespace with a ResourceQuota refuses a container without one."""
+    memory: Bytes = "512Mi"
+    """Memory request. The limit is half as much again: the server alone fills 512Mi, and clients run beside it."""
+    max_connections: Annotated[int, Field(ge=50, le=10000)] = 400
+    """At least EI nodes x 130: each node may open 80 + 50 (WSO2's own pool sizes)."""
+    options: list[
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^--[a-z][a-z0-9_-]*(=[ -~]*)?$"),
+            Allowed("a mysqld option such as --innodb-buffer-pool-size=2G", "--innodb-buffer-pool-size=256M"),
+        ]
+    ] = []
+    """More mysqld options, e.g. ``--innodb-buffer-pool-size=2G``."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """A limit below the request."""
+        if quantity(self.cpu_limit) < quantity(self.cpu):
+            yield Contradiction(
+                "mysql.cpuLimit", ("mysql.cpu",), f"must be at least mysql.cpu {self.cpu}", {"mysql.cpuLimit": self.cpu}
+            )
+
+    @property
+    def memory_limit(self) -> str:
+        """The limit, in Mi."""
+        return f"{int(quantity(self.memory) * 1.5 / 1024**2)}Mi"
+
+
+class IngressSettings(Section):
+    """NGINX in front of EI."""
+
+    controller: Literal["install", "existing"] = "install"
+    """``install`` makes F5's NGINX Ingress Controller; ``existing`` uses one that the cluster has."""
+    class_name: ObjectName = "wso2ei"
+    """IngressClass: made with an installed controller, named with an existing one."""
+    dialect: Literal["f5", "community"] = "f5"
+    """Annotations that the controller reads: nginx.org/ (f5) or nginx.ingress.kubernetes.io/ (community)."""
+    expose: Literal["LoadBalancer", "NodePort", "hostPort"] = "LoadBalancer"
+    """How an installed controller is reached from outside. kind and minikube give a LoadBalancer no address."""
+    http_port: Port = 80
+    """Port of an installed controller for HTTP. For NodePort the port inside the cluster only."""
+    https_port: Port = 443
+    """Port at which clients reach console and gateway, an existing controller's too; where it is not 443 it is part of
+    the URLs, of EI's own too. For NodePort the port inside the cluster only."""
+    http_node_port: Annotated[Port | None, Field(examples=[30080])] = None
+    """NodePort: the port for HTTP on every node. Default: the cluster allots one."""
+    https_node_port: Annotated[Port | None, Field(examples=[30443])] = None
+    """NodePort: the port on every node at which clients reach console and gateway. Default: the cluster allots one."""
+    address: Annotated[Address | None, Field(examples=["localhost"])] = None
+    """Address that clients use where the cluster tells none (NodePort, hostPort) or another one: IP address or name
+    of a node. An installed controller publishes it."""
+    controller_address: HostPort | None = None
+    """host:port of an existing controller inside the cluster, for the acceptance check; default: its address."""
+    controller_labels: Annotated[
+        dict[LabelKey, LabelValue], Field(examples=[{"app.kubernetes.io/name": "nginx-ingress"}])
+    ] = {}
+    """Labels of an existing controller's pods, which alone may then reach EI; without them every pod may."""
+    tls_secret: Annotated[ObjectName | None, Field(examples=["ei-example-com-tls"])] = None
+    """kubernetes.io/tls Secret in the namespace; without it a self-signed certificate is made and kept in the state."""
+    read_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 180
+    """Seconds that NGINX waits for an answer; above EI's own 120 s endpoint timeout, else NGINX answers 504 before
+    EI's fault sequence runs."""
+    max_body: Annotated[
+        str,
+        StringConstraints(pattern=r"^[1-9][0-9]{0,9}[kmg]$"),
+        Allowed("a size as NGINX writes it, such as 512k, 256m or 1g", "256m", unit="body"),
+    ] = "256m"
+    """Largest request body; a CAR that is deployed through the console must fit."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """What an installed controller cannot do."""
+        if self.controller == "install" and self.expose != "LoadBalancer" and self.address is None:
+            yield Contradiction(
+                "ingress.address",
+                ("ingress.expose",),
+                f"must be the name or IP of a node: ingress.expose {self.expose} gives the Ingress no address; "
+                "set address",
+                {"ingress.address": "localhost"},
+            )
+        for key, port in (("httpNodePort", self.http_node_port), ("httpsNodePort", self.https_node_port)):
+            if port is not None and (self.expose != "NodePort" or self.controller != "install"):
+                yield Contradiction(
+                    f"ingress.{key}",
+                    ("ingress.expose", "ingress.controller"),
+                    "is for ingress.controller install with ingress.expose NodePort only",
+                    {f"ingress.{key}": None},
+                )
+        if self.controller == "install" and self.dialect != "f5":
+            yield Contradiction(
+                "ingress.dialect",
+                ("ingress.controller",),
+                "must be f5 with ingress.controller install: that one reads nginx.org/ annotations",
+                {"ingress.dialect": "f5"},
+            )
+
+
+class Settings(Section):
+    """One stack."""
+
+    kubernetes: KubernetesSettings
+    """Which cluster the stack may touch, and how far."""
+    storage: Storage
+    """Where data lives; what else is needed depends on ``kind``."""
+    namespace: NamespaceSettings = NamespaceSettings()
+    """Namespace of everything that is not cluster-scoped."""
+    hosts: HostsSettings = HostsSettings()
+    """Host names that people use."""
+    images: ImagesSettings = ImagesSettings()
+    """Images of everything but EI."""
+    mysql: MysqlSettings = MysqlSettings()
+    """The MySQL server."""
+    ingress: IngressSettings = IngressSettings()
+    """NGINX in front of EI."""
+    ei: EiSettings = EiSettings()
+    """The EI nodes."""
+    scheduling: SchedulingSettings = SchedulingSettings()
+    """Nodes and priority of every pod of the stack."""
+    secrets: SecretsSettings = SecretsSettings()
+    """Existing Kubernetes Secrets, in place of those that are made."""
+    protect: bool = False
+    """Refuse to delete the namespace and the data claims."""
+    registry_username: Annotated[Text | None, Field(examples=["subscriber@example.com"])] = None
+    """User (e-mail or token user) of the WSO2 subscription registry; needs ``registryPassword`` and ``ei.image``."""
+    registry_check: Literal["required", "whenReachable", "never"] = "whenReachable"
+    """Before anything is made, the image's registry is asked whether the credentials pull it. When it cannot be
+    reached, ``required`` refuses to go on and ``whenReachable`` warns; ``never`` does not ask."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """What does not go together across sections."""
+        yield from contradictions.across_sections(self)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_volume_for_an_external_server(cls, raw: Any) -> Any:
+        """With ``mysql.external`` nobody has to name a claim or a class for a volume that is not made."""
+        match raw:
+            case {"mysql": {"external": dict()}, "storage": {"kind": "claim" | "class" as kind} as storage}:
+                return raw | {"storage": {f"mysql{kind.capitalize()}": "none"} | storage}
+        return raw
+
+    @model_validator(mode="after")
+    def _hang_together(self) -> Settings:
+        found = list(self.all_contradictions())
+        if found:
+            raise ContradictionsError(found)
+        return self
+
+    def image(self, reference: str) -> str:
+        """``reference``, taken from the mirror if the stack names one."""
+        if self.images.mirror is None:
+            return reference
+        registry, _, rest = reference.partition("/")
+        has_registry = bool(rest) and ("." in registry or ":" in registry or registry == "localhost")
+        return f"{self.images.mirror}/{rest if has_registry else reference}"
+
+    @property
+    def has_host_folders(self) -> bool:
+        """Some folder of a node has to be given away by a container that runs as root."""
+        return "hostPath" in {self.storage.kind, self.ei.diagnostics.kind if self.ei.diagnostics else ""}
+
+    @property
+    def ei_image(self) -> str:
+        """The EI image that the nodes run."""
+        return self.image(self.ei.public_or_named)
+
+
+def _other_host(host: str) -> str:
+    first, dot, rest = host.partition(".")
+    return f"{first[:55]}-gateway{dot}{rest}"

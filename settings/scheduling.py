@@ -1,0 +1,58 @@
+"""The section ``scheduling``: the nodes that run the stack's pods, and what the pods are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.shared.scheduling import SchedulingArgs, TolerationArgs, toleration_problem
+from settings.types import Contradiction, LabelKey, LabelValue, ObjectName, Seconds, Section
+
+
+class Toleration(Section):
+    """One taint that a node may have."""
+
+    key: Annotated[LabelKey | None, Field(examples=["dedicated"])] = None
+    """Key of the taint. Left out, with ``operator`` Exists: every taint."""
+    operator: Literal["Equal", "Exists"] = "Equal"
+    """Equal: the taint has ``value``. Exists: it has any."""
+    value: Annotated[LabelValue | None, Field(examples=["integration"])] = None
+    """Value of the taint."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Effect of the taint; default every one."""
+    seconds: Annotated[Seconds | None, Field(ge=0, le=86400, examples=[60])] = None
+    """NoExecute: so long a pod stays after the taint came (``tolerationSeconds``). Default: for ever."""
+
+    def as_args(self) -> TolerationArgs:
+        """As the components take it."""
+        return {"key": self.key, "operator": self.operator, "value": self.value, "effect": self.effect,
+                "seconds": self.seconds}  # fmt: skip
+
+
+class SchedulingSettings(Section):
+    """Nodes and priority of every pod of the stack: EI's, MySQL's, an installed controller's and the Jobs'."""
+
+    node_selector: Annotated[dict[LabelKey, LabelValue], Field(examples=[{"pool": "integration"}])] = {}
+    """Labels that a node must have."""
+    tolerations: list[Toleration] = []
+    """Taints that a node may have."""
+    priority_class: Annotated[ObjectName | None, Field(examples=["business-critical"])] = None
+    """An existing PriorityClass. Default: the cluster's own default."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Tolerations that the API server would refuse."""
+        for index, toleration in reversed(list(enumerate(self.tolerations))):
+            problem = toleration_problem(toleration.as_args())
+            if problem:
+                place = f"scheduling.tolerations[{index}]"
+                yield Contradiction(f"{place}.{problem[0]}", (place,), problem[1], {place: None})
+
+    def as_args(self) -> SchedulingArgs:
+        """As the components take it."""
+        return {
+            "node_selector": self.node_selector,
+            "tolerations": [toleration.as_args() for toleration in self.tolerations],
+            "priority_class": self.priority_class,
+        }

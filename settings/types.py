@@ -1,0 +1,234 @@
+"""What settings are made of: the base of every section, the types of single values, and what contradicts what.
+
+Each type says in words what it allows and gives an example that it accepts: messages, mending commands and the
+reference page (docs/settings.md) are made from them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from components.shared.quantities import quantity
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a value may be, beyond what its type and bounds say themselves. Metadata in ``Annotated``."""
+
+    words: str = ""
+    """Completes the sentence "must be ..."; empty where type and bounds say it all."""
+    example: Any = None
+    """A value that is accepted."""
+    unit: str = ""
+    """What a number counts, e.g. ``seconds``; or ``memory``, ``cpu``, ``body`` for a text with a unit of its own."""
+    any_text: bool = False
+    """Every text is allowed, the empty one too."""
+    options: tuple[str, ...] = ()
+    """The only values, where they come from a table."""
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Two or more settings, each right by itself, that do not go together."""
+
+    key: str
+    """The setting to change, as a path from the top: ``ei.heap``."""
+    others: tuple[str, ...]
+    """The settings that it contradicts, as paths from the top; ``expected`` names each of them."""
+    expected: str
+    """What is allowed; completes the sentence that begins with key and value."""
+    mend: Mapping[str, str | int | bool | None]
+    """What to set so that it is mended, by path, in this order; ``None``: remove the key."""
+
+
+def as_settings_say(words: str) -> str:
+    """The components' words with the names of arguments as users write them: ``java_options`` is ``javaOptions``."""
+    return re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: to_camel(name[0]), words)
+
+
+class ContradictionsError(ValueError):
+    """All contradictions of one stack."""
+
+    def __init__(self, contradictions: list[Contradiction]) -> None:
+        super().__init__("; ".join(f"{found.key} {found.expected}" for found in contradictions))
+        self.contradictions = contradictions
+
+
+class Section(BaseModel):
+    """Base of every section: camelCase keys as in Kubernetes, unknown keys refused, nothing coerced."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        strict=True,
+        use_attribute_docstrings=True,
+    )
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """What does not go together in this section. All of them are reported at once, so nothing is raised."""
+        yield from ()
+
+    def all_contradictions(self) -> Iterator[Contradiction]:
+        """Those of this section and of the sections in it."""
+        yield from self.contradictions()
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                yield from value.all_contradictions()
+
+
+def number_as_text(value: Any) -> Any:
+    """A number as text: what looks like one may well be meant as a word."""
+    # YAML, and `pulumi config set --path`, make a number of an unquoted one.
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _bytes(text: str) -> str:
+    if text.endswith("m") or quantity(text) < 1024**2:
+        raise ValueError("not an amount of bytes, or less than 1Mi")
+    return text
+
+
+def _cpu(text: str) -> str:
+    if text[-1:] not in "m0123456789" or not 0.001 <= quantity(text) <= 256:
+        raise ValueError("not an amount of CPUs, or out of range")
+    return text
+
+
+def _line(text: str) -> str:
+    if not text.isprintable() or text != text.strip() or not 0 < len(text) <= 253:
+        raise ValueError("not text of one line")
+    return text
+
+
+def _absolute(text: str) -> str:
+    if not text.isprintable() or not re.fullmatch(r"(/[^/\s]+)+/?", text) or {"..", "."} & set(text.split("/")):
+        raise ValueError("not an absolute path below /")
+    return text.rstrip("/")
+
+
+def _address(text: str) -> str:
+    if re.fullmatch(rf"{_DNS_LABEL}(\.{_DNS_LABEL})*", text) and len(text) <= 253:
+        return text
+    if getattr(ipaddress.ip_address(text), "scope_id", None):
+        raise ValueError("an address of one link only")
+    return text
+
+
+def _image(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._:/-]*[a-z0-9](:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?", text, re.ASCII):
+        raise ValueError("not an image reference")
+    last = text.rsplit("/", 1)[-1]
+    if ":" not in last and "@" not in last:
+        raise ValueError("no tag and no digest")
+    return text
+
+
+_DNS_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+Name = Annotated[
+    str,
+    StringConstraints(pattern=f"^{_DNS_LABEL}$"),
+    Allowed("a name of lower-case letters, digits and '-', at most 63 characters (a DNS label)", "wso2"),
+]
+Host = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*$", max_length=253),
+    Allowed("a host name in lower case, or an IP address, without scheme and port", "ei.example.com"),
+]
+Address = Annotated[
+    str,
+    AfterValidator(_address),
+    Allowed("a host name in lower case, an IPv4 or an IPv6 address, without scheme and port", "localhost"),
+]
+ObjectName = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*$", max_length=253),
+    Allowed("a Kubernetes name of lower-case letters, digits, '-' and '.', at most 253 characters", "wso2ei"),
+]
+HostPort = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*:[1-9][0-9]{{0,4}}$"),
+    Allowed("host:port, without scheme", "ingress-nginx-controller.ingress-nginx:443"),
+]
+Registry = Annotated[
+    str,
+    StringConstraints(
+        pattern=rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*(:[1-9][0-9]{{0,4}})?(/[a-z0-9]+([._-][a-z0-9]+)*)*$", max_length=253
+    ),
+    Allowed("a registry as host, host:port or host/path, without scheme", "harbor.example.com"),
+]
+Text = Annotated[
+    str,
+    AfterValidator(_line),
+    Allowed("text of one line, at most 253 characters, without spaces at its ends", "text"),
+]
+Line = Annotated[
+    str,
+    StringConstraints(pattern=r"^\S(.{0,1998}\S)?$"),
+    Allowed("text of one line, at most 2000 characters, without spaces at its ends", "-Duser.timezone=UTC"),
+]
+AnyText = Annotated[str, Allowed("text", "text", any_text=True)]
+DataKey = Annotated[
+    str,
+    StringConstraints(pattern=r"^[-._:a-zA-Z0-9]{1,253}$"),
+    Allowed("a key of letters, digits, '-', '_' and '.', at most 253 characters", "password"),
+]
+VariableName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,252}$"),
+    Allowed("a name of letters, digits and '_' that does not begin with a digit", "BACKEND_URL"),
+]
+Sha256 = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{64}$"),
+    Allowed("64 lower-case hex digits, as sha256sum prints them", "0" * 64),
+]
+Bytes = Annotated[
+    str,
+    AfterValidator(_bytes),
+    Allowed("an amount of memory or disk of at least 1Mi, such as 512Mi or 8Gi", "1Gi", unit="memory"),
+]
+Cpu = Annotated[
+    str,
+    BeforeValidator(number_as_text),
+    AfterValidator(_cpu),
+    Allowed("CPUs from 1m to 256, such as 200m or 1.5", "200m", unit="cpu"),
+]
+AbsolutePath = Annotated[
+    str,
+    AfterValidator(_absolute),
+    Allowed("an absolute path below /, without '..' and spaces", "/var/lib/wso2ei/local"),
+]
+Image = Annotated[
+    str,
+    AfterValidator(_image),
+    Allowed(
+        "an image reference with a tag or a digest, such as docker.io/wso2/wso2ei-integrator:6.5.0 "
+        "('latest' by omission is refused)",
+        "docker.io/wso2/wso2ei-integrator:6.5.0",
+    ),
+]
+Seconds = Annotated[int, Allowed(unit="seconds")]
+Minutes = Annotated[int, Allowed(unit="minutes")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+LabelValue = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"),
+    Allowed("a label value of letters, digits, '-', '_' and '.', at most 63 characters", "nginx-ingress"),
+]
+LabelKey = Annotated[
+    str,
+    StringConstraints(
+        pattern=rf"^({_DNS_LABEL}(\.{_DNS_LABEL})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$", max_length=317
+    ),
+    Allowed("a label key such as app.kubernetes.io/name", "app.kubernetes.io/name"),
+]

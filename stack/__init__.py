@@ -1,0 +1,1 @@
+"""What the program wires up: the database, passwords, and outputs of one stack."""

@@ -1,0 +1,162 @@
+"""The container that copies the image's own files: its own script, run on folders of the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.ei import work as ei_work
+from tests.keystores import keytool, needs_keytool
+from tests.unit.support.clusters import container, made, named, pod
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A server's home with what a good image has, as far as the copying container looks at it."""
+    home = tmp_path / "wso2ei-6.5.0"
+    for folder in ("conf", "lib", "dropins", "repository/resources/security", "../work/conf", "../work/keystores",
+                   "../delivered/lib", "../delivered/dropins", "../bin"):  # fmt: skip
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    (home / "conf" / "carbon.xml").write_text("<Server/>")
+    (home / "repository/resources/security/client-truststore.jks").write_text("")
+    (home / "dropins" / "driver.jar").write_bytes(b"\x00PK\x01com/mysql/jdbc/Driver.class\x00")
+    scheme = b"PK\xffK\norg/wso2/carbon/membership/scheme/kubernetes/KubernetesMembershipScheme.class\x00"
+    (home / "lib" / "scheme.jar").write_bytes(scheme)
+    (tmp_path / "bin" / "keytool").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "keytool").chmod(0o755)
+    return home
+
+
+def copy_conf(home: Path, changes: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+    """The container's own script, with paths below the test's folder."""
+    script = container(pod(made(("ei", changes or {}))), "copy-conf")["command"][-1]
+    script = script.replace("/home/wso2carbon/wso2ei-6.5.0", str(home)).replace(
+        f"{ei_work.FOLDER}/", f"{home.parent}{ei_work.FOLDER}/"
+    )
+    script = script.replace("/cars/image", f"{home.parent}/cars/image")
+    script = script.replace("/delivered/", f"{home.parent}/delivered/").replace("/stores/", f"{home.parent}/stores/")
+    script = script.replace("/var/run/secrets/kubernetes.io/serviceaccount/", f"{home.parent}/stores/")
+    path = f"{home.parent}/bin:{os.environ['PATH']}"
+    environment = {"PATH": path, "WSO2_SERVER_HOME": "/home/wso2carbon/wso2ei-6.4.0"}
+    return subprocess.run(
+        ["sh", "-c", script], env=environment, check=False, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_a_complete_image_is_copied(home: Path) -> None:
+    done = copy_conf(home)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (home.parent / "work/conf/carbon.xml").read_text() == "<Server/>"
+
+
+@pytest.mark.parametrize(
+    ("jar", "words"),
+    [
+        ("dropins/driver.jar", "holds no MySQL driver (WSO2 removed it from the 6.6.0 images in 2024), and ei.jars"),
+        ("lib/scheme.jar", "holds no Kubernetes membership scheme"),
+    ],
+)
+def test_an_image_that_lacks_a_jar_is_told_with_the_way_out_unless_the_jar_is_delivered(
+    home: Path, jar: str, words: str
+) -> None:
+    content = (home / jar).read_bytes()
+    (home / jar).unlink()
+    done = copy_conf(home)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "by url and sha256 or from a claim" in done.stderr
+    (home.parent / "delivered" / jar).write_bytes(content)
+    assert copy_conf(home).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Secret's files, made by the real keytool, and a certificate authority."""
+    folder = tmp_path_factory.mktemp("stores")
+    for name in ("keystore", "key", "truststore"):
+        (folder / f"{name}-password").write_text(f"{name}-pw-123\n")
+    common = ["-storetype", "JKS", "-alias", "ei", "-dname", "CN=ei", "-keyalg", "RSA", "-validity", "30"]
+    for name, key in (("keystore", "key"), ("client-truststore", "truststore"), ("ca", "keystore")):
+        password = f"{'truststore' if 'trust' in name else 'keystore'}-pw-123"
+        keytool(folder, "-genkeypair", *common, "-keystore", f"{name}.jks", "-storepass", password,
+                "-keypass", f"{key}-pw-123")  # fmt: skip
+    keytool(folder, "-exportcert", "-rfc", "-alias", "ei", "-keystore", "ca.jks", "-storepass", "keystore-pw-123",
+            "-file", "ca.crt")  # fmt: skip
+    return folder
+
+
+def copy_stores(home: Path, stores: Path, change: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+    (home.parent / "bin" / "keytool").unlink(missing_ok=True)
+    (home.parent / "stores").symlink_to(stores)
+    return copy_conf(home, {"keystores": {"secret": "mine", "alias": "ei"} | (change or {})})
+
+
+@needs_keytool
+def test_stores_of_one_s_own_are_copied_with_the_cluster_s_ca_in_the_truststore(home: Path, stores: Path) -> None:
+    done = copy_stores(home, stores)
+    assert done.returncode == 0, done.stdout + done.stderr
+    listed = ("-list", "-keystore", "client-truststore.jks", "-storepass", "truststore-pw-123")
+    assert b"kubernetes-cluster-ca" in keytool(home.parent / "work/keystores", *listed)
+    assert (home.parent / "work/keystores/keystore").read_bytes() == (stores / "keystore.jks").read_bytes()
+    assert b"kubernetes-cluster-ca" not in keytool(stores, *listed)
+
+
+@needs_keytool
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"keystore-password": "no"}, "keystore.jks of Secret mine: keytool error"),
+        ({"key-password": "no"}, "keystore.jks of Secret mine: keytool error"),
+        ({"truststore-password": "no"}, "client-truststore.jks of Secret mine: keytool error"),
+        ({"key-password": None}, "Secret mine has no key key-password, which keystores needs."),
+        ({"alias": "other"}, "keystore.jks of Secret mine: keytool error: java.lang.Exception: Alias <other>"),
+    ],
+)
+def test_a_store_that_does_not_open_says_why(
+    home: Path, stores: Path, tmp_path: Path, wrong: dict[str, Any], words: str
+) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(stores, mine)
+    for name, text in wrong.items():
+        if text is None:
+            (mine / name).unlink()
+        elif name != "alias":
+            (mine / name).write_text(text)
+    done = copy_stores(home, mine, {"alias": wrong["alias"]} if "alias" in wrong else None)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "-pw-123" not in done.stderr
+
+
+def test_passwords_of_stores_are_only_named(stores: Path) -> None:
+    recorder = made(("ei", {"keystores": {"secret": "mine", "type": "PKCS12"}}))
+    table = json.loads(named(recorder, "ConfigMap", "ei-patches")["data"]["patches.json"])["patches"]
+    values = {patch["path"]: patch["set"] for patch in table if "path" in patch and "set" in patch}
+    assert values["Server/Security/KeyStore/Password"] == {"from": "mine/keystore-password"}
+    assert values["Server/Security/TrustStore/Type"] == "PKCS12"
+    patcher = container(pod(recorder), "patch-conf")
+    assert patcher["args"][-2:] == ["--secrets", "/patches/from"]
+    assert {"name": "secret-0", "mountPath": "/patches/from/mine", "readOnly": True} in patcher["volumeMounts"]
+
+
+def test_an_image_of_another_version_says_which_one_it_is(home: Path) -> None:
+    home.rename(home.with_name("wso2ei-6.4.0"))
+    done = copy_conf(home)
+    assert done.returncode == 1
+    assert "its own home is /home/wso2carbon/wso2ei-6.4.0" in done.stderr
+    assert "ei.version must be the version that ei.image holds" in done.stderr
+
+
+def test_the_image_s_own_cars_are_collected_with_the_places_they_were_in(home: Path) -> None:
+    apps = home / "repository/deployment/server/carbonapps"
+    apps.mkdir(parents=True)
+    (apps / "own.car").write_bytes(b"car")
+    assert copy_conf(home).returncode == 0
+    assert (home.parent / "cars/image/0/own.car").read_bytes() == b"car"
+    assert (home.parent / "cars/image/0.from").read_text().strip() == str(apps)

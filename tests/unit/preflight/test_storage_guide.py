@@ -1,0 +1,346 @@
+"""What a running stack's storage may become, and what it may not: no data is left behind without a word."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import runpy
+from typing import Any
+
+import pytest
+
+from preflight import nodes as cluster_nodes
+from preflight import storage as storage_guard
+from preflight import storage_guide as storage_changes
+from preflight.nodes import Node
+from preflight.storage import StorageChangeError
+from preflight.storage_guide import Change, StorageRecord, record, refusal
+from settings.model import Settings
+from tests.unit.support.recording import KubernetesMocks, Recorder
+from tests.unit.support.recording import record as run
+from tests.unit.support.stacks import ROOT, config_of
+
+HOST_PATH = {"kind": "hostPath", "path": "/data"}
+NFS = {"kind": "nfs", "server": "nfs.example.com", "path": "/exports"}
+CLAIM = {"kind": "claim", "mysqlClaim": "db", "carbonappsClaim": "cars"}
+CLASS = {"kind": "class", "mysqlClass": "fast", "carbonappsClass": "shared"}
+KINDS = [HOST_PATH, NFS, CLAIM, CLASS]
+SAVED = "sh /in_pod/mysql_dump.sh > wso2ei.sql"
+
+
+def settings(storage: dict[str, Any], **more: Any) -> Settings:
+    """A given namespace allows every kind."""
+    base = {
+        "kubernetes": {"contexts": ["here"]},
+        "namespace": {"name": "team", "create": False},
+        "ingress": {"controller": "existing"},
+    }
+    return Settings.model_validate(base | {"storage": storage} | more)
+
+
+def change(old: dict[str, Any], new: dict[str, Any], **more: Any) -> Change:
+    after = settings(new, **more)
+    before = record(settings(old), "here")
+    return Change(before, record(after, "here", before), after, "test")
+
+
+@pytest.mark.parametrize("old", KINDS, ids=lambda kind: str(kind["kind"]))
+@pytest.mark.parametrize("new", KINDS, ids=lambda kind: str(kind["kind"]))
+def test_another_kind_is_refused_until_the_data_has_been_moved(old: dict[str, Any], new: dict[str, Any]) -> None:
+    if old is new:
+        assert refusal(change(old, new)) is None
+        return
+    text = refusal(change(old, new))
+    assert text
+    place = record(settings(old), "here").place
+    for words in (place, record(settings(new), "here").place, "nothing was changed", SAVED, "mysql_restore.sh", ".tar"):
+        assert words in text
+    assert f"'wso2ei:storage.movedFrom' '{place}'" in text
+    assert refusal(change(old, new | {"movedFrom": place})) is None
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind["kind"]))
+def test_the_stack_s_own_databases_are_not_left_behind_for_an_external_server(kind: dict[str, Any]) -> None:
+    external = {"mysql": {"external": {"host": "db.example.com"}}}
+    text = refusal(change(kind, kind, **external))
+    assert text
+    place = record(settings(kind), "here").place
+    for words in ("would start empty in the databases on db.example.com", SAVED, "mysql --host=db.example.com"):
+        assert words in text
+    assert "mysql_restore.sh" not in text
+    assert "carbonapps.tar" not in text
+    moved = change(kind, kind | {"movedFrom": place}, **external)
+    assert refusal(moved) is None
+    assert list(moved.new.volumes) == ["carbonapps"]
+    # Said once, it says nothing of a later move: the place is another one now.
+    again = record(settings(kind | {"movedFrom": place}, **external), "here")
+    assert again.place != place
+
+
+@pytest.mark.parametrize("kind", [CLAIM, CLASS], ids=lambda kind: str(kind["kind"]))
+def test_with_an_external_server_no_claim_and_no_class_of_mysql_need_be_named(kind: dict[str, Any]) -> None:
+    rest = {name: value for name, value in kind.items() if not name.startswith("mysql")}
+    found = settings(rest, mysql={"external": {"host": "db.example.com"}})
+    assert "none" not in record(found, "here").place
+    with pytest.raises(ValueError, match="mysql"):
+        settings(rest)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (HOST_PATH, HOST_PATH | {"path": "/other"}),
+        (HOST_PATH | {"node": "a"}, HOST_PATH | {"node": "b"}),
+        (HOST_PATH | {"node": "a"}, HOST_PATH),
+        (NFS, NFS | {"server": "other.example.com"}),
+        (NFS, NFS | {"path": "/"}),
+        (CLAIM, CLAIM | {"mysqlClaim": "other"}),
+        (CLASS, CLASS | {"mysqlClass": "slow"}),
+        # Kubernetes would replace the claim, and a class makes another volume for it.
+        (CLASS, CLASS | {"mysqlAccessMode": "ReadWriteOncePod"}),
+    ],
+)
+def test_another_place_of_the_same_kind_is_another_place(old: dict[str, Any], new: dict[str, Any]) -> None:
+    text = refusal(change(old, new))
+    assert text
+    assert SAVED in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "more"),
+    [
+        (NFS, NFS | {"mountOptions": ["hard", "nconnect=4"]}, {}),
+        (NFS, NFS | {"version": "3"}, {}),
+        (NFS, NFS | {"carbonappsAccessMode": "ReadOnlyMany"}, {}),
+        (CLAIM, CLAIM | {"carbonappsAccessMode": "ReadOnlyMany"}, {}),
+        (CLASS, CLASS | {"retain": False}, {}),
+        (HOST_PATH, HOST_PATH, {"protect": True}),
+        (HOST_PATH, HOST_PATH | {"path": "/data/"}, {}),
+        (HOST_PATH, HOST_PATH | {"mysqlSize": "8192Mi"}, {}),
+    ],
+)
+def test_what_moves_nothing_is_not_refused(old: dict[str, Any], new: dict[str, Any], more: dict[str, Any]) -> None:
+    assert refusal(change(old, new, **more)) is None
+
+
+def test_only_the_volume_that_moves_is_saved() -> None:
+    text = refusal(change(CLAIM, CLAIM | {"carbonappsClaim": "other"}))
+    assert text
+    assert "carbonapps.tar" in text
+    assert "mysql_dump" not in text
+
+
+def test_a_node_that_is_named_for_the_first_time_is_the_one_that_has_the_data() -> None:
+    named = change(HOST_PATH, HOST_PATH | {"node": "node-1"})
+    assert refusal(named) is None
+    assert any("node-1" in note and "nothing is copied" in note for note in storage_changes.notes(named))
+
+
+def test_the_word_that_data_was_moved_counts_for_the_place_where_it_was_and_no_other() -> None:
+    text = refusal(change(HOST_PATH, NFS | {"movedFrom": "hostPath /elsewhere"}))
+    assert text
+    assert "storage.movedFrom says 'hostPath /elsewhere', which is not where the data is" in text
+
+
+def test_the_word_that_data_was_moved_is_asked_back_when_it_has_done_its_work() -> None:
+    notes = storage_changes.notes(change(NFS, NFS | {"movedFrom": "hostPath /data"}))
+    assert notes == ["storage.movedFrom has done its work: pulumi config rm --path 'wso2ei:storage.movedFrom'"]
+
+
+@pytest.mark.parametrize("storage", [HOST_PATH, NFS, CLASS])
+def test_shrinking_is_refused_with_the_numbers(storage: dict[str, Any]) -> None:
+    text = refusal(change(storage | {"mysqlSize": "20Gi"}, storage | {"mysqlSize": "8Gi"}))
+    assert text
+    assert "storage.mysqlSize: the volume has 20Gi, and the stack file says 8Gi" in text
+    assert "pulumi config set --path 'wso2ei:storage.mysqlSize' 20Gi" in text
+    assert "carbonapps" not in text.partition("No kind")[0]
+
+
+@pytest.mark.parametrize(("storage", "words"), [(HOST_PATH, "a number only"), (CLASS, "kubectl get storageclass fast")])
+def test_growing_is_not_refused_and_says_what_it_takes(storage: dict[str, Any], words: str) -> None:
+    grown = change(storage, storage | {"mysqlSize": "20Gi"})
+    assert refusal(grown) is None
+    assert any("mysql grows from 8Gi to 20Gi" in note and words in note for note in storage_changes.notes(grown))
+
+
+def test_data_that_moves_may_get_a_smaller_volume() -> None:
+    moved = NFS | {"mysqlSize": "1Gi", "movedFrom": "hostPath /data"}
+    assert refusal(change(HOST_PATH, moved)) is None
+
+
+def test_a_namespace_cannot_change_below_its_claims() -> None:
+    text = refusal(change(HOST_PATH, HOST_PATH | {"movedFrom": "hostPath /data"}, namespace={"name": "other"}))
+    assert text
+    assert "'wso2ei:namespace.name' team" in text
+    assert SAVED in text
+
+
+def test_the_fate_of_the_old_data_is_told() -> None:
+    assert "stays there, untouched" in str(refusal(change(HOST_PATH, NFS)))
+    assert "then all there is" in str(refusal(change(CLASS, NFS)))
+
+
+def test_a_protected_stack_is_told_how_its_claims_can_be_replaced() -> None:
+    assert "--ignore-protect" in str(refusal(change(HOST_PATH, NFS, protect=True)))
+    assert "--ignore-protect" not in str(refusal(change(HOST_PATH, NFS)))
+
+
+def test_a_database_that_leaves_the_stack_would_stay_behind_too() -> None:
+    found = change(HOST_PATH, HOST_PATH)
+    without = found.new.model_copy(update={"volumes": {"carbonapps": found.new.volumes["carbonapps"]}})
+    text = refusal(Change(found.old, without, found.settings, "test"))
+    assert text
+    assert "mysql is in hostPath /data/mysql and would start empty in nowhere" in text
+
+
+def claims(*storages: dict[str, Any]) -> list[str]:
+    """Names of MySQL's claim along the life of a stack."""
+    found, stored = [], None
+    for storage in storages:
+        stored = record(settings(storage), "here", stored)
+        found.append(stored.volumes["mysql"].claim)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (HOST_PATH, HOST_PATH | {"path": "/other"}),
+        (HOST_PATH, HOST_PATH | {"node": "node-1"}),
+        (HOST_PATH, NFS),
+        (CLASS, CLASS | {"mysqlAccessMode": "ReadWriteOncePod"}),
+    ],
+)
+def test_another_place_has_another_claim_that_pods_can_go_over_to(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    names = claims(first, second, first, second)
+    assert names[0] == "wso2ei-mysql", "a stack that is new, or of an earlier release"
+    assert all(one != other for one, other in itertools.pairwise(names))
+    assert all(re.fullmatch(r"wso2ei-mysql(-[0-9a-f]{6})?", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (HOST_PATH, HOST_PATH | {"mysqlSize": "9Gi"}),
+        (NFS, NFS | {"version": "3", "mountOptions": []}),
+        (CLASS, CLASS | {"retain": False}),
+        (CLASS, CLASS | {"carbonappsClass": "other"}),
+    ],
+)
+def test_what_changes_in_place_keeps_its_claim(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert claims(first, second) == ["wso2ei-mysql", "wso2ei-mysql"]
+    moved = claims(NFS | {"path": "/elsewhere"}, first, second)
+    assert moved[1] == moved[2]
+
+
+def test_a_moved_stack_keeps_the_claim_that_it_moved_to() -> None:
+    moved = program(before("hostPath /old"), change={"movedFrom": "hostPath /old"})
+    made = {
+        item.body()["metadata"]["name"] for item in moved.registered if item.type.endswith(":PersistentVolumeClaim")
+    }
+    assert "wso2ei-mysql" not in made
+    assert len(made) == 2
+
+
+def program(outputs: dict[str, Any] | None, change: dict[str, Any] | None = None, **options: Any) -> Recorder:
+    """The whole program with the local stack file, after an update that exported ``outputs``."""
+    config = config_of("local")
+    config["storage"] |= change or {}
+    main = str(ROOT / "__main__.py")
+    return run(lambda: runpy.run_path(main, run_name="__main__"), config=config, outputs=outputs, **options)
+
+
+def before(place: str = "hostPath /var/lib/wso2ei/local", **more: Any) -> dict[str, Any]:
+    volumes = {
+        name: {"place": f"{place}/{name}", "claim": f"wso2ei-{name}", "access_mode": mode, "size": "1Gi"}
+        for name, mode in (("mysql", "ReadWriteOnce"), ("carbonapps", "ReadWriteMany"))
+    }
+    stored = {"place": place, "namespace": "wso2", "cluster": "docker-desktop", "volumes": volumes}
+    return {"storage": stored | more, "admin_password": "x"}
+
+
+@pytest.mark.parametrize(
+    "outputs", [None, {}, {"admin_password": "x"}, {"storage": "of another program"}, before()],
+    ids=["new", "destroyed", "older", "strange", "same"],
+)  # fmt: skip
+def test_a_stack_without_data_and_one_that_keeps_its_place_are_made(outputs: dict[str, Any] | None) -> None:
+    assert len(program(outputs).registered) > 30
+
+
+def test_the_refusal_comes_before_anything_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered: list[str] = []
+    unwatched = Recorder.RegisterResource
+
+    def watched(self: Recorder, request: Any) -> Any:
+        registered.append(request.type)
+        return unwatched(self, request)
+
+    monkeypatch.setattr(Recorder, "RegisterResource", watched)
+    with pytest.raises(StorageChangeError, match="would stay behind"):
+        program(before("hostPath /elsewhere"))
+    assert registered == ["pulumi:pulumi:Stack"]
+
+
+@pytest.mark.parametrize("failures", [1, 5, 6])
+def test_a_state_that_is_being_written_is_read_again(failures: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = KubernetesMocks.call
+    left = failures
+
+    def call(self: KubernetesMocks, args: Any) -> tuple[dict[str, Any], Any]:
+        nonlocal left
+        left -= 1
+        return ({}, [("name", "EOF")]) if left >= 0 else answered(self, args)
+
+    monkeypatch.setattr(KubernetesMocks, "call", call)
+    monkeypatch.setattr(storage_guard, "_DELAYS", (0.0,) * 5)
+    expected = "would stay behind" if failures <= 5 else "not known where its data lies: .*EOF"
+    with pytest.raises(StorageChangeError, match=expected):
+        program(before("hostPath /elsewhere"))
+
+
+def test_another_cluster_is_refused_in_an_update_and_told_in_a_preview() -> None:
+    elsewhere = before(cluster="orbstack")
+    with pytest.raises(StorageChangeError, match="runs in the cluster 'orbstack', and this would be 'docker-desktop'"):
+        program(elsewhere)
+    assert len(program(elsewhere, preview=True).registered) > 30
+
+
+def test_what_is_exported_is_what_is_read_back() -> None:
+    stored = record(settings(CLASS), "here")
+    assert StorageRecord.model_validate(stored.model_dump(exclude_none=True)) == stored
+
+
+ONE, TWO = Node("n1", "node-1", open=True), Node("n2", "node-2", open=True)
+CLOSED = Node("master", "master", open=False)
+
+
+@pytest.mark.parametrize(
+    ("node", "nodes", "words"),
+    [
+        (None, [ONE, TWO], "is required with hostPath in a cluster with several nodes (node-1, node-2)"),
+        (None, [ONE, CLOSED], None),
+        (None, [], None),
+        ("node-1", [ONE, TWO], None),
+        ("node-3", [ONE, TWO], "must be a node's label kubernetes.io/hostname: node-1, node-2"),
+        ("master", [ONE, CLOSED], None),
+    ],
+)
+def test_a_folder_on_a_node_must_be_one_folder(node: str | None, nodes: list[Node], words: str | None) -> None:
+    found = cluster_nodes.mistake(node, nodes)
+    assert (found is None) == (words is None)
+    if found and words:
+        assert words in found.expected
+        assert found.mend == "pulumi config set --path 'wso2ei:storage.node' node-1"
+
+
+def test_a_node_s_name_is_taken_for_its_label() -> None:
+    found = cluster_nodes.mistake("n2", [ONE, TWO])
+    assert found
+    assert found.mend == "pulumi config set --path 'wso2ei:storage.node' node-2"
+
+
+def test_a_cluster_that_cannot_be_asked_holds_no_update_up_but_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert len(program(None).registered) > 30
+    assert "storage.node is not checked, the nodes of 'docker-desktop' cannot be listed" in caplog.text

@@ -1,0 +1,281 @@
+"""Every mistake in every setting: told by its key, its value, what is allowed and a command that mends it."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import json
+import shlex
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any, get_origin
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic.alias_generators import to_camel
+
+from settings import cross_checks as contradictions
+from settings import diagnostics as settings_logs
+from settings import ei as settings_ei
+from settings import ei_operations as settings_operations
+from settings import loading as configuration
+from settings import metrics as settings_metrics
+from settings import model as models
+from settings import scheduling as settings_scheduling
+from settings import secrets as settings_credentials
+from settings import storage as settings_storage
+from settings.model import Settings
+from settings.schema import TOP, Key, walk
+from settings.types import Section
+from tests.unit.support.contradiction_pairs import CARBON, CONTRADICTIONS
+from tests.unit.support.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, run_commands, without_a_pair
+
+ROOT = Path(__file__).parents[3]
+CLI_FILLS = dict.fromkeys(configuration.SECRET_KEYS, "")
+
+
+MODELS = {
+    name: value
+    for module in (
+        models, settings_credentials, settings_ei, settings_logs, settings_metrics, settings_operations,
+        settings_scheduling, settings_storage,
+    )
+    for name, value in vars(module).items()
+}  # fmt: skip
+"""Everything that the modules with the models define."""
+
+
+def told(config: dict[str, Any], secret_keys: frozenset[str] = frozenset()) -> str:
+    """What ``load`` says of ``config``; empty when it is accepted. Values as Pulumi hands them over."""
+    values = {
+        f"wso2ei:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in (CLI_FILLS | config).items()
+    }
+    try:
+        configuration.load("wso2ei", "test", values, secret_keys)
+    except configuration.ConfigurationError as error:
+        return str(error)
+    return ""
+
+
+def lines_of(text: str) -> list[tuple[str, str]]:
+    """(mistake, mending command) of each mistake."""
+    lines = text.splitlines()
+    return [
+        (line.removeprefix("  - "), lines[number + 1].partition("mend it: ")[2])
+        for number, line in enumerate(lines)
+        if line.startswith("  - ")
+    ]
+
+
+def says_what_is_allowed(line: str, key: Key) -> bool:
+    """Judged by the type, not by the words that the program makes of it."""
+    if key.sections:
+        return all(child.name in line for child in key.children())
+    if key.options:
+        return all(option in line for option in key.options)
+    if key.base is bool:
+        return "true or false" in line
+    if key.base is int:
+        return "integer" in line and all(str(bound) in line for bound in key.bounds()) and key.allowed.unit in line
+    if key.base is str:
+        return bool(key.allowed.words) and key.allowed.words in line
+    return says_what_is_allowed(line, key.item(0) if key.base is not dict and "list" in line else key.item("a"))
+
+
+@pytest.mark.parametrize("pair", list(pairs()), ids=str)
+def test_a_mistake_is_told_with_key_value_allowed_and_a_command_that_mends_it(pair: Pair) -> None:
+    text = told(pair.config)
+    assert "has 1 mistake;" in text, text
+    ((line, mend),) = lines_of(text)
+    key, _, rest = line.partition(": ")
+    name, _, _ = key.partition(" = ")
+    assert name == f"wso2ei:{pair.path}"
+    if pair.kind == MISSPELT:
+        assert f"did you mean '{pair.key.name}'?" in rest
+    elif pair.kind == MISSING:
+        assert "is required" in rest
+        assert says_what_is_allowed(rest, pair.key)
+    else:
+        # Of a map only the keys are shown, and a wrong key of a map has no wrong value.
+        if not isinstance(pair.value, dict) and "not a key" not in pair.path:
+            assert json.dumps(pair.value)[:70] in line
+        assert says_what_is_allowed(rest, pair.key)
+    mended = run_commands(pair.config, mend)
+    # What was wrong may have hidden what it now contradicts; that is told then, with its own command.
+    for _ in range(3):
+        text = told(mended)
+        assert line not in text
+        for _, following in lines_of(text):
+            mended = run_commands(mended, following)
+    assert text == ""
+
+
+def test_every_setting_has_every_kind_of_mistake_that_fits_it() -> None:
+    assert without_a_pair() == []
+
+
+def test_the_walk_finds_every_field_of_every_model() -> None:
+    defined = [value for value in MODELS.values() if inspect.isclass(value) and issubclass(value, Section)]
+    expected = {(model, to_camel(name)) for model in defined for name in model.model_fields if model in used()}
+    found = {
+        (section, child.name)
+        for key in [TOP, *walk()]
+        for section in key.sections
+        for child in key.children()
+        if child.field in section.model_fields.values()
+    }
+    items = [key.item(0) for key in walk() if get_origin(key.base) is list]
+    found |= {(section, child.name) for item in items for section in item.sections for child in item.children()}
+    assert found == expected
+
+
+@functools.cache
+def used() -> set[type[Section]]:
+    """The sections that a stack's config can hold, by pydantic's own account."""
+    names = {*Settings.model_json_schema()["$defs"], "Settings"}
+    return {model for name, model in MODELS.items() if name in names}
+
+
+@pytest.mark.parametrize(("change", "key", "others"), CONTRADICTIONS, ids=lambda value: str(value)[:40])
+def test_a_contradiction_is_told_with_all_its_keys_and_mended_by_its_command(
+    change: dict[str, Any], key: str, others: list[str]
+) -> None:
+    config = base() | change
+    text = told(config)
+    ((line, mend),) = lines_of(text)
+    assert line.startswith((f"wso2ei:{key}:", f"wso2ei:{key} = "))
+    for other in others:
+        assert other in line.partition(": ")[2]
+    assert told(run_commands(config, mend)) == ""
+
+
+def refusals(source: Path) -> list[tuple[str, int, int]]:
+    """Where a file refuses values that do not go together."""
+    return [
+        (str(source), node.lineno, node.end_lineno or node.lineno)
+        for node in ast.walk(ast.parse(source.read_text()))
+        if (isinstance(node, ast.Raise) and source.name == "settings.py")
+        or (isinstance(node, ast.Yield) and "Contradiction(" in ast.unparse(node))
+    ]
+
+
+def test_every_refusal_of_the_models_is_in_the_table_of_contradictions() -> None:
+    expected = [place for source in ROOT.glob("*.py") for place in refusals(source)]
+    assert {Path(file).name for file, _, _ in expected} >= {"settings.py", "contradictions.py"}
+    reached: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if Path(frame.f_code.co_filename).parent != ROOT:
+            return None
+        if event == "line":
+            reached.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        for change, _, _ in CONTRADICTIONS:
+            told(base() | change)
+    finally:
+        sys.settrace(before)
+    missed = [
+        f"{Path(file).name}:{first}"
+        for file, first, last in expected
+        if not any((file, line) in reached for line in range(first, last + 1))
+    ]
+    assert missed == [], "no entry of CONTRADICTIONS reaches it"
+
+
+def test_contradictions_are_told_beside_other_mistakes_and_only_where_both_keys_are_right() -> None:
+    config = base() | {"hosts": {"console": "same", "gateway": "same"}, "ei": {"replicas": "five", "heap": "2Gi"}}
+    names = {line.split(":")[1].split(" ")[0] for line, _ in lines_of(told(config | {"mysql": {"cpu": "lots"}}))}
+    assert names == {"ei.replicas", "mysql.cpu", "hosts.gateway", "ei.heap"}
+
+
+def test_several_wrong_items_of_a_list_are_all_told_and_mended_by_their_commands() -> None:
+    wrong = [{"file": CARBON, "path": f"Server/{name}", "set": "x"} for name in ("HostName", "Fine", "MgtHostName")]
+    config = base() | {"ei": {"patches": wrong, "javaOptions": ["x", "-Dfine=1", "y"]}}
+    found = lines_of(told(config))
+    assert [line.partition(":")[2].partition(" ")[0].rstrip(":") for line, _ in found] == [
+        "ei.patches[2]", "ei.patches[0]", "ei.javaOptions[2]", "ei.javaOptions[0]",
+    ]  # fmt: skip
+    for _, mend in found:
+        config = run_commands(config, mend)
+    assert told(config) == ""
+    assert config["ei"] == {"patches": [wrong[1]], "javaOptions": ["-Dfine=1"]}
+
+
+def test_mistakes_inside_a_misspelt_section_are_told_too() -> None:
+    config = base() | {"ingres": {"dialect": "F5"}, "storage": {"kind": "HostPath", "paht": "relative"}}
+    names = [line.split(":")[1].split(" ")[0] for line, _ in lines_of(told(config))]
+    assert sorted(names) == ["ingres", "ingress.dialect", "storage.kind", "storage.paht", "storage.path"]
+
+
+def test_a_key_in_the_wrong_section_is_shown_its_place() -> None:
+    assert "did you mean 'mysql.maxConnections'?" in told(base() | {"ei": {"maxConnections": 500}})
+    assert "did you mean 'ei.replicas'?" in told(base() | {"replicas": 3})
+
+
+def test_a_key_of_a_project_that_is_nearly_ours_is_not_passed_over() -> None:
+    values = {f"wso2ei:{key}": json.dumps(value) for key, value in base().items()}
+    with pytest.raises(configuration.ConfigurationError, match="did you mean 'wso2ei:ei'"):
+        configuration.load("wso2ei", "test", values | {"wso2-ei:ei": "{}"}, frozenset())
+    configuration.load("wso2ei", "test", values | {"aws:region": "eu-central-1", "pulumi:tags": "{}"}, frozenset())
+
+
+@pytest.mark.parametrize("key", configuration.SECRET_KEYS)
+@pytest.mark.parametrize("where", ["", "ei.", "ingress."])
+def test_a_password_in_plain_text_is_refused_wherever_it_stands_and_never_shown(key: str, where: str) -> None:
+    config = at(base(), f"{where}{key}", "hunter2")
+    text = told(config)
+    assert f"wso2ei:{where}{key}" in text
+    assert "encrypted" in text
+    assert f"pulumi config set --secret {key}" in text
+    assert "hunter2" not in text
+    misspelt = told(at(base(), f"{where}{key[:-1]}t", "hunter2"))
+    assert f"did you mean '{key}'" in misspelt
+    assert "hunter2" not in misspelt
+
+
+def test_what_is_stored_encrypted_is_never_shown() -> None:
+    config = base() | {"ei": {"heap": "hunter2", "iamge": "hunter2", "cpu": ["hunter2"]}}
+    text = told(config, frozenset({"wso2ei:ei"}))
+    assert "wso2ei:ei.heap = [secret]" in text
+    assert "hunter2" not in text
+
+
+def test_text_that_the_cli_hands_over_for_top_level_keys_works() -> None:
+    assert told(base() | {"protect": "true", "registryUsername": "5", "ei": {"image": "r.example.com/ei:1"}}) == ""
+
+
+def test_numbers_that_yaml_makes_of_cpus_work() -> None:
+    assert told(base() | {"ei": {"cpu": 1, "cpuLimit": 1.5}}) == ""
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+names = st.sampled_from([key.name for key in walk()]) | st.text(min_size=1, max_size=8)
+
+
+@given(config=st.dictionaries(names, anything | st.dictionaries(names, anything, max_size=4), max_size=5))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_stands_in_a_stack_file_is_told_in_words_and_its_commands_can_be_read_by_a_shell(
+    config: dict[str, Any],
+) -> None:
+    for _, mend in lines_of(told(base() | config)):
+        assert shlex.split(mend)
+
+
+def test_a_refusal_that_a_model_raises_by_itself_is_told_with_its_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Settings) -> None:
+        raise ValueError("the moon is full")
+
+    monkeypatch.setattr(contradictions, "across_sections", refuse)
+    assert "wso2ei: the moon is full" in told(base())
