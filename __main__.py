@@ -10,20 +10,16 @@ from components.ei.cluster import EiCluster, service_names
 from components.nginx.ingress import NginxIngress
 from components.scc_binding import SccBinding
 from components.shared import common
-from preflight import nodes as cluster_nodes
-from preflight import references as cluster_monitors
-from preflight import storage as storage_guard
-from settings import loading as configuration
+from preflight import checks
+from settings import loading
+from settings.secret_values import plain_registry_password
 from settings.volumes import diagnostics, volume
-from stack import outputs
-from stack import passwords as stack_secrets
+from stack import outputs, passwords
 from stack.database import make_database
 
-settings, secrets = configuration.from_pulumi()
-context = configuration.choose_context(settings, configuration.kubeconfig_path(), pulumi.runtime.is_dry_run())
-cluster_nodes.check(settings, context)
-cluster_monitors.check(settings, context)
-storage = storage_guard.check(settings, context)
+settings, secrets = loading.from_pulumi()
+checked = checks.run(settings, plain_registry_password())
+context, storage = checked.context, checked.storage
 cluster = k8s.Provider(
     "cluster",
     # Empty: the usual rules find the kubeconfig. Left out, the SDK would put this machine's path into the state.
@@ -83,7 +79,7 @@ nginx = NginxIngress(
     },
     on_cluster,
 )  # fmt: skip
-admin_password = stack_secrets.admin_password(settings, secrets)
+admin_password = passwords.admin_password(settings, secrets)
 ei = EiCluster(
     "wso2ei",
     {
@@ -92,7 +88,7 @@ ei = EiCluster(
         "image": settings.ei_image,
         "python_image": settings.image(settings.images.python),
         "mysql_image": settings.image(settings.images.mysql),
-        "registry": stack_secrets.registry_credentials(settings, secrets),
+        "registry": passwords.registry_credentials(settings, secrets),
         "registry_secret": settings.secrets.registry,
         "replicas": settings.ei.replicas,
         "console_host": settings.hosts.console,

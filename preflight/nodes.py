@@ -17,7 +17,7 @@ from typing import Any
 
 import pulumi
 
-from preflight import cluster as cluster_client
+from preflight.context import TIMEOUT, asked, connected
 from settings.errors import ConfigurationError, Mistake, set_command
 from settings.model import Settings
 from settings.storage import HostPathStorage
@@ -45,7 +45,7 @@ def check(settings: Settings, context: str) -> None:
     if pulumi.runtime.is_dry_run() or not isinstance(settings.storage, HostPathStorage):
         return
     otherwise = f"storage.node is not checked, the nodes of '{context}' cannot be listed"
-    nodes = cluster_client.asked(lambda: _nodes(context), otherwise)
+    nodes = asked(lambda: _nodes(context), otherwise)
     if nodes is None:
         return
     found = mistake(settings.storage.node, nodes)
@@ -71,10 +71,10 @@ def mistake(node: str | None, nodes: Sequence[Node]) -> Mistake | None:
 
 
 def _nodes(context: str) -> list[Node]:
-    from kubernetes import client  # noqa: PLC0415 - see cluster_client
+    from kubernetes import client  # noqa: PLC0415 - see preflight.context
 
-    with cluster_client.connected(context) as api:
-        answer = client.CoreV1Api(api).list_node(_request_timeout=cluster_client.TIMEOUT)
+    with connected(context) as api:
+        answer = client.CoreV1Api(api).list_node(_request_timeout=TIMEOUT)
     return [_node(item) for item in answer.items]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pulumi
 
 from components.ei.metrics import MONITORING
-from preflight import cluster as cluster_client
+from preflight.context import TIMEOUT, asked, connected
 from settings.errors import Change, ConfigurationError, Mistake, commands
 from settings.model import Settings
 
@@ -26,7 +26,7 @@ def check(settings: Settings, context: str) -> None:
     if pulumi.runtime.is_dry_run() or metrics is None or metrics.discovery != "serviceMonitor":
         return
     otherwise = f"ei.metrics.discovery is not checked, '{context}' does not say what it knows"
-    kinds = cluster_client.asked(lambda: _kinds(context), otherwise)
+    kinds = asked(lambda: _kinds(context), otherwise)
     if kinds is not None and _KIND not in kinds:
         raise ConfigurationError(pulumi.get_stack(), [mistake(context, both=metrics.service_monitor is not None)])
 
@@ -44,14 +44,12 @@ def mistake(context: str, *, both: bool) -> Mistake:
 
 def _kinds(context: str) -> set[str]:
     """Kinds of the operator's group that the cluster knows."""
-    from kubernetes import client  # noqa: PLC0415 - see cluster_client
+    from kubernetes import client  # noqa: PLC0415 - see preflight.context
 
     group, version = MONITORING.split("/")
-    with cluster_client.connected(context) as api:
+    with connected(context) as api:
         try:
-            found = client.CustomObjectsApi(api).get_api_resources(
-                group, version, _request_timeout=cluster_client.TIMEOUT
-            )
+            found = client.CustomObjectsApi(api).get_api_resources(group, version, _request_timeout=TIMEOUT)
         except client.ApiException as error:
             if error.status == 404:
                 return set()

@@ -18,7 +18,7 @@ from typing import Any
 import pulumi
 from pydantic import ValidationError
 
-from preflight import storage_guide as storage_changes
+from preflight import storage_guide
 from preflight.storage_guide import Change, StorageRecord
 from settings.model import Settings
 
@@ -39,18 +39,18 @@ def check(settings: Settings, context: str) -> StorageRecord:
     :raises StorageChangeError: if it cannot, with the steps that lead there.
     """
     old = running()
-    new = storage_changes.record(settings, context, old)
+    new = storage_guide.record(settings, context, old)
     if old is None:
         return new
     change = Change(old, new, settings, pulumi.get_stack())
-    elsewhere = storage_changes.other_cluster(change)
+    elsewhere = storage_guide.other_cluster(change)
     if elsewhere and pulumi.runtime.is_dry_run():
         pulumi.log.warn(f"an update would be refused. {elsewhere}")
         elsewhere = None
-    refused = elsewhere or storage_changes.refusal(change)
+    refused = elsewhere or storage_guide.refusal(change)
     if refused:
         raise StorageChangeError(refused)
-    for note in storage_changes.notes(change):
+    for note in storage_guide.notes(change):
         pulumi.log.info(note)
     return new
 

@@ -12,38 +12,34 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from components.ei.args import AdditionsArgs, FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
+from components.ei.args import OperationsArgs
 from components.ei.checks import addition_problems
 from components.ei.metrics import patches as metrics_patches
-from components.ei.operations_args import OperationsArgs
+from components.shared.problems import Problem
 from components.shared.quantities import quantity
-from components.wso2ei.additions import Problem, jar_name
+from components.wso2ei.additions import jar_name
+from components.wso2ei.args import AdditionsArgs
 from components.wso2ei.logs import LOGGER, Level
 from components.wso2ei.vault import PUBLIC_KEY
 from components.wso2ei.versions import VERSIONS, lacking, other_version, version_of
-from settings.carbonapps import EiCarbonApp
 from settings.diagnostics import Diagnostics
-from settings.ei_operations import Autoscaler, HostAlias, node_contradictions
-from settings.metrics import Metrics, metrics_contradictions
+from settings.ei_customization import EiCarbonApp, EiFile, EiJar, EiKeystores, EiPatch, EiSecureVault, SecretKey
+from settings.ei_operations import Autoscaler, HostAlias, Metrics, metrics_contradictions, node_contradictions
 from settings.types import (
     Allowed,
     AnyText,
     Bytes,
     Contradiction,
     Cpu,
-    DataKey,
     Image,
     LabelKey,
     LabelValue,
     Line,
     Minutes,
-    ObjectName,
     Section,
-    Sha256,
     VariableName,
     as_settings_say,
 )
-from settings.vault import EiSecureVault
 
 ConfigurationPath = Annotated[
     str,
@@ -62,113 +58,6 @@ LoggerName = Annotated[
     StringConstraints(pattern=f"^{LOGGER}$", max_length=253),
     Allowed("the name of a logger, such as org.apache.synapse, or root", "org.apache.synapse"),
 ]
-
-
-class SecretKey(Section):
-    """One value of a Secret or a ConfigMap that exists in the namespace. Pods see a change when they start anew."""
-
-    name: ObjectName
-    """Name of the object."""
-    key: DataKey
-    """Key in it."""
-
-    def as_args(self) -> SecretKeyArgs:
-        """As ``EiCluster`` takes it."""
-        return {"name": self.name, "key": self.key}
-
-
-class EiPatch(Section):
-    """One change of one of EI's configuration files: of an XML element, or of a key of a properties file."""
-
-    file: Annotated[Line, Field(examples=["conf/carbon.xml"])]
-    """Below the server's home: ``conf/...``."""
-    path: Annotated[Line | None, Field(examples=["Server/HideMenuItemIds"])] = None
-    """Element names joined by ``/``; ``[@name='x']`` and ``[child='x']`` choose among siblings."""
-    property: Annotated[Line | None, Field(examples=["worker_pool_size_max"])] = None
-    """Key in a properties file, instead of ``path``."""
-    set: AnyText | None = None
-    """The new text. Never a password."""
-    set_from_secret: SecretKey | None = None
-    """As ``set``, from a Secret of the namespace."""
-    attributes: Annotated[dict[DataKey, AnyText], Field(examples=[{"maxThreads": "500"}])] = {}
-    """New values of attributes, beside ``set`` or alone."""
-    xml: AnyText | None = None
-    """A whole element that takes the place of the one found, or is added."""
-    remove: bool = False
-    """Remove the element or the key."""
-
-    def as_args(self) -> PatchArgs:
-        """As ``EiCluster`` takes it."""
-        found: PatchArgs = {"file": self.file, "path": self.path, "property": self.property, "set": self.set,
-                            "attributes": self.attributes or None, "xml": self.xml, "remove": self.remove}  # fmt: skip
-        return found | {"set_from_secret": self.set_from_secret.as_args() if self.set_from_secret else None}
-
-
-class EiFile(Section):
-    """One whole file, put over the image's own or beside it; patches come after it."""
-
-    path: Annotated[Line, Field(examples=["conf/log4j2.properties"])]
-    """Below the server's home."""
-    content: AnyText | None = None
-    """Its text. Never a password."""
-    secret: SecretKey | None = None
-    """Its content, from a Secret."""
-    config_map: SecretKey | None = None
-    """Its content, from a ConfigMap."""
-
-    def as_args(self) -> FileArgs:
-        """As ``EiCluster`` takes it."""
-        sources = {"secret": self.secret, "config_map": self.config_map}
-        found: FileArgs = {"path": self.path, "content": self.content}
-        for name, source in sources.items():
-            if source:
-                found[name] = source.as_args()  # type: ignore[literal-required]
-        return found
-
-
-class EiKeystores(Section):
-    """Keystore and truststore in a Secret of the namespace, for every port of EI and every call that it makes.
-
-    Beside the two files the Secret holds ``keystore-password``, ``key-password`` and ``truststore-password``.
-    """
-
-    secret: ObjectName
-    """Name of the Secret."""
-    keystore: DataKey = "keystore.jks"
-    """Key of the keystore in it."""
-    truststore: DataKey = "client-truststore.jks"
-    """Key of the truststore in it; the cluster's CA is added to a copy."""
-    type: Literal["JKS", "PKCS12"] = "JKS"
-    """Of both."""
-    alias: Annotated[DataKey, Field(examples=["wso2carbon"])] = "wso2carbon"
-    """Of the key."""
-
-    def as_args(self) -> KeystoresArgs:
-        """As ``EiCluster`` takes it."""
-        return {"secret": self.secret, "keystore": self.keystore, "truststore": self.truststore, "type": self.type,
-                "alias": self.alias}  # fmt: skip
-
-
-class EiJar(Section):
-    """One jar, by ``url`` and ``sha256`` or from a ``claim`` by ``path``."""
-
-    url: Annotated[Line | None, Field(examples=["https://repo.example.com/mysql-connector-java-5.1.49.jar"])] = None
-    """http or https, reachable from the pods without credentials."""
-    sha256: Sha256 | None = None
-    """Checksum of the jar; required beside ``url``."""
-    claim: ObjectName | None = None
-    """A PersistentVolumeClaim of the namespace that holds it."""
-    path: Annotated[Line | None, Field(examples=["drivers/mysql-connector-java-5.1.49.jar"])] = None
-    """Path in the claim."""
-    into: Literal["lib", "dropins"] = "lib"
-    """``lib`` for plain jars, ``dropins`` for OSGi bundles."""
-    name: Annotated[Line | None, Field(examples=["mysql-connector-java-5.1.49.jar"])] = None
-    """File name; default: the last part of ``url`` or ``path``."""
-
-    def as_args(self) -> JarArgs:
-        """As ``EiCluster`` takes it."""
-        return {"url": self.url, "sha256": self.sha256, "claim": self.claim, "path": self.path, "into": self.into,
-                "name": self.name}  # fmt: skip
 
 
 class EiSettings(Section):

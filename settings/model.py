@@ -11,19 +11,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from components.shared.quantities import quantity
-from settings import cross_checks as contradictions
+from settings import cross_checks
 from settings.ei import EiSettings
+from settings.mysql import MysqlSettings
 from settings.scheduling import SchedulingSettings
-from settings.secrets import ExternalMysqlSettings, SecretsSettings
+from settings.secrets import SecretsSettings
 from settings.storage import Storage
 from settings.types import (
     Address,
     Allowed,
-    Bytes,
     Contradiction,
     ContradictionsError,
-    Cpu,
     Host,
     HostPort,
     Image,
@@ -95,41 +93,6 @@ class ImagesSettings(Section):
     """Python 3.11 or newer: patches EI's configuration and checks the result."""
     nginx: Image = "docker.io/nginx/nginx-ingress:5.5.4"
     """F5's NGINX Ingress Controller 5.5, where it is installed."""
-
-
-class MysqlSettings(Section):
-    """The MySQL server that holds users and registry."""
-
-    external: ExternalMysqlSettings | None = None
-    """A server that exists already; then none is made, and nothing else of this section applies."""
-    cpu: Cpu = "150m"
-    """CPU request."""
-    cpu_limit: Cpu = "2"
-    """CPU limit; a namespace with a ResourceQuota refuses a container without one."""
-    memory: Bytes = "512Mi"
-    """Memory request. The limit is half as much again: the server alone fills 512Mi, and clients run beside it."""
-    max_connections: Annotated[int, Field(ge=50, le=10000)] = 400
-    """At least EI nodes x 130: each node may open 80 + 50 (WSO2's own pool sizes)."""
-    options: list[
-        Annotated[
-            str,
-            StringConstraints(pattern=r"^--[a-z][a-z0-9_-]*(=[ -~]*)?$"),
-            Allowed("a mysqld option such as --innodb-buffer-pool-size=2G", "--innodb-buffer-pool-size=256M"),
-        ]
-    ] = []
-    """More mysqld options, e.g. ``--innodb-buffer-pool-size=2G``."""
-
-    def contradictions(self) -> Iterator[Contradiction]:
-        """A limit below the request."""
-        if quantity(self.cpu_limit) < quantity(self.cpu):
-            yield Contradiction(
-                "mysql.cpuLimit", ("mysql.cpu",), f"must be at least mysql.cpu {self.cpu}", {"mysql.cpuLimit": self.cpu}
-            )
-
-    @property
-    def memory_limit(self) -> str:
-        """The limit, in Mi."""
-        return f"{int(quantity(self.memory) * 1.5 / 1024**2)}Mi"
 
 
 class IngressSettings(Section):
@@ -233,7 +196,7 @@ class Settings(Section):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """What does not go together across sections."""
-        yield from contradictions.across_sections(self)
+        yield from cross_checks.across_sections(self)
 
     @model_validator(mode="before")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import pulumi
 
-from components.ei.operations_args import OperationsArgs
+from components.ei.args import OperationsArgs
 from components.shared.storage import AccessMode, DataVolumeArgs
 from settings.model import Settings
 from settings.storage import ClaimStorage, ClassStorage, HostPathStorage, NfsStorage

@@ -9,9 +9,9 @@ from components.mysql.database import MysqlDatabase
 from components.mysql.external import ExternalMysql
 from preflight.storage_guide import StorageRecord
 from settings.model import Settings
+from settings.secret_values import Secrets
 from settings.volumes import volume
-from stack import passwords as stack_secrets
-from stack.passwords import Secrets
+from stack import passwords
 
 
 def make_database(
@@ -35,7 +35,7 @@ def make_database(
                 "ca_config_map": external.ca_config_map,
                 "user": Schema(external.user_database, external.user_database_user),
                 "registry": Schema(external.registry_database, external.registry_database_user),
-                "passwords": stack_secrets.mysql_passwords(settings, secrets),
+                "passwords": passwords.mysql_passwords(settings, secrets),
                 "passwords_secret": settings.secrets.mysql,
             },
             opts,

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import load_der_x509_certificate
 
-from components.ei.args import Transformation
+from components.wso2ei.args import Transformation
 
 OAEP: Transformation = "RSA/ECB/OAEPwithSHA1andMGF1Padding"
 STORE_PASSWORD, KEY_PASSWORD = "of-the-store-9", "of-the-key-8"

@@ -1,4 +1,4 @@
-"""``python credentials.py --stack NAME``: stores the registry's user and token in a stack's config, encrypted.
+"""``python -m tools.credentials --stack NAME``: stores the registry's user and token in a stack's config, encrypted.
 
 Asks for both, the token without showing it, or takes them from ``WSO2_REGISTRY_USERNAME`` and
 ``WSO2_REGISTRY_PASSWORD``; has the registry of ``ei.image`` say that they pull the image; stores them with the
@@ -20,8 +20,8 @@ from pathlib import Path
 import pulumi
 import yaml
 
-from preflight import registry as registry_check
-from settings import loading as configuration
+from preflight import registry
+from settings import loading
 from settings.model import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,16 +85,16 @@ def _settings(stack: str, config: dict[str, str]) -> Settings:
     user, secret = f"{project}:registryUsername", f"{project}:registryPassword"
     given = config.get(user)
     values = config | {user: given or "to-be-asked-for", secret: "to-be-asked-for"}
-    settings = configuration.load(project, stack, values, frozenset({secret, f"{project}:adminPassword"}))
+    settings = loading.load(project, stack, values, frozenset({secret, f"{project}:adminPassword"}))
     return settings if given else settings.model_copy(update={"registry_username": None})
 
 
 def _checked(settings: Settings, username: str, password: str, stack: str) -> str:
     """What to say of the credentials; raises when the registry refuses them."""
-    answer = registry_check.ask(settings.ei_image, username, password)
+    answer = registry.ask(settings.ei_image, username, password)
     if answer.verdict == "accepted":
         return f"The registry lets {username} pull {settings.ei_image}"
-    text = registry_check.explain(settings.ei_image, username, answer, stack)
+    text = registry.explain(settings.ei_image, username, answer, stack)
     if answer.verdict != "not asked":
         raise CredentialsError(f"{text}\nNothing was stored.")
     print(text, file=sys.stderr)

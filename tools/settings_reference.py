@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "settings.md"
 _HEAD = """\
 # Settings
 
-<!-- Written by `make docs` from settings.py; edit there. -->
+<!-- Written by `make docs` from the models in settings/; edit there. -->
 
 Everything that a stack file (`Pulumi.<stack>.yaml`) may say. Every default is here; what has none is required. Keys
 are written as `pulumi config set --path` takes them:
@@ -119,7 +119,7 @@ def _written(value: Any) -> str:
 
 def _description(key: Key) -> str:
     if key.field is None or not key.field.description:
-        raise ValueError(f"{key.path} has no description: put a docstring under it in settings.py")
+        raise ValueError(f"{key.path} has no description: put a docstring under it in settings/")
     return _plain(key.field.description)
 
 
@@ -144,7 +144,7 @@ def main() -> int:
         return 0
     if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
         return 0
-    print(f"{PAGE.relative_to(ROOT)} is not what settings.py says; run: make docs", file=sys.stderr)
+    print(f"{PAGE.relative_to(ROOT)} does not match the models in settings/; run: make docs", file=sys.stderr)
     return 1
 
 

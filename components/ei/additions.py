@@ -15,9 +15,9 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.ei import work as ei_work
-from components.ei.args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs, SecureVaultArgs
 from components.shared import common
 from components.wso2ei.additions import as_patch, jar_name
+from components.wso2ei.args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs, SecureVaultArgs
 
 DELIVERED = "/delivered"
 """Where init containers see the volume of jars and files."""

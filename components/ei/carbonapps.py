@@ -16,8 +16,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.ei import work as ei_work
-from components.ei.args import CarbonAppArgs, CarbonAppsFolder
 from components.shared import common
+from components.wso2ei.args import CarbonAppArgs, CarbonAppsFolder
 from components.wso2ei.carbonapps import car_name
 
 CARS = "/cars"

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from components.ei import metrics as ei_metrics
-from components.ei.args import AdditionsArgs, EiClusterArgs
+from components.ei.args import EiClusterArgs
 from components.ei.operations import operation_problems, scheduling_problems
+from components.shared.problems import Problem
 from components.shared.quantities import quantity
 from components.wso2ei.additions import (
-    Problem,
     environment_problems,
     file_problems,
     jar_name,
@@ -19,6 +19,7 @@ from components.wso2ei.additions import (
     option_problems,
     patch_problems,
 )
+from components.wso2ei.args import AdditionsArgs
 from components.wso2ei.carbonapps import carbon_app_problems
 from components.wso2ei.patches import Patch, managed_patches
 from components.wso2ei.vault import managed_vault_patches, vault_problems

@@ -13,11 +13,10 @@ from typing import Any, get_args
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.ei.metrics_args import Discovery, MetricsArgs
-from components.ei.operations_args import OperationsArgs
+from components.ei.args import Discovery, MetricsArgs, OperationsArgs
 from components.shared import common
+from components.shared.problems import Problem
 from components.wso2ei import metrics as own_api
-from components.wso2ei.additions import Problem
 from components.wso2ei.patches import Patch
 from components.wso2ei.versions import VERSIONS, EiVersion
 

@@ -19,7 +19,6 @@ from components.ei.pod import (
     secret_volumes,
 )
 from components.mysql import connection as mysql_connection
-from components.mysql import objects as mysql_objects
 from components.shared import common, scheduling
 
 
@@ -112,7 +111,7 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
         active_deadline_seconds=1800,
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(
-                labels=job_labels | mysql_objects.CLIENT_LABEL, annotations=common.rotated(parts.rotation)
+                labels=job_labels | mysql_connection.CLIENT_LABEL, annotations=common.rotated(parts.rotation)
             ),
             spec=k8s.core.v1.PodSpecArgs(
                 automount_service_account_token=False,

@@ -9,9 +9,9 @@ from typing import get_args
 
 import pulumi_kubernetes as k8s
 
-from components.ei.operations_args import HostAliasArgs, OperationsArgs
+from components.ei.args import HostAliasArgs, OperationsArgs
 from components.shared import scheduling
-from components.wso2ei.additions import Problem
+from components.shared.problems import Problem
 from components.wso2ei.logs import LOGGER, Level
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")

@@ -16,12 +16,11 @@ from components.ei import metrics as ei_metrics
 from components.ei import vault as ei_vault
 from components.ei import work as ei_work
 from components.ei.additions import DELIVERED, SECRETS, STORES, Additions
+from components.ei.args import OperationsArgs
 from components.ei.carbonapps import CarbonApps
 from components.ei.logs import LogFolder
 from components.ei.operations import host_aliases
-from components.ei.operations_args import OperationsArgs
 from components.mysql import connection as mysql_connection
-from components.mysql import objects as mysql_objects
 from components.mysql.connection import MysqlConnection
 from components.shared import common, scheduling
 from components.shared.storage import DataVolume
@@ -356,7 +355,11 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         ),
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(
-                labels={**(parts.operations.get("pod_labels") or {}), **parts.selector, **mysql_objects.CLIENT_LABEL},
+                labels={
+                    **(parts.operations.get("pod_labels") or {}),
+                    **parts.selector,
+                    **mysql_connection.CLIENT_LABEL,
+                },
                 annotations=annotations or None,
             ),
             spec=spec,

@@ -13,9 +13,9 @@ import pulumi_kubernetes as k8s
 
 from components.ei import work as ei_work
 from components.ei.additions import STORES, Additions
-from components.ei.args import SecureVaultArgs
 from components.shared import common
 from components.wso2ei.additions import as_keystores, store_key
+from components.wso2ei.args import SecureVaultArgs
 from components.wso2ei.patches import Keystores, Patch
 from components.wso2ei.vault import JAVA_OPTIONS, PASSWORD_FILE, key, transformation, vault_patches
 

@@ -10,9 +10,11 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.shared import common
-from components.wso2ei.patches import Tls
+from components.shared.mysql_tls import Tls
 
 PORT = 3306
+CLIENT_LABEL = {"wso2ei/mysql-client": "true"}
+"""Pods with this label may reach the server."""
 _SSL_MODES: dict[Tls, str] = {
     "disabled": "DISABLED",
     "preferred": "PREFERRED",

@@ -13,7 +13,7 @@ import pulumi_kubernetes as k8s
 import pulumi_random as random
 
 from components.mysql import objects as mysql_objects
-from components.mysql.connection import PORT, PROGRAMS, MysqlConnection
+from components.mysql.connection import CLIENT_LABEL, PORT, PROGRAMS, MysqlConnection
 from components.shared import common
 from components.shared.recommended_labels import tag, with_labels
 from components.shared.scheduling import SchedulingArgs, problems
@@ -55,7 +55,7 @@ class MysqlDatabase(pulumi.ComponentResource):
     """MySQL for one EI cluster. See the module's text for what it owns."""
 
     connection: MysqlConnection
-    """How a pod with ``mysql_objects.CLIENT_LABEL`` reaches it."""
+    """How a pod with ``CLIENT_LABEL`` reaches it."""
     volume: DataVolume
     """Where the data lies."""
     stateful_set: k8s.apps.v1.StatefulSet
@@ -88,7 +88,7 @@ class MysqlDatabase(pulumi.ComponentResource):
         k8s.networking.v1.NetworkPolicy(
             f"{name}-clients",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
-            spec=mysql_objects.network_policy_spec(selector, mysql_objects.CLIENT_LABEL),
+            spec=mysql_objects.network_policy_spec(selector, CLIENT_LABEL),
             opts=child,
         )
         k8s.core.v1.Service(

@@ -19,8 +19,6 @@ SERVER_KEYS = (ROOT_KEY, *PASSWORD_KEYS)
 """Keys of the Secret with the server's passwords."""
 PROGRAMS = ("mysql_server.sh", "check_volume.sh", "mysql_root.sh", "mysql_dump.sh", "mysql_restore.sh")
 """What the pod holds in ``common.IN_POD_MOUNT``; the last two are for people (docs/storage.md)."""
-CLIENT_LABEL = {"wso2ei/mysql-client": "true"}
-"""Pods with this label may reach the server."""
 
 
 def service_spec(selector: dict[str, str]) -> k8s.core.v1.ServiceSpecArgs:

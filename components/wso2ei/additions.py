@@ -8,39 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import urlsplit
 
-from components.ei.args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
 from components.in_pod.patch_config import resolved
 from components.in_pod.xml_patch import PatchError, Step, escape, fragment, parse_path
+from components.shared.problems import Problem
+from components.wso2ei.args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
 from components.wso2ei.patches import Keystores, Patch, Value
-
-
-@dataclass(frozen=True)
-class Problem:
-    """An argument that is refused."""
-
-    place: tuple[str | int, ...]
-    """The argument, the item's index or name in it, and the field of the item, as far as they go."""
-    expected: str
-    """What is allowed; completes a sentence that begins with the field."""
-
-    @property
-    def field(self) -> str:
-        """The place in words: ``patches[0].path``, ``environment["A"]``."""
-        first, *rest = self.place
-        names = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest]
-        if first in {"environment", "secret_environment"}:
-            names = [f'["{part}"]' for part in rest]
-        return "".join([str(first), *names])
-
-    def within(self, *place: str | int) -> Problem:
-        """The same of an item of something larger."""
-        return Problem((*place, *self.place), self.expected)
-
 
 # Names in the environment that something else decides, with what does.
 _MANAGED_ENVIRONMENT = {

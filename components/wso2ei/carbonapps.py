@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from components.ei.args import CarbonAppArgs, CarbonAppsFolder
 from components.in_pod.carbonapps import BrokenCarError, application_of
-from components.wso2ei.additions import Problem, checksum_problems, name_problems, url_problems
+from components.shared.problems import Problem
+from components.wso2ei.additions import checksum_problems, name_problems, url_problems
+from components.wso2ei.args import CarbonAppArgs, CarbonAppsFolder
 
 MOST_INLINE = 1_000_000
 """Bytes of all inline CARs together; a ConfigMap holds 1 MiB, and their list is in it too."""

@@ -10,12 +10,10 @@ Every path was tried on the files of every version's own sources: see docs/ei-ve
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
+from components.shared.mysql_tls import Tls
 from components.wso2ei.versions import DRIVER_CLASS, SCHEME_CLASS, EiVersion
-
-Tls = Literal["disabled", "preferred", "required", "verifyCa"]
-"""How far a connection to MySQL is protected; ``preferred`` and ``required`` verify no certificate."""
 
 Patch = dict[str, Any]
 Value = str | dict[str, str]

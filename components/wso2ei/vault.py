@@ -17,9 +17,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from components.ei.args import AdditionsArgs, SecureVaultArgs, Transformation
 from components.in_pod.vault import PASSWORD_NAMES
-from components.wso2ei.additions import Problem
+from components.shared.problems import Problem
+from components.wso2ei.args import AdditionsArgs, SecureVaultArgs, Transformation
 from components.wso2ei.patches import AXIS2, CARBON, USERS, Keystores, Patch
 
 SECRET_CONF, CIPHER_TEXT = "conf/security/secret-conf.properties", "conf/security/cipher-text.properties"

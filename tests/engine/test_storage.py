@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from preflight import storage_guide as storage_changes
+from preflight import storage_guide
 from settings.model import Settings
 from tests.engine.conftest import Preview
 from tests.unit.support.stacks import config_of
@@ -25,7 +25,7 @@ CLASS = {"kind": "class", "mysqlClass": "fast", "carbonappsClass": "shared"}
 def exported(**change: Any) -> dict[str, Any]:
     """The outputs of a stack that was updated with the local stack file."""
     settings = Settings.model_validate(config_of("local") | HERE | change)
-    stored = storage_changes.record(settings, "docker-desktop").model_dump(exclude_none=True)
+    stored = storage_guide.record(settings, "docker-desktop").model_dump(exclude_none=True)
     # A secret output beside it, as every stack has one.
     secret = {
         "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",

@@ -11,8 +11,7 @@ from typing import get_args
 import pytest
 
 from components.shared.image_reference import parse_image
-from preflight import registry as registry_check
-from preflight.registry import Demand, RegistryRefusal, Verdict
+from preflight.registry import Answer, Demand, RegistryRefusal, Verdict, ask, demand, explain
 from tests.registries import PASSWORD, REPOSITORY, TAG, USER, Registry, password_registry, token_registry
 
 
@@ -31,21 +30,21 @@ def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def refusal(image: str, username: str, password: str, wanted: Demand = "whenReachable") -> str:
     with pytest.raises(RegistryRefusal) as caught:
-        registry_check.demand(image, username, password, stack="prod", wanted=wanted, warn=pytest.fail)
+        demand(image, username, password, stack="prod", wanted=wanted, warn=pytest.fail)
     return str(caught.value)
 
 
 def test_the_right_user_is_let_through_without_a_word(registry: Registry) -> None:
-    registry_check.demand(registry.image, USER, PASSWORD, stack="prod", wanted="required", warn=pytest.fail)
+    demand(registry.image, USER, PASSWORD, stack="prod", wanted="required", warn=pytest.fail)
 
 
 def test_an_image_by_digest_is_found(tmp_path: Path) -> None:
     if shutil.which("docker-registry") is None:
         pytest.skip("needs the program docker-registry (Debian: apt-get install docker-registry)")
     with password_registry(tmp_path) as found:
-        assert registry_check.ask(f"{found.host}/{REPOSITORY}@{found.digest}", USER, PASSWORD).verdict == "accepted"
+        assert ask(f"{found.host}/{REPOSITORY}@{found.digest}", USER, PASSWORD).verdict == "accepted"
         absent = f"{found.host}/{REPOSITORY}@sha256:{'0' * 64}"
-        assert registry_check.ask(absent, USER, PASSWORD).verdict == "no image"
+        assert ask(absent, USER, PASSWORD).verdict == "no image"
 
 
 @pytest.mark.parametrize(("username", "password"), [(USER, "wrong-token"), ("robot", PASSWORD), (USER, "")])
@@ -78,7 +77,7 @@ def test_a_tag_that_does_not_exist_is_told_as_such(registry: Registry) -> None:
 
 def test_the_password_goes_to_the_token_service_alone_and_the_pull_is_not_counted() -> None:
     with token_registry("hub") as found:
-        registry_check.ask(found.image, USER, PASSWORD)
+        ask(found.image, USER, PASSWORD)
         assert [(method, path.split("?")[0], scheme) for method, path, scheme in found.requests] == [
             ("GET", "/v2/", ""),
             ("GET", "/service/token", "Basic"),
@@ -91,7 +90,7 @@ def test_the_password_goes_to_the_token_service_alone_and_the_pull_is_not_counte
 @pytest.mark.parametrize("realm", ["http://registry.example.com/token", "ftp://127.0.0.1/token"])
 def test_a_registry_cannot_have_the_password_sent_in_plain_text(realm: str) -> None:
     with token_registry("harbor", realm=realm) as found:
-        answer = registry_check.ask(found.image, USER, PASSWORD)
+        answer = ask(found.image, USER, PASSWORD)
         assert answer.verdict == "not asked"
         assert "not HTTPS" in answer.said
         assert all(scheme == "" for _, _, scheme in found.requests)
@@ -106,7 +105,7 @@ def nobody() -> str:
 
 def test_no_answer_is_a_warning_unless_one_is_required() -> None:
     warnings: list[str] = []
-    registry_check.demand(nobody(), USER, PASSWORD, stack="prod", wanted="whenReachable", warn=warnings.append)
+    demand(nobody(), USER, PASSWORD, stack="prod", wanted="whenReachable", warn=warnings.append)
     assert len(warnings) == 1
     assert "could not be asked" in warnings[0]
     assert "registryCheck never" in warnings[0]
@@ -116,29 +115,29 @@ def test_no_answer_is_a_warning_unless_one_is_required() -> None:
 
 def test_a_stack_may_say_that_nobody_is_to_be_asked() -> None:
     with token_registry("harbor") as found:
-        registry_check.demand(found.image, USER, "wrong", stack="prod", wanted="never", warn=pytest.fail)
+        demand(found.image, USER, "wrong", stack="prod", wanted="never", warn=pytest.fail)
         assert found.requests == []
 
 
 def test_a_registry_that_never_answers_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry_check, "_SECONDS_IN_ALL", 0.2)
+    monkeypatch.setattr(registry, "_SECONDS_IN_ALL", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        answer = registry_check.ask(f"127.0.0.1:{silent.getsockname()[1]}/{REPOSITORY}:{TAG}", USER, PASSWORD)
-    assert answer == registry_check.Answer("not asked", "no answer came within 0 s")
+        answer = ask(f"127.0.0.1:{silent.getsockname()[1]}/{REPOSITORY}:{TAG}", USER, PASSWORD)
+    assert answer == Answer("not asked", "no answer came within 0 s")
 
 
 def test_users_of_wso2_s_old_registry_hear_where_it_went() -> None:
-    answer = registry_check.Answer("not asked", "ConnectError: no such host")
-    text = registry_check.explain("docker.wso2.com/wso2ei-integrator:6.6.0.3", USER, answer, "prod")
+    answer = Answer("not asked", "ConnectError: no such host")
+    text = explain("docker.wso2.com/wso2ei-integrator:6.6.0.3", USER, answer, "prod")
     assert "replaced by registry.wso2.com" in text
     assert "--path ei.image registry.wso2.com/PROJECT/IMAGE:TAG" in text
 
 
 def test_every_verdict_has_its_words() -> None:
     for verdict in get_args(Verdict):
-        assert registry_check.explain("r.example.com/a/b:1", "u", registry_check.Answer(verdict, "x"), "prod")
+        assert explain("r.example.com/a/b:1", "u", Answer(verdict, "x"), "prod")
 
 
 @pytest.mark.parametrize(

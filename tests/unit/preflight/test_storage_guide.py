@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from preflight import nodes as cluster_nodes
-from preflight import storage as storage_guard
-from preflight import storage_guide as storage_changes
-from preflight.nodes import Node
+from preflight import storage, storage_guide
+from preflight.nodes import Node, mistake
 from preflight.storage import StorageChangeError
 from preflight.storage_guide import Change, StorageRecord, record, refusal
 from settings.model import Settings
@@ -133,7 +131,7 @@ def test_only_the_volume_that_moves_is_saved() -> None:
 def test_a_node_that_is_named_for_the_first_time_is_the_one_that_has_the_data() -> None:
     named = change(HOST_PATH, HOST_PATH | {"node": "node-1"})
     assert refusal(named) is None
-    assert any("node-1" in note and "nothing is copied" in note for note in storage_changes.notes(named))
+    assert any("node-1" in note and "nothing is copied" in note for note in storage_guide.notes(named))
 
 
 def test_the_word_that_data_was_moved_counts_for_the_place_where_it_was_and_no_other() -> None:
@@ -143,7 +141,7 @@ def test_the_word_that_data_was_moved_counts_for_the_place_where_it_was_and_no_o
 
 
 def test_the_word_that_data_was_moved_is_asked_back_when_it_has_done_its_work() -> None:
-    notes = storage_changes.notes(change(NFS, NFS | {"movedFrom": "hostPath /data"}))
+    notes = storage_guide.notes(change(NFS, NFS | {"movedFrom": "hostPath /data"}))
     assert notes == ["storage.movedFrom has done its work: pulumi config rm --path 'wso2ei:storage.movedFrom'"]
 
 
@@ -160,7 +158,7 @@ def test_shrinking_is_refused_with_the_numbers(storage: dict[str, Any]) -> None:
 def test_growing_is_not_refused_and_says_what_it_takes(storage: dict[str, Any], words: str) -> None:
     grown = change(storage, storage | {"mysqlSize": "20Gi"})
     assert refusal(grown) is None
-    assert any("mysql grows from 8Gi to 20Gi" in note and words in note for note in storage_changes.notes(grown))
+    assert any("mysql grows from 8Gi to 20Gi" in note and words in note for note in storage_guide.notes(grown))
 
 
 def test_data_that_moves_may_get_a_smaller_volume() -> None:
@@ -196,8 +194,8 @@ def test_a_database_that_leaves_the_stack_would_stay_behind_too() -> None:
 def claims(*storages: dict[str, Any]) -> list[str]:
     """Names of MySQL's claim along the life of a stack."""
     found, stored = [], None
-    for storage in storages:
-        stored = record(settings(storage), "here", stored)
+    for section in storages:
+        stored = record(settings(section), "here", stored)
         found.append(stored.volumes["mysql"].claim)
     return found
 
@@ -294,7 +292,7 @@ def test_a_state_that_is_being_written_is_read_again(failures: int, monkeypatch:
         return ({}, [("name", "EOF")]) if left >= 0 else answered(self, args)
 
     monkeypatch.setattr(KubernetesMocks, "call", call)
-    monkeypatch.setattr(storage_guard, "_DELAYS", (0.0,) * 5)
+    monkeypatch.setattr(storage, "_DELAYS", (0.0,) * 5)
     expected = "would stay behind" if failures <= 5 else "not known where its data lies: .*EOF"
     with pytest.raises(StorageChangeError, match=expected):
         program(before("hostPath /elsewhere"))
@@ -328,7 +326,7 @@ CLOSED = Node("master", "master", open=False)
     ],
 )
 def test_a_folder_on_a_node_must_be_one_folder(node: str | None, nodes: list[Node], words: str | None) -> None:
-    found = cluster_nodes.mistake(node, nodes)
+    found = mistake(node, nodes)
     assert (found is None) == (words is None)
     if found and words:
         assert words in found.expected
@@ -336,7 +334,7 @@ def test_a_folder_on_a_node_must_be_one_folder(node: str | None, nodes: list[Nod
 
 
 def test_a_node_s_name_is_taken_for_its_label() -> None:
-    found = cluster_nodes.mistake("n2", [ONE, TWO])
+    found = mistake("n2", [ONE, TWO])
     assert found
     assert found.mend == "pulumi config set --path 'wso2ei:storage.node' node-2"
 

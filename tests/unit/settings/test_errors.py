@@ -17,16 +17,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic.alias_generators import to_camel
 
-from settings import cross_checks as contradictions
-from settings import diagnostics as settings_logs
-from settings import ei as settings_ei
-from settings import ei_operations as settings_operations
-from settings import loading as configuration
-from settings import metrics as settings_metrics
-from settings import model as models
-from settings import scheduling as settings_scheduling
-from settings import secrets as settings_credentials
-from settings import storage as settings_storage
+from settings import (
+    cross_checks,
+    diagnostics,
+    ei,
+    ei_customization,
+    ei_operations,
+    errors,
+    loading,
+    model,
+    mysql,
+    scheduling,
+    secrets,
+    storage,
+)
 from settings.model import Settings
 from settings.schema import TOP, Key, walk
 from settings.types import Section
@@ -34,17 +38,14 @@ from tests.unit.support.contradiction_pairs import CARBON, CONTRADICTIONS
 from tests.unit.support.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, run_commands, without_a_pair
 
 ROOT = Path(__file__).parents[3]
-CLI_FILLS = dict.fromkeys(configuration.SECRET_KEYS, "")
+CLI_FILLS = dict.fromkeys(errors.SECRET_KEYS, "")
 
 
 MODELS = {
     name: value
-    for module in (
-        models, settings_credentials, settings_ei, settings_logs, settings_metrics, settings_operations,
-        settings_scheduling, settings_storage,
-    )
+    for module in (model, mysql, secrets, ei, ei_customization, ei_operations, diagnostics, scheduling, storage)
     for name, value in vars(module).items()
-}  # fmt: skip
+}
 """Everything that the modules with the models define."""
 
 
@@ -55,8 +56,8 @@ def told(config: dict[str, Any], secret_keys: frozenset[str] = frozenset()) -> s
         for key, value in (CLI_FILLS | config).items()
     }
     try:
-        configuration.load("wso2ei", "test", values, secret_keys)
-    except configuration.ConfigurationError as error:
+        loading.load("wso2ei", "test", values, secret_keys)
+    except errors.ConfigurationError as error:
         return str(error)
     return ""
 
@@ -165,7 +166,7 @@ def refusals(source: Path) -> list[tuple[str, int, int]]:
 
 def test_every_refusal_of_the_models_is_in_the_table_of_contradictions() -> None:
     expected = [place for source in ROOT.glob("*.py") for place in refusals(source)]
-    assert {Path(file).name for file, _, _ in expected} >= {"settings.py", "contradictions.py"}
+    assert {Path(file).name for file, _, _ in expected} >= {"settings.py", "cross_checks.py"}
     reached: set[tuple[str, int]] = set()
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -222,12 +223,12 @@ def test_a_key_in_the_wrong_section_is_shown_its_place() -> None:
 
 def test_a_key_of_a_project_that_is_nearly_ours_is_not_passed_over() -> None:
     values = {f"wso2ei:{key}": json.dumps(value) for key, value in base().items()}
-    with pytest.raises(configuration.ConfigurationError, match="did you mean 'wso2ei:ei'"):
-        configuration.load("wso2ei", "test", values | {"wso2-ei:ei": "{}"}, frozenset())
-    configuration.load("wso2ei", "test", values | {"aws:region": "eu-central-1", "pulumi:tags": "{}"}, frozenset())
+    with pytest.raises(errors.ConfigurationError, match="did you mean 'wso2ei:ei'"):
+        loading.load("wso2ei", "test", values | {"wso2-ei:ei": "{}"}, frozenset())
+    loading.load("wso2ei", "test", values | {"aws:region": "eu-central-1", "pulumi:tags": "{}"}, frozenset())
 
 
-@pytest.mark.parametrize("key", configuration.SECRET_KEYS)
+@pytest.mark.parametrize("key", errors.SECRET_KEYS)
 @pytest.mark.parametrize("where", ["", "ei.", "ingress."])
 def test_a_password_in_plain_text_is_refused_wherever_it_stands_and_never_shown(key: str, where: str) -> None:
     config = at(base(), f"{where}{key}", "hunter2")
@@ -277,5 +278,5 @@ def test_a_refusal_that_a_model_raises_by_itself_is_told_with_its_section(monkey
     def refuse(_: Settings) -> None:
         raise ValueError("the moon is full")
 
-    monkeypatch.setattr(contradictions, "across_sections", refuse)
+    monkeypatch.setattr(cross_checks, "across_sections", refuse)
     assert "wso2ei: the moon is full" in told(base())

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from components.shared.quantities import quantity
-from settings import loading as configuration
+from preflight import context
+from settings import errors, loading
 from settings.model import Settings
 from settings.schema import TOP
 
@@ -27,11 +28,11 @@ def values(config: dict[str, Any]) -> dict[str, str]:
 
 
 def load(config: dict[str, Any], secret_keys: tuple[str, ...] = ()) -> Settings:
-    return configuration.load("wso2ei", "test", values(config), frozenset(f"wso2ei:{key}" for key in secret_keys))
+    return loading.load("wso2ei", "test", values(config), frozenset(f"wso2ei:{key}" for key in secret_keys))
 
 
 def mistakes(config: dict[str, Any]) -> str:
-    with pytest.raises(configuration.ConfigurationError) as caught:
+    with pytest.raises(errors.ConfigurationError) as caught:
         load(config)
     return str(caught.value)
 
@@ -54,7 +55,7 @@ def test_every_declared_key_exists_and_every_setting_is_declared() -> None:
     declared = {key.split(":")[1] for key in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]}
     from pydantic.alias_generators import to_camel
 
-    assert declared == {to_camel(name) for name in Settings.model_fields} | set(configuration.SECRET_KEYS)
+    assert declared == {to_camel(name) for name in Settings.model_fields} | set(errors.SECRET_KEYS)
 
 
 def test_every_key_is_declared_with_its_type_and_a_description() -> None:
@@ -66,7 +67,7 @@ def test_every_key_is_declared_with_its_type_and_a_description() -> None:
             "object" if key.sections else "boolean" if key.base is bool else "string" if text else ""
         )
         assert len(entry["description"]) > 20, key.path
-    for name in configuration.SECRET_KEYS:
+    for name in errors.SECRET_KEYS:
         assert declared[f"wso2ei:{name}"]["type"] == "string"
         assert len(declared[f"wso2ei:{name}"]["description"]) > 20, name
 
@@ -165,8 +166,8 @@ def test_an_ambient_context_is_never_trusted(tmp_path: Path) -> None:
     kubeconfig = tmp_path / "config"
     kubeconfig.write_text("current-context: production\n")
     settings = load(LOCAL | {"kubernetes": {"contexts": ["docker-desktop", "kind-*"]}})
-    with pytest.raises(configuration.ConfigurationError, match="may not touch"):
-        configuration.choose_context(settings, kubeconfig, dry_run=False)
-    assert configuration.choose_context(settings, kubeconfig, dry_run=True) == "docker-desktop"
+    with pytest.raises(errors.ConfigurationError, match="may not touch"):
+        context.choose_context(settings, kubeconfig, dry_run=False)
+    assert context.choose_context(settings, kubeconfig, dry_run=True) == "docker-desktop"
     kubeconfig.write_text("current-context: kind-dev\n")
-    assert configuration.choose_context(settings, kubeconfig, dry_run=False) == "kind-dev"
+    assert context.choose_context(settings, kubeconfig, dry_run=False) == "kind-dev"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from settings import loading as configuration
+from settings import errors, loading
 from settings.schema import TOP, Key, settings_only
 from tests.unit.settings.test_errors import lines_of, told
 from tests.unit.support.mistake_pairs import at, base, run_commands
@@ -98,5 +98,5 @@ def test_values_that_are_right_by_themselves_can_only_contradict_each_other(conf
 
 
 def test_a_name_that_ends_in_a_line_break_is_no_name() -> None:
-    with pytest.raises(configuration.ConfigurationError):
-        configuration.load("wso2ei", "test", {"wso2ei:kubernetes": '{"contexts": ["a\\n"]}'}, frozenset())
+    with pytest.raises(errors.ConfigurationError):
+        loading.load("wso2ei", "test", {"wso2ei:kubernetes": '{"contexts": ["a\\n"]}'}, frozenset())

@@ -11,8 +11,8 @@ from typing import Any
 import kubernetes.client
 import pytest
 
-from settings import loading as configuration
-from settings.loading import looks_like_openshift
+from preflight.context import choose_context, looks_like_openshift
+from settings import errors
 from settings.model import Settings
 from tests.unit.support.recording import Registered, record
 from tests.unit.support.stacks import ROOT
@@ -153,9 +153,9 @@ def test_a_context_that_looks_like_openshift_is_refused_unless_the_stack_says_wh
 
     def choose(**more: Any) -> str:
         config = {"kubernetes": {"contexts": [context]} | more, "storage": NFS}
-        return configuration.choose_context(Settings.model_validate(config), None, dry_run)
+        return choose_context(Settings.model_validate(config), None, dry_run)
 
-    with pytest.raises(configuration.ConfigurationError) as caught:
+    with pytest.raises(errors.ConfigurationError) as caught:
         choose()
     assert "pulumi config set --path 'wso2ei:kubernetes.openshift' true" in str(caught.value)
     assert "looks like OpenShift" in str(caught.value)

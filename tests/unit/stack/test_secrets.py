@@ -15,7 +15,7 @@ from components.ei import pod as ei_pod
 from components.mysql import connection as mysql_connection
 from components.mysql import objects as mysql_objects
 from components.wso2ei.patches import jdbc_url
-from settings import loading as configuration
+from settings import errors
 from tests.unit.settings.test_loading import LOCAL, load
 from tests.unit.support.recording import Recorder, leaves
 from tests.unit.support.stacks import STACKS, run, templates
@@ -259,7 +259,7 @@ def test_the_database_s_authority_goes_into_a_truststore_of_one_s_own_with_its_p
 
 
 def told(config: dict[str, Any], *secret: str) -> str:
-    with pytest.raises(configuration.ConfigurationError) as caught:
+    with pytest.raises(errors.ConfigurationError) as caught:
         load(config | dict.fromkeys(secret, "hunter2"), secret)
     assert "hunter2" not in str(caught.value)
     return str(caught.value)
@@ -296,7 +296,7 @@ def test_a_secret_value_beside_what_takes_its_place_is_refused(
      ("adminPassword", "line\nend"), ("registryPassword", "token\n"), ("mysqlUserPassword", "a\tb")],
 )  # fmt: skip
 def test_a_secret_value_that_a_pod_or_ei_would_refuse_is_refused_here_and_not_shown(key: str, value: str) -> None:
-    with pytest.raises(configuration.ConfigurationError) as caught:
+    with pytest.raises(errors.ConfigurationError) as caught:
         load(LOCAL | {key: value}, (key,))
     assert f"wso2ei:{key} = [secret]: must" in str(caught.value)
     assert value not in str(caught.value)
@@ -309,7 +309,7 @@ def test_a_subscription_image_is_satisfied_by_an_existing_pull_secret() -> None:
 
 def test_an_update_with_an_external_database_needs_both_passwords_and_a_preview_says_so() -> None:
     change = {"mysql": {"external": {"host": "db.example.com"}}}
-    with pytest.raises(configuration.ConfigurationError) as caught:
+    with pytest.raises(errors.ConfigurationError) as caught:
         run("local", change)
     for key, user in (("mysqlUserPassword", "wso2ei_user"), ("mysqlRegistryPassword", "wso2ei_registry")):
         assert f"pulumi config set --secret {key}" in str(caught.value)
@@ -321,6 +321,6 @@ def test_documented_keys_are_those_that_are_read() -> None:
     text = (Path(__file__).parents[3] / "docs" / "secrets.md").read_text()
     for key in (*mysql_objects.SERVER_KEYS, ei_pod.ADMIN_KEY, mysql_connection.CA_KEY, ".dockerconfigjson"):
         assert f"`{key}`" in text, key
-    for key in configuration.SECRET_KEYS:
+    for key in errors.SECRET_KEYS:
         assert f"`{key}`" in text, key
     assert re.search(r"CREATE DATABASE `?WSO2EI_USER_DB", text)

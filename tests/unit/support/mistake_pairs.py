@@ -17,8 +17,8 @@ from typing import Any, get_origin
 
 from pydantic.alias_generators import to_camel
 
+from settings.mysql import ExternalMysqlSettings
 from settings.schema import TOP, Key, settings_only, walk
-from settings.secrets import ExternalMysqlSettings
 
 WRONG_TYPE, EMPTY, OUT_OF_RANGE, WRONG_FORM, WRONG_UNIT, MISSING, MISSPELT = (
     "wrong type", "empty", "out of range", "wrong form", "wrong unit", "missing", "misspelt",

@@ -13,8 +13,8 @@ from components.wso2ei.metrics import TAKEN_PORTS
 from components.wso2ei.versions import VERSIONS
 from embedded.images.wso2ei.image import home_files
 from policies.stack import selects
-from preflight import references as cluster_monitors
-from settings import loading as configuration
+from preflight import references
+from settings import errors, loading
 from tests.unit.settings.test_errors import lines_of, told
 from tests.unit.support.clusters import container, made, named, pod
 from tests.unit.support.mistake_pairs import base
@@ -282,24 +282,24 @@ def update(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def settings_with(metrics: dict[str, Any] | None) -> Any:
     ei = {"metrics": {"prometheus": {"namespace": "monitoring"}} | metrics} if metrics is not None else {}
     values = {f"wso2ei:{key}": json.dumps(value) for key, value in (base() | {"ei": ei}).items()}
-    return configuration.load("wso2ei", "test", values, frozenset())
+    return loading.load("wso2ei", "test", values, frozenset())
 
 
 def test_an_update_is_refused_where_the_cluster_knows_no_service_monitors(
     update: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_monitors, "_kinds", lambda context: {"Prometheus"})
+    monkeypatch.setattr(references, "_kinds", lambda context: {"Prometheus"})
     settings = settings_with({"discovery": "serviceMonitor", "serviceMonitor": {"labels": {"release": "kps"}}})
-    with pytest.raises(configuration.ConfigurationError) as refusal:
-        cluster_monitors.check(settings, "team")
+    with pytest.raises(errors.ConfigurationError) as refusal:
+        references.check(settings, "team")
     text = str(refusal.value)
     assert 'wso2ei:ei.metrics.discovery = "serviceMonitor": needs the definition of ServiceMonitors' in text
     assert "the cluster of 'team' lacks" in text
     # Both, since a section for ServiceMonitors beside annotations is a mistake, too.
     assert "pulumi config set --path 'wso2ei:ei.metrics.discovery' annotations && pulumi config rm" in text
     assert update == []
-    monkeypatch.setattr(cluster_monitors, "_kinds", lambda context: {"Prometheus", "ServiceMonitor"})
-    cluster_monitors.check(settings, "team")
+    monkeypatch.setattr(references, "_kinds", lambda context: {"Prometheus", "ServiceMonitor"})
+    references.check(settings, "team")
 
 
 def test_where_the_cluster_cannot_be_asked_the_update_goes_on_with_a_warning(
@@ -308,8 +308,8 @@ def test_where_the_cluster_cannot_be_asked_the_update_goes_on_with_a_warning(
     def fail(context: str) -> set[str]:
         raise OSError(f"no route to {context}")
 
-    monkeypatch.setattr(cluster_monitors, "_kinds", fail)
-    cluster_monitors.check(settings_with({"discovery": "serviceMonitor"}), "team")
+    monkeypatch.setattr(references, "_kinds", fail)
+    references.check(settings_with({"discovery": "serviceMonitor"}), "team")
     assert update == ["ei.metrics.discovery is not checked, 'team' does not say what it knows: no route to team"]
 
 
@@ -317,12 +317,12 @@ def test_where_the_cluster_cannot_be_asked_the_update_goes_on_with_a_warning(
 def test_a_stack_without_a_service_monitor_asks_nothing(
     metrics: dict[str, Any] | None, update: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_monitors, "_kinds", lambda context: pytest.fail("it asked"))
-    cluster_monitors.check(settings_with(metrics), "team")
+    monkeypatch.setattr(references, "_kinds", lambda context: pytest.fail("it asked"))
+    references.check(settings_with(metrics), "team")
     assert update == []
 
 
 def test_a_preview_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: True)
-    monkeypatch.setattr(cluster_monitors, "_kinds", lambda context: pytest.fail("it asked"))
-    cluster_monitors.check(settings_with({"discovery": "serviceMonitor"}), "team")
+    monkeypatch.setattr(references, "_kinds", lambda context: pytest.fail("it asked"))
+    references.check(settings_with({"discovery": "serviceMonitor"}), "team")

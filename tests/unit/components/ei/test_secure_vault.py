@@ -15,10 +15,10 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from components.ei.args import Transformation
 from components.ei.checks import addition_problems
 from components.in_pod import vault
 from components.in_pod.properties_patch import logical_lines
+from components.wso2ei.args import Transformation
 from components.wso2ei.vault import NAMESPACE
 from components.wso2ei.versions import VERSIONS, version_of
 from embedded.images.wso2ei.image import home_files

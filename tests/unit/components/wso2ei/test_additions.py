@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from components.shared.problems import Problem
 from components.wso2ei.additions import (
-    Problem,
     as_patch,
     environment_problems,
     file_problems,

@@ -1,0 +1,50 @@
+"""Every check of the outside world, in order, before anything is created."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from preflight import nodes, references, storage
+from preflight.context import choose_context, kubeconfig_path
+from preflight.storage_guide import StorageRecord
+from settings.model import Settings
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the checks found out."""
+
+    context: str
+    """The kubeconfig context that the stack uses."""
+    storage: StorageRecord
+    """Where the stack's data is, compared with the running stack."""
+
+
+def run(settings: Settings, registry_password: str | None) -> Checked:
+    """Check registry, kubeconfig context, nodes, referenced objects and storage.
+
+    :param registry_password: plain text, where the stack has registry credentials of its own.
+    :raises pulumi.RunError: with the first check's reason; nothing has been created then.
+    """
+    _registry(settings, registry_password)
+    context = choose_context(settings, kubeconfig_path(), pulumi.runtime.is_dry_run())
+    nodes.check(settings, context)
+    references.check(settings, context)
+    return Checked(context, storage.check(settings, context))
+
+
+def _registry(settings: Settings, password: str | None) -> None:
+    if settings.registry_username and password and settings.registry_check != "never":
+        # A stack without credentials need not wait for an HTTP client to load.
+        from preflight import registry  # noqa: PLC0415
+
+        registry.demand(
+            settings.ei_image,
+            settings.registry_username,
+            password,
+            stack=pulumi.get_stack(),
+            wanted=settings.registry_check,
+            warn=pulumi.log.warn,
+        )

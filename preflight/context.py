@@ -1,0 +1,107 @@
+"""Which cluster an update may change, and a client for the questions that the Kubernetes provider cannot ask it.
+
+The provider reads single objects by name. Questions are asked in updates only: a preview needs no cluster.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pulumi
+import yaml
+
+from settings.errors import ConfigurationError, Mistake, set_command
+from settings.model import Settings
+
+T = TypeVar("T")
+TIMEOUT = (5, 15)
+"""Seconds to connect, and to answer."""
+
+
+def connected(context: str) -> Any:
+    """An ``ApiClient`` of one kubeconfig context, to be used in ``with``.
+
+    :raises Exception: what the kubernetes package, kubeconfig plugins and sockets raise; see ``asked``.
+    """
+    # Imported here: it takes half a second, which previews and most stacks need not pay.
+    from kubernetes import config  # noqa: PLC0415
+
+    load: Any = config.new_client_from_config
+    return load(config_file=os.environ.get("KUBECONFIG") or None, context=context)
+
+
+def asked(question: Callable[[], T], otherwise: str) -> T | None:
+    """The cluster's answer; ``None``, and the warning ``otherwise`` with the reason, where it cannot be asked."""
+    try:
+        return question()
+    except Exception as error:  # noqa: BLE001 - the client raises what kubeconfig plugins and sockets raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        pulumi.log.warn(f"{otherwise}: {reason}")
+        return None
+
+
+def choose_context(settings: Settings, kubeconfig: Path | None, dry_run: bool) -> str:
+    """The kubeconfig context to use: the current one if the stack allows it, else the stack's only one.
+
+    An ambient context is never trusted. A preview without an allowed context names the first allowed one, which
+    the provider then finds unreachable and works from inputs alone.
+
+    :raises ConfigurationError: in an update, when the current context is not one of the stack's; and when the context
+        looks like OpenShift and the stack does not say whether it is.
+    """
+    context = _allowed_context(settings.kubernetes.contexts, kubeconfig, dry_run)
+    if settings.kubernetes.openshift is None and looks_like_openshift(context):
+        expected = (
+            f"must be true or false: the context '{context}' looks like OpenShift, whose default security context "
+            "constraint refuses this stack's pods for their user ids (docs/openshift.md)"
+        )
+        mistake = Mistake("wso2ei:kubernetes.openshift", "", expected, set_command("kubernetes.openshift", True))
+        raise ConfigurationError(pulumi.get_stack(), [mistake])
+    return context
+
+
+def looks_like_openshift(context: str) -> bool:
+    """``oc login`` names a context PROJECT/HOST:PORT/USER, OpenShift Local ``crc-admin`` or ``crc-developer``."""
+    return bool(re.search(r"^[^/]*/[^/]+:[0-9]+/|^crc-(admin|developer)$|openshift|microshift", context))
+
+
+def _allowed_context(allowed: list[str], kubeconfig: Path | None, dry_run: bool) -> str:
+    if len(allowed) == 1 and "*" not in allowed[0]:
+        return allowed[0]
+    current = _current_context(kubeconfig)
+    if current and any(fnmatch.fnmatchcase(current, pattern) for pattern in allowed):
+        return current
+    if dry_run:
+        return next((name for name in allowed if "*" not in name), allowed[0])
+    found = f"the current context is '{current}'" if current else "no kubeconfig with a current context was found"
+    raise ConfigurationError(
+        pulumi.get_stack(),
+        [
+            Mistake(
+                "wso2ei:kubernetes.contexts",
+                json.dumps(allowed),
+                f"{found}, which this stack may not touch",
+                "kubectl config use-context NAME, or add the name to kubernetes.contexts in the stack file",
+            )
+        ],
+    )
+
+
+def kubeconfig_path() -> Path | None:
+    """The first kubeconfig file that exists: ``KUBECONFIG``, else ``~/.kube/config``."""
+    text = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    return next((Path(part) for part in text.split(os.pathsep) if part and Path(part).is_file()), None)
+
+
+def _current_context(kubeconfig: Path | None) -> str | None:
+    if kubeconfig is None:
+        return None
+    content = yaml.safe_load(kubeconfig.read_text())
+    current = content.get("current-context") if isinstance(content, dict) else None
+    return current if isinstance(current, str) and current else None

@@ -1,0 +1,184 @@
+"""What users add to EI's nodes: configuration patches, files, jars, keystores, the secure vault, and CAR files."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.wso2ei.args import (
+    CarbonAppArgs,
+    FileArgs,
+    JarArgs,
+    KeystoresArgs,
+    PatchArgs,
+    SecretKeyArgs,
+    SecureVaultArgs,
+    Transformation,
+)
+from settings.types import AnyText, DataKey, Line, ObjectName, Section, Sha256
+
+PROJECT_FOLDER = Path(__file__).parents[1]
+"""Where ``Pulumi.yaml`` is, and what ``file`` is relative to: stack files may lie elsewhere."""
+
+
+class SecretKey(Section):
+    """One value of a Secret or a ConfigMap that exists in the namespace. Pods see a change when they start anew."""
+
+    name: ObjectName
+    """Name of the object."""
+    key: DataKey
+    """Key in it."""
+
+    def as_args(self) -> SecretKeyArgs:
+        """As ``EiCluster`` takes it."""
+        return {"name": self.name, "key": self.key}
+
+
+class EiPatch(Section):
+    """One change of one of EI's configuration files: of an XML element, or of a key of a properties file."""
+
+    file: Annotated[Line, Field(examples=["conf/carbon.xml"])]
+    """Below the server's home: ``conf/...``."""
+    path: Annotated[Line | None, Field(examples=["Server/HideMenuItemIds"])] = None
+    """Element names joined by ``/``; ``[@name='x']`` and ``[child='x']`` choose among siblings."""
+    property: Annotated[Line | None, Field(examples=["worker_pool_size_max"])] = None
+    """Key in a properties file, instead of ``path``."""
+    set: AnyText | None = None
+    """The new text. Never a password."""
+    set_from_secret: SecretKey | None = None
+    """As ``set``, from a Secret of the namespace."""
+    attributes: Annotated[dict[DataKey, AnyText], Field(examples=[{"maxThreads": "500"}])] = {}
+    """New values of attributes, beside ``set`` or alone."""
+    xml: AnyText | None = None
+    """A whole element that takes the place of the one found, or is added."""
+    remove: bool = False
+    """Remove the element or the key."""
+
+    def as_args(self) -> PatchArgs:
+        """As ``EiCluster`` takes it."""
+        found: PatchArgs = {"file": self.file, "path": self.path, "property": self.property, "set": self.set,
+                            "attributes": self.attributes or None, "xml": self.xml, "remove": self.remove}  # fmt: skip
+        return found | {"set_from_secret": self.set_from_secret.as_args() if self.set_from_secret else None}
+
+
+class EiFile(Section):
+    """One whole file, put over the image's own or beside it; patches come after it."""
+
+    path: Annotated[Line, Field(examples=["conf/log4j2.properties"])]
+    """Below the server's home."""
+    content: AnyText | None = None
+    """Its text. Never a password."""
+    secret: SecretKey | None = None
+    """Its content, from a Secret."""
+    config_map: SecretKey | None = None
+    """Its content, from a ConfigMap."""
+
+    def as_args(self) -> FileArgs:
+        """As ``EiCluster`` takes it."""
+        sources = {"secret": self.secret, "config_map": self.config_map}
+        found: FileArgs = {"path": self.path, "content": self.content}
+        for name, source in sources.items():
+            if source:
+                found[name] = source.as_args()  # type: ignore[literal-required]
+        return found
+
+
+class EiKeystores(Section):
+    """Keystore and truststore in a Secret of the namespace, for every port of EI and every call that it makes.
+
+    Beside the two files the Secret holds ``keystore-password``, ``key-password`` and ``truststore-password``.
+    """
+
+    secret: ObjectName
+    """Name of the Secret."""
+    keystore: DataKey = "keystore.jks"
+    """Key of the keystore in it."""
+    truststore: DataKey = "client-truststore.jks"
+    """Key of the truststore in it; the cluster's CA is added to a copy."""
+    type: Literal["JKS", "PKCS12"] = "JKS"
+    """Of both."""
+    alias: Annotated[DataKey, Field(examples=["wso2carbon"])] = "wso2carbon"
+    """Of the key."""
+
+    def as_args(self) -> KeystoresArgs:
+        """As ``EiCluster`` takes it."""
+        return {"secret": self.secret, "keystore": self.keystore, "truststore": self.truststore, "type": self.type,
+                "alias": self.alias}  # fmt: skip
+
+
+class EiJar(Section):
+    """One jar, by ``url`` and ``sha256`` or from a ``claim`` by ``path``."""
+
+    url: Annotated[Line | None, Field(examples=["https://repo.example.com/mysql-connector-java-5.1.49.jar"])] = None
+    """http or https, reachable from the pods without credentials."""
+    sha256: Sha256 | None = None
+    """Checksum of the jar; required beside ``url``."""
+    claim: ObjectName | None = None
+    """A PersistentVolumeClaim of the namespace that holds it."""
+    path: Annotated[Line | None, Field(examples=["drivers/mysql-connector-java-5.1.49.jar"])] = None
+    """Path in the claim."""
+    into: Literal["lib", "dropins"] = "lib"
+    """``lib`` for plain jars, ``dropins`` for OSGi bundles."""
+    name: Annotated[Line | None, Field(examples=["mysql-connector-java-5.1.49.jar"])] = None
+    """File name; default: the last part of ``url`` or ``path``."""
+
+    def as_args(self) -> JarArgs:
+        """As ``EiCluster`` takes it."""
+        return {"url": self.url, "sha256": self.sha256, "claim": self.claim, "path": self.path, "into": self.into,
+                "name": self.name}  # fmt: skip
+
+
+class EiSecureVault(Section):
+    """A Secret of the namespace with the cipher texts of WSO2's secure vault; everything else of it is made of
+    ``ei.keystores``."""
+
+    secret: Annotated[ObjectName, Field(examples=["ei-vault"])]
+    """Name of the Secret."""
+    key: DataKey = "cipher-text.properties"
+    """Key in it of the file that WSO2's cipher tool calls so: a line for each alias, with its cipher text."""
+    transformation: Transformation = "RSA"
+    """How the values were encrypted; ``RSA`` is what the cipher tool of EI 6.x does."""
+
+    def as_args(self) -> SecureVaultArgs:
+        """As ``EiCluster`` takes it."""
+        return {"secret": self.secret, "key": self.key, "transformation": self.transformation}
+
+
+class EiCarbonApp(Section):
+    """One integration artifact (CAR file), by ``url`` and ``sha256``, by ``file``, or by ``content`` and ``name``.
+
+    Files and contents travel in a ConfigMap, so they may be 1 000 000 bytes in all.
+    """
+
+    url: Annotated[Line | None, Field(examples=["https://repo.example.com/Orders_1.0.0.car"])] = None
+    """http or https, reachable from the pods without credentials."""
+    sha256: Sha256 | None = None
+    """Checksum of the CAR; required beside ``url``."""
+    file: Annotated[Line | None, Field(examples=["cars/Orders_1.0.0.car"])] = None
+    """Path of a small CAR, relative to the folder of ``Pulumi.yaml``."""
+    content: AnyText | None = None
+    """A small CAR in base64."""
+    name: Annotated[Line | None, Field(examples=["Orders_1.0.0.car"])] = None
+    """File name; default: the last part of ``url`` or ``file``."""
+
+    @property
+    def unreadable(self) -> str | None:
+        """Why ``file`` cannot be read."""
+        if self.file is None:
+            return None
+        try:
+            with (PROJECT_FOLDER / self.file).open("rb"):
+                return None
+        except OSError as error:
+            return error.strerror or str(error)
+
+    def as_args(self) -> CarbonAppArgs:
+        """As ``EiCluster`` takes it, with the content of ``file``."""
+        content, name = self.content, self.name
+        if self.file is not None and self.unreadable is None:
+            content = base64.b64encode((PROJECT_FOLDER / self.file).read_bytes()).decode()
+            name = name or Path(self.file).name
+        return {"url": self.url, "sha256": self.sha256, "content": content, "name": name}

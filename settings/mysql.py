@@ -1,0 +1,96 @@
+"""The section ``mysql``: a MySQL server of the stack, or one that exists already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from components.shared.quantities import quantity
+from settings.types import Allowed, Bytes, Contradiction, Cpu, Host, ObjectName, Port, Section
+
+DatabaseName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_$-]{1,64}$"),
+    Allowed("a MySQL name of letters, digits, '_', '-' and '$', at most 64 characters", "wso2ei_users"),
+]
+DatabaseUser = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,32}$"),
+    Allowed("a MySQL user of letters, digits, '_', '.', '@' and '-', at most 32 characters", "wso2ei_user"),
+]
+
+
+class ExternalMysqlSettings(Section):
+    """A MySQL 8 server of somebody else, with EI's two databases and their users (docs/secrets.md has the SQL)."""
+
+    host: Annotated[Host, Field(examples=["mysql.example.com"])]
+    """Host name or address of the server."""
+    port: Port = 3306
+    """Port of the server."""
+    tls: Literal["disabled", "required", "verifyCa"] = "required"
+    """``verifyCa`` also has the server's certificate signed by the authority of ``caConfigMap``; Connector/J 5.1 does
+    not compare host names."""
+    ca_config_map: Annotated[ObjectName | None, Field(examples=["mysql-ca"])] = None
+    """ConfigMap with the key ``ca.crt``: certificates, PEM, that ``verifyCa`` trusts."""
+    user_database: DatabaseName = "WSO2EI_USER_DB"
+    """Database of users and permissions (UM_*)."""
+    user_database_user: DatabaseUser = "wso2ei_user"
+    """User with all privileges on ``userDatabase``; its password is ``mysqlUserPassword``."""
+    registry_database: DatabaseName = "WSO2EI_INTEGRATOR_CONFIG_GOV_DB"
+    """Database of the registry (REG_*)."""
+    registry_database_user: DatabaseUser = "wso2ei_registry"
+    """User with all privileges on ``registryDatabase``; its password is ``mysqlRegistryPassword``."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """A certificate to be verified by nobody, and an authority that nobody asks."""
+        if self.tls == "verifyCa" and self.ca_config_map is None:
+            yield Contradiction(
+                "mysql.external.caConfigMap",
+                ("mysql.external.tls",),
+                "is needed with mysql.external.tls verifyCa",
+                {"mysql.external.caConfigMap": "mysql-ca"},
+            )
+        if self.tls != "verifyCa" and self.ca_config_map is not None:
+            yield Contradiction(
+                "mysql.external.tls",
+                ("mysql.external.caConfigMap",),
+                "must be verifyCa where mysql.external.caConfigMap names an authority",
+                {"mysql.external.tls": "verifyCa"},
+            )
+
+
+class MysqlSettings(Section):
+    """The MySQL server that holds users and registry."""
+
+    external: ExternalMysqlSettings | None = None
+    """A server that exists already; then none is made, and nothing else of this section applies."""
+    cpu: Cpu = "150m"
+    """CPU request."""
+    cpu_limit: Cpu = "2"
+    """CPU limit; a namespace with a ResourceQuota refuses a container without one."""
+    memory: Bytes = "512Mi"
+    """Memory request. The limit is half as much again: the server alone fills 512Mi, and clients run beside it."""
+    max_connections: Annotated[int, Field(ge=50, le=10000)] = 400
+    """At least EI nodes x 130: each node may open 80 + 50 (WSO2's own pool sizes)."""
+    options: list[
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^--[a-z][a-z0-9_-]*(=[ -~]*)?$"),
+            Allowed("a mysqld option such as --innodb-buffer-pool-size=2G", "--innodb-buffer-pool-size=256M"),
+        ]
+    ] = []
+    """More mysqld options, e.g. ``--innodb-buffer-pool-size=2G``."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """A limit below the request."""
+        if quantity(self.cpu_limit) < quantity(self.cpu):
+            yield Contradiction(
+                "mysql.cpuLimit", ("mysql.cpu",), f"must be at least mysql.cpu {self.cpu}", {"mysql.cpuLimit": self.cpu}
+            )
+
+    @property
+    def memory_limit(self) -> str:
+        """The limit, in Mi."""
+        return f"{int(quantity(self.memory) * 1.5 / 1024**2)}Mi"
