@@ -27,7 +27,7 @@ TIMEOUT = (5, 15)
 def connected(context: str) -> Any:
     """An ``ApiClient`` of one kubeconfig context, to be used in ``with``.
 
-    :raises Exception: what the kubernetes package, kubeconfig plugins and sockets raise; see ``asked``.
+    :raises Exception: what the kubernetes package, kubeconfig plugins and sockets raise; see ``query_or_warn``.
     """
     # Imported here: it takes half a second, which previews and most stacks need not pay.
     from kubernetes import config  # noqa: PLC0415
@@ -36,7 +36,7 @@ def connected(context: str) -> Any:
     return load(config_file=os.environ.get("KUBECONFIG") or None, context=context)
 
 
-def asked(question: Callable[[], T], otherwise: str) -> T | None:
+def query_or_warn(question: Callable[[], T], otherwise: str) -> T | None:
     """The cluster's answer; ``None``, and the warning ``otherwise`` with the reason, where it cannot be asked."""
     try:
         return question()

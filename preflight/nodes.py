@@ -17,7 +17,7 @@ from typing import Any
 
 import pulumi
 
-from preflight.context import TIMEOUT, asked, connected
+from preflight.context import TIMEOUT, connected, query_or_warn
 from settings.errors import ConfigurationError, Mistake, set_command
 from settings.model import Settings
 from settings.storage import HostPathStorage
@@ -45,7 +45,7 @@ def check(settings: Settings, context: str) -> None:
     if pulumi.runtime.is_dry_run() or not isinstance(settings.storage, HostPathStorage):
         return
     otherwise = f"storage.node is not checked, the nodes of '{context}' cannot be listed"
-    nodes = asked(lambda: _nodes(context), otherwise)
+    nodes = query_or_warn(lambda: _nodes(context), otherwise)
     if nodes is None:
         return
     found = mistake(settings.storage.node, nodes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pulumi
 
 from components.ei.metrics import MONITORING
-from preflight.context import TIMEOUT, asked, connected
+from preflight.context import TIMEOUT, connected, query_or_warn
 from settings.errors import Change, ConfigurationError, Mistake, commands
 from settings.model import Settings
 
@@ -26,7 +26,7 @@ def check(settings: Settings, context: str) -> None:
     if pulumi.runtime.is_dry_run() or metrics is None or metrics.discovery != "serviceMonitor":
         return
     otherwise = f"ei.metrics.discovery is not checked, '{context}' does not say what it knows"
-    kinds = asked(lambda: _kinds(context), otherwise)
+    kinds = query_or_warn(lambda: _kinds(context), otherwise)
     if kinds is not None and _KIND not in kinds:
         raise ConfigurationError(pulumi.get_stack(), [mistake(context, both=metrics.service_monitor is not None)])
 

@@ -197,7 +197,7 @@ def _shrink(change: Change) -> str:
     for name in change.shrinks:
         old, new = change.sizes(name)
         lines.append(f"  - storage.{name}Size: the volume has {old}, and the stack file says {new}")
-        lines.append(f"      mend it: {_set(f'storage.{name}Size', str(old))}")
+        lines.append(f"      fix: {_set(f'storage.{name}Size', str(old))}")
     lines.append('No kind of volume can be made smaller in place. Smaller ones need a move: docs/storage.md, "Moving".')
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""What does not go together across the sections of a stack's settings; each section knows its own contradictions."""
+"""What does not go together across the sections of a stack's settings; each section knows its own conflicts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pydantic.alias_generators import to_camel
 
 from components.shared.image_reference import parse_image
 from components.wso2ei.versions import SUBSCRIPTION_REGISTRIES
-from settings.diagnostics import diagnostics_contradictions
-from settings.types import Contradiction
+from settings.diagnostics import diagnostics_conflicts
+from settings.types import Conflict
 
 if TYPE_CHECKING:
     from settings.model import Settings
@@ -24,14 +24,14 @@ _CLAIMS: dict[str, str | bool | None] = {
 }
 
 
-def across_sections(settings: Settings) -> Iterator[Contradiction]:
+def across_sections(settings: Settings) -> Iterator[Conflict]:
     """All of them."""
     yield from _without_cluster_rights(settings)
     yield from _on_openshift(settings)
     yield from _claims_in_a_namespace(settings)
     yield from _one_volume_for_several_nodes(settings)
     yield from _too_few_connections(settings)
-    yield from diagnostics_contradictions(
+    yield from diagnostics_conflicts(
         settings.ei.diagnostics,
         cluster_scoped=settings.kubernetes.cluster_scoped,
         openshift=bool(settings.kubernetes.openshift),
@@ -42,26 +42,26 @@ def across_sections(settings: Settings) -> Iterator[Contradiction]:
     yield from _server_beside_an_external_one(settings)
 
 
-def _without_cluster_rights(settings: Settings) -> Iterator[Contradiction]:
+def _without_cluster_rights(settings: Settings) -> Iterator[Conflict]:
     if settings.kubernetes.cluster_scoped:
         return
     without = "which needs cluster rights that kubernetes.clusterScoped false says the stack has not"
     if settings.namespace.create:
-        yield Contradiction(
+        yield Conflict(
             "namespace.create",
             ("kubernetes.clusterScoped",),
             f"makes a Namespace, {without}; name one that exists",
             {"namespace.create": False},
         )
     if settings.storage.kind in {"hostPath", "nfs"}:
-        yield Contradiction(
+        yield Conflict(
             "storage.kind",
             ("kubernetes.clusterScoped",),
             f"makes a PersistentVolume, {without}; let an admin make the claims and name them, or use kind class",
             _CLAIMS,
         )
     if settings.ingress.controller == "install":
-        yield Contradiction(
+        yield Conflict(
             "ingress.controller",
             ("kubernetes.clusterScoped",),
             f"makes an IngressClass and a ClusterRole, {without}; use the cluster's own controller",
@@ -69,26 +69,26 @@ def _without_cluster_rights(settings: Settings) -> Iterator[Contradiction]:
         )
 
 
-def _on_openshift(settings: Settings) -> Iterator[Contradiction]:
+def _on_openshift(settings: Settings) -> Iterator[Conflict]:
     if not settings.kubernetes.openshift:
         return
     openshift = "kubernetes.openshift"
     if settings.storage.kind == "hostPath":
-        yield Contradiction(
+        yield Conflict(
             "storage.kind",
             (openshift,),
             f"needs a container that runs as root, which {openshift} forbids; use kind nfs, claim or class",
             _CLAIMS,
         )
     if settings.ingress.controller == "install" and settings.ingress.expose == "hostPort":
-        yield Contradiction(
+        yield Conflict(
             "ingress.expose",
             (openshift,),
             f"takes a port of a node, which {openshift} forbids; use LoadBalancer or NodePort",
             {"ingress.expose": "LoadBalancer"},
         )
     if settings.ingress.class_name == "openshift-default":
-        yield Contradiction(
+        yield Conflict(
             "ingress.className",
             (openshift,),
             f"is the router of {openshift}, which reads neither dialect of annotations and would not speak HTTPS to "
@@ -97,11 +97,11 @@ def _on_openshift(settings: Settings) -> Iterator[Contradiction]:
         )
 
 
-def _claims_in_a_namespace(settings: Settings) -> Iterator[Contradiction]:
+def _claims_in_a_namespace(settings: Settings) -> Iterator[Conflict]:
     if not settings.namespace.create:
         return
     if settings.storage.kind == "claim":
-        yield Contradiction(
+        yield Conflict(
             "namespace.create",
             ("storage.kind",),
             "must be false with storage.kind claim: a namespace that the stack makes holds no claim yet, and takes its "
@@ -109,7 +109,7 @@ def _claims_in_a_namespace(settings: Settings) -> Iterator[Contradiction]:
             {"namespace.create": False},
         )
     if settings.storage.kind == "class" and settings.storage.retain:
-        yield Contradiction(
+        yield Conflict(
             "storage.retain",
             ("namespace.create",),
             "must be false with namespace.create true: a namespace that goes takes its claims along. Use a given "
@@ -118,11 +118,11 @@ def _claims_in_a_namespace(settings: Settings) -> Iterator[Contradiction]:
         )
 
 
-def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Contradiction]:
+def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Conflict]:
     mode = getattr(settings.storage, "carbonapps_access_mode", None)
     if mode == "ReadWriteOnce" and settings.ei.most_replicas > 1:
         key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
-        yield Contradiction(
+        yield Conflict(
             "storage.carbonappsAccessMode",
             (key,),
             f"must not be ReadWriteOnce with {key} {number}: the nodes share the volume",
@@ -130,11 +130,11 @@ def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Contradiction]
         )
 
 
-def _too_few_connections(settings: Settings) -> Iterator[Contradiction]:
+def _too_few_connections(settings: Settings) -> Iterator[Conflict]:
     key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
     needed = number * 130
     if settings.mysql.external is None and settings.mysql.max_connections < needed:
-        yield Contradiction(
+        yield Conflict(
             "mysql.maxConnections",
             (key,),
             f"must be at least {needed}: {key} {number} x 130",
@@ -142,9 +142,9 @@ def _too_few_connections(settings: Settings) -> Iterator[Contradiction]:
         )
 
 
-def _credentials_twice_or_never(settings: Settings) -> Iterator[Contradiction]:
+def _credentials_twice_or_never(settings: Settings) -> Iterator[Conflict]:
     if settings.secrets.registry and settings.registry_username:
-        yield Contradiction(
+        yield Conflict(
             "registryUsername",
             ("secrets.registry",),
             "must not stand beside secrets.registry, which holds user and password already",
@@ -153,7 +153,7 @@ def _credentials_twice_or_never(settings: Settings) -> Iterator[Contradiction]:
     registry = parse_image(settings.ei_image).registry
     named = settings.registry_username or settings.secrets.registry
     if registry in SUBSCRIPTION_REGISTRIES and not named and settings.registry_check != "never":
-        yield Contradiction(
+        yield Conflict(
             "registryUsername",
             ("ei.image", "registryCheck", "secrets.registry"),
             f"is needed beside ei.image: {registry} gives nothing to anybody who is not logged in (make credentials "
@@ -163,11 +163,11 @@ def _credentials_twice_or_never(settings: Settings) -> Iterator[Contradiction]:
         )
 
 
-def _server_beside_an_external_one(settings: Settings) -> Iterator[Contradiction]:
+def _server_beside_an_external_one(settings: Settings) -> Iterator[Conflict]:
     if settings.mysql.external is None:
         return
     for name in sorted(settings.mysql.model_fields_set - {"external"}):
-        yield Contradiction(
+        yield Conflict(
             f"mysql.{to_camel(name)}",
             ("mysql.external",),
             "is about a server of the stack's own, and mysql.external says that there is none",

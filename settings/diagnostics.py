@@ -12,7 +12,7 @@ from pydantic import Field
 
 from components.shared.storage import DataVolumeArgs
 from settings.storage import MOUNT_OPTIONS, ExportPath, MountOptions, NfsVersion, repeated_options
-from settings.types import AbsolutePath, Address, Bytes, Contradiction, ObjectName, Section
+from settings.types import AbsolutePath, Address, Bytes, Conflict, ObjectName, Section
 
 
 class _Diagnostics(Section):
@@ -103,9 +103,9 @@ Diagnostics = Annotated[
 ]
 
 
-def diagnostics_contradictions(
+def diagnostics_conflicts(
     found: Diagnostics | None, *, cluster_scoped: bool, openshift: bool, created: bool, most: tuple[str, int]
-) -> Iterator[Contradiction]:
+) -> Iterator[Conflict]:
     """What does not go together with rights, namespace and the number of nodes; the last as (setting, number)."""
     if found is None:
         return
@@ -115,17 +115,17 @@ def diagnostics_contradictions(
     gone: dict[str, str | int | bool | None] = {"ei.diagnostics": None}
     if found.kind in {"hostPath", "nfs"} and not cluster_scoped:
         without = "which needs cluster rights that kubernetes.clusterScoped false says the stack has not"
-        yield Contradiction(kind, ("kubernetes.clusterScoped",), f"makes a PersistentVolume, {without}", gone)
+        yield Conflict(kind, ("kubernetes.clusterScoped",), f"makes a PersistentVolume, {without}", gone)
     if found.kind == "hostPath" and openshift:
         forbids = "needs a container that runs as root, which kubernetes.openshift forbids"
-        yield Contradiction(kind, ("kubernetes.openshift",), forbids, gone)
+        yield Conflict(kind, ("kubernetes.openshift",), forbids, gone)
     if found.kind == "claim" and created:
         expected = "must not be claim with namespace.create true: a namespace that the stack makes holds no claim yet"
-        yield Contradiction(kind, ("namespace.create",), expected, gone)
-        # A command that mends the access mode would bring the removed section back, without its kind.
+        yield Conflict(kind, ("namespace.create",), expected, gone)
+        # A command that fixes the access mode would bring the removed section back, without its kind.
         return
     if isinstance(found, ClaimDiagnostics | ClassDiagnostics) and found.access_mode == "ReadWriteOnce" and most[1] > 1:
-        yield Contradiction(
+        yield Conflict(
             "ei.diagnostics.accessMode",
             (most[0],),
             f"must not be ReadWriteOnce with {most[0]} {most[1]}: the nodes share the volume",

@@ -24,12 +24,12 @@ from components.wso2ei.vault import PUBLIC_KEY
 from components.wso2ei.versions import VERSIONS, lacking, other_version, version_of
 from settings.diagnostics import Diagnostics
 from settings.ei_customization import EiCarbonApp, EiFile, EiJar, EiKeystores, EiPatch, EiSecureVault, SecretKey
-from settings.ei_operations import Autoscaler, HostAlias, Metrics, metrics_contradictions, node_contradictions
+from settings.ei_operations import Autoscaler, HostAlias, Metrics, metrics_conflicts, node_conflicts
 from settings.types import (
     Allowed,
     AnyText,
     Bytes,
-    Contradiction,
+    Conflict,
     Cpu,
     Image,
     LabelKey,
@@ -38,7 +38,7 @@ from settings.types import (
     Minutes,
     Section,
     VariableName,
-    as_settings_say,
+    camel_case_arguments,
 )
 
 ConfigurationPath = Annotated[
@@ -139,32 +139,32 @@ class EiSettings(Section):
     pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 30
     """Minutes that anything may take that pulls the EI image (1.5 GB)."""
 
-    def contradictions(self) -> Iterator[Contradiction]:
+    def conflicts(self) -> Iterator[Conflict]:
         """A heap that leaves the rest of the JVM no room, and a limit below the request."""
         most = int(0.7 * quantity(self.memory) / 1024**2)
         if quantity(self.heap) > 0.7 * quantity(self.memory):
-            yield Contradiction(
+            yield Conflict(
                 "ei.heap",
                 ("ei.memory",),
                 f"must be at most 70 % of ei.memory {self.memory}; more leaves too little for the rest of the JVM",
                 {"ei.heap": f"{most}Mi"},
             )
         if quantity(self.cpu_limit) < quantity(self.cpu):
-            yield Contradiction(
+            yield Conflict(
                 "ei.cpuLimit",
                 ("ei.cpu",),
                 f"must be at least ei.cpu {self.cpu}",
                 {"ei.cpuLimit": self.cpu},
             )
         if self.autoscaler and self.autoscaler.max_replicas < self.replicas:
-            yield Contradiction(
+            yield Conflict(
                 "ei.autoscaler.maxReplicas",
                 ("ei.replicas",),
                 f"must be at least ei.replicas {self.replicas}, with which a new stack starts",
                 {"ei.autoscaler.maxReplicas": self.replicas},
             )
-        yield from node_contradictions(self.operations())
-        yield from metrics_contradictions(version_of(self.version), self.operations(), self.java_options)
+        yield from node_conflicts(self.operations())
+        yield from metrics_conflicts(version_of(self.version), self.operations(), self.java_options)
         yield from self._image()
         yield from self._additions()
 
@@ -211,11 +211,11 @@ class EiSettings(Section):
         }
         return found
 
-    def _image(self) -> Iterator[Contradiction]:
+    def _image(self) -> Iterator[Conflict]:
         version, image = version_of(self.version), self.public_or_named
         other = other_version(version, image)
         if other:
-            yield Contradiction(
+            yield Conflict(
                 "ei.version",
                 ("ei.image",),
                 f"must be that of ei.image: {image} is EI {other}",
@@ -226,7 +226,7 @@ class EiSettings(Section):
             jar: dict[str, str | int | bool | None] = {
                 f"ei.jars[{index}].{key}": value for key, value in missing.example.items()
             }
-            yield Contradiction(
+            yield Conflict(
                 "ei.jars",
                 ("ei.version", "ei.image"),
                 f"must hold {missing.what}, such as {missing.remedy}, by url and sha256 or from a claim: with "
@@ -235,12 +235,12 @@ class EiSettings(Section):
                 jar or {"ei.image": version.public_image},
             )
 
-    def _additions(self) -> Iterator[Contradiction]:
+    def _additions(self) -> Iterator[Conflict]:
         unreadable = {index: why for index, car in enumerate(self.carbon_apps) if (why := car.unreadable)}
         for index in sorted(unreadable, reverse=True):
             path = f"ei.carbonApps[{index}]"
             words = f"must be a CAR file, relative to the folder of Pulumi.yaml: {unreadable[index]}"
-            yield Contradiction(f"{path}.file", (path,), words, {path: None})
+            yield Conflict(f"{path}.file", (path,), words, {path: None})
         # From the last item to the first: removing one moves those behind it.
         metrics = metrics_patches(self.operations().get("metrics"))
         problems = addition_problems(version_of(self.version), self.additions(), metrics)
@@ -251,14 +251,14 @@ class EiSettings(Section):
             place = [to_camel(str(argument)), *(_named(argument, part) for part in rest)]
             path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
             item = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place[:2])
-            words = as_settings_say(problem.expected)
+            words = camel_case_arguments(problem.expected)
             if argument == "carbon_apps_folder":
-                yield Contradiction(f"ei{path}", ("ei.carbonApps",), words, {f"ei{path}": "atStart"})
+                yield Conflict(f"ei{path}", ("ei.carbonApps",), words, {f"ei{path}": "atStart"})
             elif argument == "secure_vault":
                 words = f"is needed with ei.secureVault: {PUBLIC_KEY}"
-                yield Contradiction("ei.keystores", ("ei.secureVault",), words, {"ei.keystores.secret": "ei-keystores"})
+                yield Conflict("ei.keystores", ("ei.secureVault",), words, {"ei.keystores.secret": "ei-keystores"})
             else:
-                yield Contradiction(f"ei{path}", (f"ei{item}",), words, {f"ei{item}": None})
+                yield Conflict(f"ei{path}", (f"ei{item}",), words, {f"ei{item}": None})
 
 
 def _order(problem: Problem) -> tuple[str, int]:

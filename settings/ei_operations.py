@@ -13,7 +13,7 @@ from components.ei.args import Discovery, HostAliasArgs, MetricsArgs, Operations
 from components.ei.metrics import INTERVAL, URL_PATH, metrics_problems
 from components.ei.operations import operation_problems
 from components.wso2ei.versions import EiVersion
-from settings.types import Allowed, Contradiction, Host, LabelKey, LabelValue, Name, Section, as_settings_say
+from settings.types import Allowed, Conflict, Host, LabelKey, LabelValue, Name, Section, camel_case_arguments
 
 
 def _ip(text: str) -> str:
@@ -45,12 +45,12 @@ class HostAlias(Section):
         return {"ip": self.ip, "hostnames": self.hostnames}
 
 
-def node_contradictions(args: OperationsArgs) -> Iterator[Contradiction]:
+def node_conflicts(args: OperationsArgs) -> Iterator[Conflict]:
     """What the component would refuse, by the names that users write."""
     for problem in operation_problems(args):
         field, name = problem.place[0], problem.place[1]
         path = f'ei.{to_camel(str(field))}["{name}"]'
-        yield Contradiction(path, (), problem.expected, {path: None})
+        yield Conflict(path, (), problem.expected, {path: None})
 
 
 Place = tuple[str | int, ...]
@@ -113,16 +113,16 @@ class Metrics(Section):
         return cast(MetricsArgs, self.model_dump())
 
 
-def metrics_contradictions(version: EiVersion, args: OperationsArgs, options: Sequence[str]) -> Iterator[Contradiction]:
+def metrics_conflicts(version: EiVersion, args: OperationsArgs, options: Sequence[str]) -> Iterator[Conflict]:
     """What the component would refuse, by the names that users write."""
     # From the last item of a list to the first: removing one moves those behind it.
     for problem in reversed(list(metrics_problems(version, args, options))):
-        path, others, mend = _mended(problem.place)
-        yield Contradiction(path, others, as_settings_say(problem.expected), mend)
+        path, others, fix = _fix_for(problem.place)
+        yield Conflict(path, others, camel_case_arguments(problem.expected), fix)
 
 
-def _mended(place: Place) -> tuple[str, tuple[str, ...], dict[str, str | int | bool | None]]:
-    """The setting that is to be changed, those that it contradicts, and the change."""
+def _fix_for(place: Place) -> tuple[str, tuple[str, ...], dict[str, str | int | bool | None]]:
+    """The setting that is to be changed, those that it conflicts with, and the change."""
     match place:
         case "pod_annotations", name:
             path = f'ei.podAnnotations["{name}"]'

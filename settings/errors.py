@@ -1,4 +1,4 @@
-"""A stack's mistakes in words: key path, value, what is allowed, and the command that mends it.
+"""A stack's mistakes in words: key path, value, what is allowed, and the command that fixes it.
 
 ``check`` finds all of them at once: it makes on a copy of the config the changes that it tells the user to make, and
 looks again, so that no mistake hides another one behind it.
@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from settings.model import Settings
 from settings.schema import Key, locate, path_of, place_of, walk
-from settings.types import Contradiction, ContradictionsError
+from settings.types import Conflict, ConflictsError
 
 PROJECT = "wso2ei"
 SECRET_KEYS = ("registryPassword", "adminPassword", "mysqlUserPassword", "mysqlRegistryPassword")
@@ -46,11 +46,11 @@ class Mistake:
     key: str
     value: str
     expected: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
         shown = f" = {self.value}" if self.value else ""
-        return f"{self.key}{shown}: {self.expected}\n      mend it: {self.mend}"
+        return f"{self.key}{shown}: {self.expected}\n      fix: {self.fix}"
 
 
 class ConfigurationError(pulumi.RunError):
@@ -149,7 +149,7 @@ def check(raw: Mapping[str, Any], concealed: frozenset[str] = frozenset()) -> tu
 
 
 class _Look:
-    """What one validation found: the mistakes, and the changes that mend them."""
+    """What one validation found: the mistakes, and the changes that fix them."""
 
     def __init__(self, config: dict[str, Any], concealed: frozenset[str], wrong: set[str]) -> None:
         self.mistakes: list[Mistake] = []
@@ -165,8 +165,8 @@ class _Look:
         for detail in details:
             cause = (detail.get("ctx") or {}).get("error")
             key, place = locate(detail["loc"])
-            if isinstance(cause, ContradictionsError):
-                self._contradictions(cause)
+            if isinstance(cause, ConflictsError):
+                self._conflicts(cause)
             elif detail["type"] == "extra_forbidden":
                 self._unknown(place)
             elif detail["type"] == "missing":
@@ -222,15 +222,15 @@ class _Look:
             Key(path_of((*place, key.tag)), str), f"{required}must be one of {', '.join(key.options)}", changes, shown
         )
 
-    def _contradictions(self, error: ContradictionsError) -> None:
-        for found in error.contradictions:
+    def _conflicts(self, error: ConflictsError) -> None:
+        for found in error.conflicts:
             paths = (found.key, *found.others)
-            # A value that is wrong by itself was replaced, and contradicts nothing.
+            # A value that is wrong by itself was replaced, and conflicts with nothing.
             if not any(_one_in_the_other(path, wrong) for path in paths for wrong in self._wrong):
-                self._contradiction(found)
+                self._conflict(found)
 
-    def _contradiction(self, found: Contradiction) -> None:
-        changes = [Change(place_of(path), value) for path, value in found.mend.items()]
+    def _conflict(self, found: Conflict) -> None:
+        changes = [Change(place_of(path), value) for path, value in found.fix.items()]
         value: Any = self._config
         for part in place_of(found.key):
             inside = part in value if isinstance(value, dict) else isinstance(value, list) and len(value) > int(part)
@@ -251,11 +251,11 @@ class _Look:
         meant = None if of_another_kind else _close(name, [*siblings, *SECRET_KEYS])
         if meant in SECRET_KEYS:
             hint = f"did you mean '{meant}'? That is a top-level key, and must be stored encrypted"
-            changes, mend = [remove], f"pulumi config set --secret {meant} && {commands([remove])}"
+            changes, fix = [remove], f"pulumi config set --secret {meant} && {commands([remove])}"
         # What the CLI fills in for a declared key is not what a user has set.
         elif meant and section.get(meant) not in (None, {}, siblings[meant].default):
             hint = f"did you mean '{meant}'? It is set already"
-            changes, mend = [remove], commands([remove])
+            changes, fix = [remove], commands([remove])
         elif meant:
             hint = f"did you mean '{meant}'?"
             changes = [Change((*place[:-1], meant), section[place[-1]]), remove]
@@ -263,13 +263,13 @@ class _Look:
             complete = not self._hidden(place) and siblings[meant].accepts(section[place[-1]])
             complete = complete and not isinstance(section[place[-1]], dict)
             rename = f"rename it to '{meant}' in the stack file, or {commands([remove])}"
-            mend = commands(changes) if complete else rename
+            fix = commands(changes) if complete else rename
         else:
             hint = _where(name, parent, [*siblings, *(() if parent.path else SECRET_KEYS)])
-            changes, mend = [remove], commands([remove])
+            changes, fix = [remove], commands([remove])
         self._wrong.add(path_of(place))
         self.changes += changes
-        self.mistakes.append(Mistake(full(path_of(place)), "", f"is not a setting; {hint}", mend))
+        self.mistakes.append(Mistake(full(path_of(place)), "", f"is not a setting; {hint}", fix))
 
 
 def _one_in_the_other(path: str, other: str) -> bool:

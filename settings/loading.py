@@ -43,7 +43,7 @@ def load(project: str, stack: str, values: Mapping[str, str], secret_keys: froze
     found += others
     if settings:
         given = {key: values.get(f"{project}:{key}", "") for key in SECRET_KEYS}
-        found += secret_values.contradictions(settings, given)
+        found += secret_values.conflicts(settings, given)
     if found or settings is None:
         raise ConfigurationError(stack, found)
     return settings
@@ -80,5 +80,5 @@ def _strange_namespace(project: str, namespace: str, key: str, known: set[str]) 
     if key not in known or not difflib.get_close_matches(namespace, [project], 1):
         return []
     expected = f"belongs to another project; did you mean '{project}:{key}'?"
-    mend = f"rename it in the stack file, or pulumi config rm '{namespace}:{key}'"
-    return [Mistake(f"{namespace}:{key}", "", expected, mend)]
+    fix = f"rename it in the stack file, or pulumi config rm '{namespace}:{key}'"
+    return [Mistake(f"{namespace}:{key}", "", expected, fix)]

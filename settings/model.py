@@ -20,8 +20,8 @@ from settings.storage import Storage
 from settings.types import (
     Address,
     Allowed,
-    Contradiction,
-    ContradictionsError,
+    Conflict,
+    ConflictsError,
     Host,
     HostPort,
     Image,
@@ -70,10 +70,10 @@ class HostsSettings(Section):
     gateway: Host = "wso2ei-scalable-integrator-gateway"
     """Host name of services, APIs and proxies."""
 
-    def contradictions(self) -> Iterator[Contradiction]:
+    def conflicts(self) -> Iterator[Conflict]:
         """One host name for both."""
         if self.console == self.gateway:
-            yield Contradiction(
+            yield Conflict(
                 "hosts.gateway",
                 ("hosts.console",),
                 "must differ from hosts.console: they need different host names (one NGINX server, one backend)",
@@ -136,10 +136,10 @@ class IngressSettings(Section):
     ] = "256m"
     """Largest request body; a CAR that is deployed through the console must fit."""
 
-    def contradictions(self) -> Iterator[Contradiction]:
+    def conflicts(self) -> Iterator[Conflict]:
         """What an installed controller cannot do."""
         if self.controller == "install" and self.expose != "LoadBalancer" and self.address is None:
-            yield Contradiction(
+            yield Conflict(
                 "ingress.address",
                 ("ingress.expose",),
                 f"must be the name or IP of a node: ingress.expose {self.expose} gives the Ingress no address; "
@@ -148,14 +148,14 @@ class IngressSettings(Section):
             )
         for key, port in (("httpNodePort", self.http_node_port), ("httpsNodePort", self.https_node_port)):
             if port is not None and (self.expose != "NodePort" or self.controller != "install"):
-                yield Contradiction(
+                yield Conflict(
                     f"ingress.{key}",
                     ("ingress.expose", "ingress.controller"),
                     "is for ingress.controller install with ingress.expose NodePort only",
                     {f"ingress.{key}": None},
                 )
         if self.controller == "install" and self.dialect != "f5":
-            yield Contradiction(
+            yield Conflict(
                 "ingress.dialect",
                 ("ingress.controller",),
                 "must be f5 with ingress.controller install: that one reads nginx.org/ annotations",
@@ -194,7 +194,7 @@ class Settings(Section):
     """Before anything is made, the image's registry is asked whether the credentials pull it. When it cannot be
     reached, ``required`` refuses to go on and ``whenReachable`` warns; ``never`` does not ask."""
 
-    def contradictions(self) -> Iterator[Contradiction]:
+    def conflicts(self) -> Iterator[Conflict]:
         """What does not go together across sections."""
         yield from cross_checks.across_sections(self)
 
@@ -208,10 +208,10 @@ class Settings(Section):
         return raw
 
     @model_validator(mode="after")
-    def _hang_together(self) -> Settings:
-        found = list(self.all_contradictions())
+    def _validate_cross_checks(self) -> Settings:
+        found = list(self.all_conflicts())
         if found:
-            raise ContradictionsError(found)
+            raise ConflictsError(found)
         return self
 
     def image(self, reference: str) -> str:

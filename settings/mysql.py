@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from components.shared.quantities import quantity
-from settings.types import Allowed, Bytes, Contradiction, Cpu, Host, ObjectName, Port, Section
+from settings.types import Allowed, Bytes, Conflict, Cpu, Host, ObjectName, Port, Section
 
 DatabaseName = Annotated[
     str,
@@ -43,17 +43,17 @@ class ExternalMysqlSettings(Section):
     registry_database_user: DatabaseUser = "wso2ei_registry"
     """User with all privileges on ``registryDatabase``; its password is ``mysqlRegistryPassword``."""
 
-    def contradictions(self) -> Iterator[Contradiction]:
+    def conflicts(self) -> Iterator[Conflict]:
         """A certificate to be verified by nobody, and an authority that nobody asks."""
         if self.tls == "verifyCa" and self.ca_config_map is None:
-            yield Contradiction(
+            yield Conflict(
                 "mysql.external.caConfigMap",
                 ("mysql.external.tls",),
                 "is needed with mysql.external.tls verifyCa",
                 {"mysql.external.caConfigMap": "mysql-ca"},
             )
         if self.tls != "verifyCa" and self.ca_config_map is not None:
-            yield Contradiction(
+            yield Conflict(
                 "mysql.external.tls",
                 ("mysql.external.caConfigMap",),
                 "must be verifyCa where mysql.external.caConfigMap names an authority",
@@ -83,10 +83,10 @@ class MysqlSettings(Section):
     ] = []
     """More mysqld options, e.g. ``--innodb-buffer-pool-size=2G``."""
 
-    def contradictions(self) -> Iterator[Contradiction]:
+    def conflicts(self) -> Iterator[Conflict]:
         """A limit below the request."""
         if quantity(self.cpu_limit) < quantity(self.cpu):
-            yield Contradiction(
+            yield Conflict(
                 "mysql.cpuLimit", ("mysql.cpu",), f"must be at least mysql.cpu {self.cpu}", {"mysql.cpuLimit": self.cpu}
             )
 

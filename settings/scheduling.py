@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.shared.scheduling import SchedulingArgs, TolerationArgs, toleration_problem
-from settings.types import Contradiction, LabelKey, LabelValue, ObjectName, Seconds, Section
+from settings.types import Conflict, LabelKey, LabelValue, ObjectName, Seconds, Section
 
 
 class Toleration(Section):
@@ -41,13 +41,13 @@ class SchedulingSettings(Section):
     priority_class: Annotated[ObjectName | None, Field(examples=["business-critical"])] = None
     """An existing PriorityClass. Default: the cluster's own default."""
 
-    def contradictions(self) -> Iterator[Contradiction]:
+    def conflicts(self) -> Iterator[Conflict]:
         """Tolerations that the API server would refuse."""
         for index, toleration in reversed(list(enumerate(self.tolerations))):
             problem = toleration_problem(toleration.as_args())
             if problem:
                 place = f"scheduling.tolerations[{index}]"
-                yield Contradiction(f"{place}.{problem[0]}", (place,), problem[1], {place: None})
+                yield Conflict(f"{place}.{problem[0]}", (place,), problem[1], {place: None})
 
     def as_args(self) -> SchedulingArgs:
         """As the components take it."""

@@ -96,7 +96,7 @@ class Key:
         return least, greatest
 
     def accepts(self, value: Any) -> bool:
-        """Is ``value`` allowed here, contradictions aside?"""
+        """Is ``value`` allowed here, conflicts aside?"""
         try:
             TypeAdapter(self.annotation).validate_python(value, strict=True)
         except ValidationError:

@@ -30,7 +30,7 @@ def read(config: pulumi.Config) -> Secrets:
     return Secrets(*(config.get_secret(key) if config.get(key) else None for key in SECRET_KEYS))
 
 
-def contradictions(settings: Settings, given: Mapping[str, str]) -> list[Mistake]:
+def conflicts(settings: Settings, given: Mapping[str, str]) -> list[Mistake]:
     """Secret values of a wrong form, without what they go with, and beside what takes their place.
 
     :param given: the values, by key; empty where the stack has none. None of them gets into a message.

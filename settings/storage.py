@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from settings.types import AbsolutePath, Address, Allowed, Bytes, Contradiction, ObjectName, Section, Text
+from settings.types import AbsolutePath, Address, Allowed, Bytes, Conflict, ObjectName, Section, Text
 
 _GENERIC_OPTIONS = (
     "async atime auto context defaults defcontext dev diratime dirsync exec fscontext lazytime noatime noauto nodev "
@@ -60,13 +60,13 @@ ExportPath = Annotated[
 ]
 
 
-def repeated_options(key: str, options: Sequence[str]) -> Iterator[Contradiction]:
+def repeated_options(key: str, options: Sequence[str]) -> Iterator[Conflict]:
     """Mount options that are given twice, or with their opposite."""
     names = [option.partition("=")[0] for option in options]
     twice = {name for name in names if names.count(name) > 1 or f"no{name}" in names}
     if twice:
         expected = f"must hold no option twice or with its opposite: {', '.join(sorted(twice))}"
-        yield Contradiction(key, (), expected, {key: None})
+        yield Conflict(key, (), expected, {key: None})
 
 
 class _Storage(Section):
@@ -111,7 +111,7 @@ class NfsStorage(_SizedStorage):
     carbonapps_access_mode: Literal["ReadWriteMany", "ReadOnlyMany"] = "ReadWriteMany"
     """ReadOnlyMany: EI only reads integration artifacts, which somebody else puts there; the console cannot upload."""
 
-    def contradictions(self) -> Iterator[Contradiction]:
+    def conflicts(self) -> Iterator[Conflict]:
         """An option that is given twice, or with its opposite."""
         yield from repeated_options("storage.mountOptions", self.mount_options)
 

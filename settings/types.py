@@ -1,6 +1,6 @@
-"""What settings are made of: the base of every section, the types of single values, and what contradicts what.
+"""What settings are made of: the base of every section, the types of single values, and what conflicts with what.
 
-Each type says in words what it allows and gives an example that it accepts: messages, mending commands and the
+Each type says in words what it allows and gives an example that it accepts: messages, fixing commands and the
 reference page (docs/settings.md) are made from them.
 """
 
@@ -35,30 +35,30 @@ class Allowed:
 
 
 @dataclass(frozen=True)
-class Contradiction:
+class Conflict:
     """Two or more settings, each right by itself, that do not go together."""
 
     key: str
     """The setting to change, as a path from the top: ``ei.heap``."""
     others: tuple[str, ...]
-    """The settings that it contradicts, as paths from the top; ``expected`` names each of them."""
+    """The settings that it conflicts with, as paths from the top; ``expected`` names each of them."""
     expected: str
     """What is allowed; completes the sentence that begins with key and value."""
-    mend: Mapping[str, str | int | bool | None]
-    """What to set so that it is mended, by path, in this order; ``None``: remove the key."""
+    fix: Mapping[str, str | int | bool | None]
+    """What to set so that it is fixed, by path, in this order; ``None``: remove the key."""
 
 
-def as_settings_say(words: str) -> str:
+def camel_case_arguments(words: str) -> str:
     """The components' words with the names of arguments as users write them: ``java_options`` is ``javaOptions``."""
     return re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: to_camel(name[0]), words)
 
 
-class ContradictionsError(ValueError):
-    """All contradictions of one stack."""
+class ConflictsError(ValueError):
+    """All conflicts of one stack."""
 
-    def __init__(self, contradictions: list[Contradiction]) -> None:
-        super().__init__("; ".join(f"{found.key} {found.expected}" for found in contradictions))
-        self.contradictions = contradictions
+    def __init__(self, conflicts: list[Conflict]) -> None:
+        super().__init__("; ".join(f"{found.key} {found.expected}" for found in conflicts))
+        self.conflicts = conflicts
 
 
 class Section(BaseModel):
@@ -73,17 +73,17 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    def contradictions(self) -> Iterator[Contradiction]:
+    def conflicts(self) -> Iterator[Conflict]:
         """What does not go together in this section. All of them are reported at once, so nothing is raised."""
         yield from ()
 
-    def all_contradictions(self) -> Iterator[Contradiction]:
+    def all_conflicts(self) -> Iterator[Conflict]:
         """Those of this section and of the sections in it."""
-        yield from self.contradictions()
+        yield from self.conflicts()
         for name in type(self).model_fields:
             value = getattr(self, name)
             if isinstance(value, Section):
-                yield from value.all_contradictions()
+                yield from value.all_conflicts()
 
 
 def number_as_text(value: Any) -> Any:

@@ -46,7 +46,7 @@ config:
 ```
 
 Mistakes are told all at once, before anything is made: each with its key, its value, what is allowed and the command
-that mends it. Two kinds the CLI tells itself, one at a time and without the command: `configuration key 'wso2ei:ei'
+that fixes it. Two kinds the CLI tells itself, one at a time and without the command: `configuration key 'wso2ei:ei'
 must be of type 'object'` (text or a list stands where the keys of a section belong, or nothing at all: remove the line,
 or `pulumi config rm ei`), and the same with `'boolean'` or `'string'`.
 """

@@ -150,7 +150,7 @@ def make_metrics(
 
 
 def metrics_problems(version: EiVersion, args: OperationsArgs, options: Sequence[str]) -> Iterator[Problem]:
-    """Whatever is wrong with ``metrics``, or contradicts it; ``options`` are the user's of the JVM."""
+    """Whatever is wrong with ``metrics``, or conflicts with it; ``options`` are the user's of the JVM."""
     metrics = args.get("metrics")
     if metrics is None:
         return

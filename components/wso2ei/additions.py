@@ -150,7 +150,7 @@ def _undoes(patch: Patch, managed: Patch) -> bool:
 
 
 def _may_be_one(one: Step, other: Step) -> bool:
-    """Both steps may find the same element: the names agree, and no predicate of one contradicts the other's."""
+    """Both steps may find the same element: the names agree, and no predicate of one conflicts with the other's."""
     wanted = {(test.attribute, test.name): test.value for test in one.tests}
     return one.name == other.name and all(
         wanted.get((test.attribute, test.name), test.value) == test.value for test in other.tests

@@ -14,7 +14,7 @@ from tests.engine.conftest import Preview
 from tests.engine.one_stack import OneStack, steps
 from tests.unit.settings.test_errors import lines_of
 from tests.unit.settings.test_errors import told as in_process
-from tests.unit.support.contradiction_pairs import CONTRADICTIONS
+from tests.unit.support.conflict_pairs import CONFLICTS
 from tests.unit.support.mistake_pairs import (
     COMPANIONS,
     MISSING,
@@ -132,9 +132,9 @@ def merged(kind: str, mistakes: list[Pair]) -> dict[str, Any]:
 
 
 def told(answer: Preview) -> dict[str, str]:
-    """The mending command of each key that a preview complains of."""
+    """The fixing command of each key that a preview complains of."""
     found = lines_of(re.sub(r"(?m)^ {4}(?= {2})", "", answer.text))
-    return {name_of(line): mend for line, mend in found}
+    return {name_of(line): fix for line, fix in found}
 
 
 def name_of(line: str) -> str:
@@ -175,12 +175,12 @@ def together(config: dict[str, Any], change: dict[str, Any]) -> dict[str, Any] |
     return both
 
 
-def test_all_contradictions_are_told_at_once(stack: OneStack) -> None:
+def test_all_conflicts_are_told_at_once(stack: OneStack) -> None:
     files: list[tuple[dict[str, Any], set[str]]] = []
-    for change, key, _ in CONTRADICTIONS:
+    for change, key, _ in CONFLICTS:
         for place, (config, keys) in enumerate(files):
             both, expected = together(config, change), keys | {f"wso2ei:{key}"}
-            # Some change what others contradict: those stand in files of their own.
+            # Some change what others conflict: those stand in files of their own.
             if both and expected <= {name_of(line) for line, _ in lines_of(in_process(base() | both))}:
                 files[place] = both, expected
                 break

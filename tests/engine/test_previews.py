@@ -76,7 +76,7 @@ def test_a_mistake_is_told_with_its_remedy_and_creates_nothing(
 ) -> None:
     done = preview("local", change)
     assert done.code != 0
-    for word in [*words, "mend it: "]:
+    for word in [*words, "fix: "]:
         assert word in done.text, done.text
     assert "Traceback" not in done.text
     assert "hunter2" not in done.text

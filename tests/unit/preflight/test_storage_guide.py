@@ -330,13 +330,13 @@ def test_a_folder_on_a_node_must_be_one_folder(node: str | None, nodes: list[Nod
     assert (found is None) == (words is None)
     if found and words:
         assert words in found.expected
-        assert found.mend == "pulumi config set --path 'wso2ei:storage.node' node-1"
+        assert found.fix == "pulumi config set --path 'wso2ei:storage.node' node-1"
 
 
 def test_a_node_s_name_is_taken_for_its_label() -> None:
     found = mistake("n2", [ONE, TWO])
     assert found
-    assert found.mend == "pulumi config set --path 'wso2ei:storage.node' node-2"
+    assert found.fix == "pulumi config set --path 'wso2ei:storage.node' node-2"
 
 
 def test_a_cluster_that_cannot_be_asked_holds_no_update_up_but_it_is_said(caplog: pytest.LogCaptureFixture) -> None:

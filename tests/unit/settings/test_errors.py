@@ -1,4 +1,4 @@
-"""Every mistake in every setting: told by its key, its value, what is allowed and a command that mends it."""
+"""Every mistake in every setting: told by its key, its value, what is allowed and a command that fixes it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from settings import (
 from settings.model import Settings
 from settings.schema import TOP, Key, walk
 from settings.types import Section
-from tests.unit.support.contradiction_pairs import CARBON, CONTRADICTIONS
+from tests.unit.support.conflict_pairs import CARBON, CONFLICTS
 from tests.unit.support.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, run_commands, without_a_pair
 
 ROOT = Path(__file__).parents[3]
@@ -63,10 +63,10 @@ def told(config: dict[str, Any], secret_keys: frozenset[str] = frozenset()) -> s
 
 
 def lines_of(text: str) -> list[tuple[str, str]]:
-    """(mistake, mending command) of each mistake."""
+    """(mistake, fixing command) of each mistake."""
     lines = text.splitlines()
     return [
-        (line.removeprefix("  - "), lines[number + 1].partition("mend it: ")[2])
+        (line.removeprefix("  - "), lines[number + 1].partition("fix: ")[2])
         for number, line in enumerate(lines)
         if line.startswith("  - ")
     ]
@@ -88,10 +88,10 @@ def says_what_is_allowed(line: str, key: Key) -> bool:
 
 
 @pytest.mark.parametrize("pair", list(pairs()), ids=str)
-def test_a_mistake_is_told_with_key_value_allowed_and_a_command_that_mends_it(pair: Pair) -> None:
+def test_a_mistake_is_told_with_key_value_allowed_and_a_command_that_fixes_it(pair: Pair) -> None:
     text = told(pair.config)
     assert "has 1 mistake;" in text, text
-    ((line, mend),) = lines_of(text)
+    ((line, fix),) = lines_of(text)
     key, _, rest = line.partition(": ")
     name, _, _ = key.partition(" = ")
     assert name == f"wso2ei:{pair.path}"
@@ -105,13 +105,13 @@ def test_a_mistake_is_told_with_key_value_allowed_and_a_command_that_mends_it(pa
         if not isinstance(pair.value, dict) and "not a key" not in pair.path:
             assert json.dumps(pair.value)[:70] in line
         assert says_what_is_allowed(rest, pair.key)
-    mended = run_commands(pair.config, mend)
-    # What was wrong may have hidden what it now contradicts; that is told then, with its own command.
+    fixed = run_commands(pair.config, fix)
+    # What was wrong may have hidden what it now conflicts with; that is told then, with its own command.
     for _ in range(3):
-        text = told(mended)
+        text = told(fixed)
         assert line not in text
         for _, following in lines_of(text):
-            mended = run_commands(mended, following)
+            fixed = run_commands(fixed, following)
     assert text == ""
 
 
@@ -141,17 +141,17 @@ def used() -> set[type[Section]]:
     return {model for name, model in MODELS.items() if name in names}
 
 
-@pytest.mark.parametrize(("change", "key", "others"), CONTRADICTIONS, ids=lambda value: str(value)[:40])
-def test_a_contradiction_is_told_with_all_its_keys_and_mended_by_its_command(
+@pytest.mark.parametrize(("change", "key", "others"), CONFLICTS, ids=lambda value: str(value)[:40])
+def test_a_conflict_is_told_with_all_its_keys_and_fixed_by_its_command(
     change: dict[str, Any], key: str, others: list[str]
 ) -> None:
     config = base() | change
     text = told(config)
-    ((line, mend),) = lines_of(text)
+    ((line, fix),) = lines_of(text)
     assert line.startswith((f"wso2ei:{key}:", f"wso2ei:{key} = "))
     for other in others:
         assert other in line.partition(": ")[2]
-    assert told(run_commands(config, mend)) == ""
+    assert told(run_commands(config, fix)) == ""
 
 
 def refusals(source: Path) -> list[tuple[str, int, int]]:
@@ -160,11 +160,11 @@ def refusals(source: Path) -> list[tuple[str, int, int]]:
         (str(source), node.lineno, node.end_lineno or node.lineno)
         for node in ast.walk(ast.parse(source.read_text()))
         if (isinstance(node, ast.Raise) and source.name == "settings.py")
-        or (isinstance(node, ast.Yield) and "Contradiction(" in ast.unparse(node))
+        or (isinstance(node, ast.Yield) and "Conflict(" in ast.unparse(node))
     ]
 
 
-def test_every_refusal_of_the_models_is_in_the_table_of_contradictions() -> None:
+def test_every_refusal_of_the_models_is_in_the_table_of_conflicts() -> None:
     expected = [place for source in ROOT.glob("*.py") for place in refusals(source)]
     assert {Path(file).name for file, _, _ in expected} >= {"settings.py", "cross_checks.py"}
     reached: set[tuple[str, int]] = set()
@@ -179,7 +179,7 @@ def test_every_refusal_of_the_models_is_in_the_table_of_contradictions() -> None
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        for change, _, _ in CONTRADICTIONS:
+        for change, _, _ in CONFLICTS:
             told(base() | change)
     finally:
         sys.settrace(before)
@@ -188,24 +188,24 @@ def test_every_refusal_of_the_models_is_in_the_table_of_contradictions() -> None
         for file, first, last in expected
         if not any((file, line) in reached for line in range(first, last + 1))
     ]
-    assert missed == [], "no entry of CONTRADICTIONS reaches it"
+    assert missed == [], "no entry of CONFLICTS reaches it"
 
 
-def test_contradictions_are_told_beside_other_mistakes_and_only_where_both_keys_are_right() -> None:
+def test_conflicts_are_told_beside_other_mistakes_and_only_where_both_keys_are_right() -> None:
     config = base() | {"hosts": {"console": "same", "gateway": "same"}, "ei": {"replicas": "five", "heap": "2Gi"}}
     names = {line.split(":")[1].split(" ")[0] for line, _ in lines_of(told(config | {"mysql": {"cpu": "lots"}}))}
     assert names == {"ei.replicas", "mysql.cpu", "hosts.gateway", "ei.heap"}
 
 
-def test_several_wrong_items_of_a_list_are_all_told_and_mended_by_their_commands() -> None:
+def test_several_wrong_items_of_a_list_are_all_told_and_fixed_by_their_commands() -> None:
     wrong = [{"file": CARBON, "path": f"Server/{name}", "set": "x"} for name in ("HostName", "Fine", "MgtHostName")]
     config = base() | {"ei": {"patches": wrong, "javaOptions": ["x", "-Dfine=1", "y"]}}
     found = lines_of(told(config))
     assert [line.partition(":")[2].partition(" ")[0].rstrip(":") for line, _ in found] == [
         "ei.patches[2]", "ei.patches[0]", "ei.javaOptions[2]", "ei.javaOptions[0]",
     ]  # fmt: skip
-    for _, mend in found:
-        config = run_commands(config, mend)
+    for _, fix in found:
+        config = run_commands(config, fix)
     assert told(config) == ""
     assert config["ei"] == {"patches": [wrong[1]], "javaOptions": ["-Dfine=1"]}
 
@@ -270,8 +270,8 @@ names = st.sampled_from([key.name for key in walk()]) | st.text(min_size=1, max_
 def test_whatever_stands_in_a_stack_file_is_told_in_words_and_its_commands_can_be_read_by_a_shell(
     config: dict[str, Any],
 ) -> None:
-    for _, mend in lines_of(told(base() | config)):
-        assert shlex.split(mend)
+    for _, fix in lines_of(told(base() | config)):
+        assert shlex.split(fix)
 
 
 def test_a_refusal_that_a_model_raises_by_itself_is_told_with_its_section(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_remedy() -> None:
     assert "4 mistakes" in text
     for key in ("wso2ei:ei.replicas = 0", 'wso2ei:ei.heap = "lots"', "wso2ei:ingres", "wso2ei:hosts.console"):
         assert key in text
-    assert text.count("mend it:") == 4
+    assert text.count("fix:") == 4
     assert "did you mean 'ingress'?" in text
 
 

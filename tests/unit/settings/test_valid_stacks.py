@@ -73,10 +73,10 @@ def settled(config: dict[str, Any]) -> str:
     """What is still said of ``config`` when every printed command has been run, three times over."""
     text = told(config)
     for _ in range(3):
-        for line, mend in lines_of(text):
+        for line, fix in lines_of(text):
             assert "is not a setting" not in line
             assert "must be one of" not in line
-            config = run_commands(config, mend)
+            config = run_commands(config, fix)
         text = told(config)
     return text
 
@@ -93,7 +93,7 @@ def test_every_setting_takes_each_of_its_values(key: Key) -> None:
 
 @given(config=configs())
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_values_that_are_right_by_themselves_can_only_contradict_each_other(config: dict[str, Any]) -> None:
+def test_values_that_are_right_by_themselves_can_only_conflict_each_other(config: dict[str, Any]) -> None:
     assert settled(config) == ""
 
 

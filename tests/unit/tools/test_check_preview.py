@@ -102,7 +102,7 @@ def test_findings_name_object_rule_and_reason_and_fail(no_scan: None, tmp_path: 
 
 
 def test_what_an_update_still_needs_is_said_and_does_not_fail(no_scan: None, tmp_path: Path) -> None:
-    need = "warning: an update will need one more value: x: is needed\n      mend it: pulumi config set --secret x\n"
+    need = "warning: an update will need one more value: x: is needed\n      fix: pulumi config set --secret x\n"
     said = [{"severity": "warning", "message": need}, {"severity": "warning", "message": "something else"}]
     report = check_preview.check(read(written(tmp_path, preview([samples.secret()], diagnostics=said))))
     assert report.exit_code == 0

@@ -259,7 +259,7 @@ def test_settings_reach_the_stack() -> None:
     assert spec["ingress"][0]["from"][0]["podSelector"] == {"matchLabels": {"app": "prometheus"}}
 
 
-def test_several_contradictions_are_told_at_once() -> None:
+def test_several_conflicts_are_told_at_once() -> None:
     ei = {
         "version": "6.4.0",
         "podAnnotations": {"prometheus.io/port": "1", "prometheus.io/path": "/"},

@@ -113,7 +113,7 @@ def test_the_console_must_redirect_to_the_port_that_clients_use(port: int, capsy
     assert run(port, "--console-port", "8443") == 0
 
 
-def test_an_address_that_means_the_pod_itself_is_told_at_once_with_the_setting_that_mends_it(
+def test_an_address_that_means_the_pod_itself_is_told_at_once_with_the_setting_that_fixes_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = ["--address", "localhost:443", "--console-host", "console", "--gateway-host", "gateway"]

@@ -14,8 +14,8 @@ CIPHER_TEXT = "conf/security/cipher-text.properties"
 JAR = {"url": "https://repo.example.com/other.jar", "sha256": "0" * 64}
 CAR = {"url": "https://repo.example.com/Orders_1.0.0.car", "sha256": "0" * 64}
 METRICS = {"prometheus": {"namespace": "monitoring"}}
-# Each: what is set beside the smallest config, the key that is told, the keys that it contradicts.
-CONTRADICTIONS: list[tuple[dict[str, Any], str, list[str]]] = [
+# Each: what is set beside the smallest config, the key that is told, the keys that it conflicts with.
+CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"hosts": {"console": "same", "gateway": "same"}}, "hosts.gateway", ["hosts.console"]),
     ({"hosts": {"gateway": "wso2ei-scalable-integrator"}}, "hosts.gateway", ["hosts.console"]),
     ({"ingress": {"expose": "NodePort"}}, "ingress.address", ["ingress.expose"]),
