@@ -9,7 +9,7 @@ from components.acceptance import Acceptance
 from components.ei.cluster import EiCluster, service_names
 from components.nginx.ingress import NginxIngress
 from components.scc_binding import SccBinding
-from components.shared import common
+from components.shared import metadata
 from preflight import checks
 from settings import loading
 from settings.secret_values import plain_registry_password
@@ -106,7 +106,7 @@ ei = EiCluster(
         "cpu_limit": settings.ei.cpu_limit,
         "memory": settings.ei.memory,
         "existing_controller": settings.ingress.controller == "existing",
-        "controller_labels": common.labels("nginx-ingress", "wso2ei-nginx")
+        "controller_labels": metadata.labels("nginx-ingress", "wso2ei-nginx")
         if settings.ingress.controller == "install"
         else settings.ingress.controller_labels,
         "pull_minutes": settings.ei.pull_minutes,

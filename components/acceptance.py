@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.shared import common, scheduling
+from components.shared import metadata, network_policies, pods, scheduling, volumes
 from components.shared.recommended_labels import with_labels
 from components.shared.scheduling import SchedulingArgs
 
@@ -49,7 +49,7 @@ def job_spec(
     container = k8s.core.v1.ContainerArgs(
         name="acceptance",
         image=args["image"],
-        command=["python", f"{common.IN_POD_MOUNT}/acceptance.py"],
+        command=["python", f"{volumes.IN_POD_MOUNT}/acceptance.py"],
         args=[
             "--address",
             args["address"],
@@ -62,9 +62,9 @@ def job_spec(
             "--timeout",
             str(seconds),
         ],
-        security_context=common.container_security(),
-        resources=common.resources("20m", "48Mi"),
-        volume_mounts=[common.mount("programs", common.IN_POD_MOUNT, read_only=True)],
+        security_context=pods.container_security(),
+        resources=pods.resources("20m", "48Mi"),
+        volume_mounts=[volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True)],
         termination_message_policy="FallbackToLogsOnError",
     )
     return k8s.batch.v1.JobSpecArgs(
@@ -76,9 +76,9 @@ def job_spec(
                 automount_service_account_token=False,
                 enable_service_links=False,
                 restart_policy="Never",
-                security_context=common.pod_security(_UID),
+                security_context=pods.pod_security(_UID),
                 containers=[container],
-                volumes=[common.config_map_volume("programs", config_map)],
+                volumes=[volumes.config_map_volume("programs", config_map)],
                 **scheduling.pod_fields(args.get("scheduling")),
             ),
         ),
@@ -96,17 +96,17 @@ class Acceptance(pulumi.ComponentResource):
             raise ValueError(f"Acceptance {name}: without triggers it would run once and never again")
         after = [*_as_list(opts.depends_on)] if opts and opts.depends_on else []
         child = pulumi.ResourceOptions(parent=self)
-        selector = common.labels("acceptance", name)
+        selector = metadata.labels("acceptance", name)
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-programs",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
-            data=common.programs("acceptance.py"),
+            data=volumes.programs("acceptance.py"),
             opts=child,
         )
         k8s.networking.v1.NetworkPolicy(
             f"{name}-clients",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
-            spec=common.no_clients_spec(selector),
+            spec=network_policies.no_clients_spec(selector),
             opts=child,
         )
         self.job = k8s.batch.v1.Job(
@@ -118,16 +118,16 @@ class Acceptance(pulumi.ComponentResource):
             ),
             spec=job_spec(
                 args,
-                common.name_of(config_map),
-                common.spec_hash(args["triggers"]),
+                metadata.name_of(config_map),
+                metadata.spec_hash(args["triggers"]),
                 selector,
             ),
             # A component's dependsOn is not inherited by its children.
             opts=pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=after, custom_timeouts=common.timeouts(15))
+                child, pulumi.ResourceOptions(depends_on=after, custom_timeouts=metadata.timeouts(15))
             ),
         )
-        self.register_outputs({"job": common.name_of(self.job)})
+        self.register_outputs({"job": metadata.name_of(self.job)})
 
 
 def _as_list(dependencies: object) -> list[pulumi.Resource]:

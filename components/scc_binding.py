@@ -13,7 +13,7 @@ from typing import Literal, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.shared import common
+from components.shared import metadata
 from components.shared.recommended_labels import with_labels
 
 
@@ -35,14 +35,14 @@ class SccBinding(pulumi.ComponentResource):
     def __init__(self, name: str, args: SccBindingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("wso2ei:index:SccBinding", name, {}, with_labels(opts, name))
         child = pulumi.ResourceOptions(parent=self)
-        meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=common.labels("wso2ei", name))
+        meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=metadata.labels("wso2ei", name))
         role = k8s.rbac.v1.Role(f"{name}-role", metadata=meta, rules=[scc_rule(args["constraint"])], opts=child)
         namespace = pulumi.Output.from_input(args["namespace"])
         binding = k8s.rbac.v1.RoleBinding(
             f"{name}-role-binding",
             metadata=meta,
             role_ref=k8s.rbac.v1.RoleRefArgs(
-                api_group="rbac.authorization.k8s.io", kind="Role", name=common.name_of(role)
+                api_group="rbac.authorization.k8s.io", kind="Role", name=metadata.name_of(role)
             ),
             subjects=[
                 k8s.rbac.v1.SubjectArgs(
@@ -54,7 +54,7 @@ class SccBinding(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        self.namespace = pulumi.Output.all(namespace, common.name_of(binding)).apply(lambda made: str(made[0]))
+        self.namespace = pulumi.Output.all(namespace, metadata.name_of(binding)).apply(lambda made: str(made[0]))
         self.register_outputs({"namespace": self.namespace})
 
 

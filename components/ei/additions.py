@@ -15,7 +15,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.ei import work as ei_work
-from components.shared import common
+from components.shared import pods, volumes
 from components.wso2ei.additions import as_patch, jar_name
 from components.wso2ei.args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs, SecureVaultArgs
 
@@ -73,18 +73,18 @@ class Additions:
 
     def volumes(self, config_map: pulumi.Input[str] | None) -> list[k8s.core.v1.VolumeArgs]:
         """Volumes of the pod; ``config_map`` is the name of the one made of ``config_map()``."""
-        found = [common.config_map_volume("additions", config_map)] if config_map is not None else []
-        found += [common.empty_dir("delivered", "2Gi")] if self._delivers() else []
-        found += [common.secret_volume(volume, name) for name, volume in self._secrets().items()]
-        found += [common.config_map_volume(volume, name) for name, volume in self._config_maps().items()]
-        return found + [common.claim_volume(volume, name) for name, volume in self._claims().items()]
+        found = [volumes.config_map_volume("additions", config_map)] if config_map is not None else []
+        found += [volumes.empty_dir("delivered", "2Gi")] if self._delivers() else []
+        found += [volumes.secret_volume(volume, name) for name, volume in self._secrets().items()]
+        found += [volumes.config_map_volume(volume, name) for name, volume in self._config_maps().items()]
+        return found + [volumes.claim_volume(volume, name) for name, volume in self._claims().items()]
 
     def fetch_containers(self, image: str) -> list[k8s.core.v1.ContainerArgs]:
         """The container that fetches jars, if there are any; before the image is looked at for what it lacks."""
         if not self.jars:
             return []
-        claims = [common.mount(volume, f"/claims/{name}", read_only=True) for name, volume in self._claims().items()]
-        container = _deliver("fetch-jars", image, ["jars"], [common.mount("delivered", DELIVERED), *claims])
+        claims = [volumes.mount(volume, f"/claims/{name}", read_only=True) for name, volume in self._claims().items()]
+        container = _deliver("fetch-jars", image, ["jars"], [volumes.mount("delivered", DELIVERED), *claims])
         container.env = [
             k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(proxies(self.environment).items())
         ]
@@ -95,10 +95,10 @@ class Additions:
         if not self.files:
             return []
         mounts = [
-            common.mount("delivered", DELIVERED),
+            volumes.mount("delivered", DELIVERED),
             ei_work.conf_mount(),
             *(
-                common.mount(volume, f"/sources/{kind}/{name}", read_only=True)
+                volumes.mount(volume, f"/sources/{kind}/{name}", read_only=True)
                 for kind, names in (("secret", self._secrets()), ("config_map", self._config_maps()))
                 for name, volume in names.items()
                 if any((file.get(kind) or {}).get("name") == name for file in self.files)  # type: ignore[attr-defined]
@@ -108,7 +108,7 @@ class Additions:
 
     def delivered_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
         """For the container that looks for what the image lacks."""
-        return [common.mount("delivered", DELIVERED, read_only=True)] if self.jars else []
+        return [volumes.mount("delivered", DELIVERED, read_only=True)] if self.jars else []
 
     def patch_arguments(self) -> list[str]:
         """For the patcher, behind the managed patches."""
@@ -118,8 +118,8 @@ class Additions:
         """For the patcher."""
         secrets = self._secrets()
         return [
-            *([common.mount("additions", _MANIFEST, read_only=True)] if self.patches else []),
-            *(common.mount(secrets[name], f"{SECRETS}/{name}", read_only=True) for name in self._patch_secrets()),
+            *([volumes.mount("additions", _MANIFEST, read_only=True)] if self.patches else []),
+            *(volumes.mount(secrets[name], f"{SECRETS}/{name}", read_only=True) for name in self._patch_secrets()),
         ]
 
     def store_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
@@ -130,15 +130,15 @@ class Additions:
 
     def secret_mount(self, secret: str, path: str) -> k8s.core.v1.VolumeMountArgs:
         """A Secret that the additions name, at ``path``."""
-        return common.mount(self._secrets()[secret], path, read_only=True)
+        return volumes.mount(self._secrets()[secret], path, read_only=True)
 
     def server_mounts(self, home: str) -> list[k8s.core.v1.VolumeMountArgs]:
         """Each jar and each file outside ``conf/``, one by one."""
         jars = [f"{jar.get('into') or 'lib'}/{jar_name(jar)}" for jar in self.jars]
         files = [file["path"] for file in self.files if not file["path"].startswith("conf/")]
         return [
-            *(common.mount("delivered", f"{home}/{path}", sub_path=path, read_only=True) for path in jars),
-            *(common.mount("delivered", f"{home}/{path}", sub_path=f"files/{path}") for path in files),
+            *(volumes.mount("delivered", f"{home}/{path}", sub_path=path, read_only=True) for path in jars),
+            *(volumes.mount("delivered", f"{home}/{path}", sub_path=f"files/{path}") for path in files),
         ]
 
     def _delivers(self) -> bool:
@@ -177,13 +177,13 @@ def _deliver(
     return k8s.core.v1.ContainerArgs(
         name=name,
         image=image,
-        command=["python", f"{common.IN_POD_MOUNT}/deliver.py"],
+        command=["python", f"{volumes.IN_POD_MOUNT}/deliver.py"],
         args=[*arguments, "--manifest", f"{_MANIFEST}/deliveries.json", "--to", DELIVERED],
-        security_context=common.container_security(),
-        resources=common.resources("20m", "64Mi"),
+        security_context=pods.container_security(),
+        resources=pods.resources("20m", "64Mi"),
         volume_mounts=[
-            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
-            common.mount("additions", _MANIFEST, read_only=True),
+            volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
+            volumes.mount("additions", _MANIFEST, read_only=True),
             *mounts,
         ],
         termination_message_policy="FallbackToLogsOnError",

@@ -16,7 +16,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.ei import work as ei_work
-from components.shared import common
+from components.shared import pods, volumes
 from components.wso2ei.args import CarbonAppArgs, CarbonAppsFolder
 from components.wso2ei.carbonapps import car_name
 
@@ -81,7 +81,7 @@ done"""
 
     def collect_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
         """For the container that runs it."""
-        return [common.mount("cars", CARS)]
+        return [volumes.mount("cars", CARS)]
 
     def gather_container(self, image: str) -> k8s.core.v1.ContainerArgs:
         """Puts the CARs of all sources together and refuses broken ones; after the server's ``conf`` is ready."""
@@ -92,17 +92,17 @@ done"""
         return k8s.core.v1.ContainerArgs(
             name="gather-cars",
             image=image,
-            command=["python", f"{common.IN_POD_MOUNT}/carbonapps.py", "--to", CARS],
+            command=["python", f"{volumes.IN_POD_MOUNT}/carbonapps.py", "--to", CARS],
             args=[*sources, "--conf", f"{ei_work.CONF}/carbon.xml"],
             env=[k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(self.proxies.items())],
-            security_context=common.container_security(),
-            resources=common.resources("20m", "96Mi"),
+            security_context=pods.container_security(),
+            resources=pods.resources("20m", "96Mi"),
             volume_mounts=[
-                common.mount("programs", common.IN_POD_MOUNT, read_only=True),
+                volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
                 ei_work.conf_mount(read_only=True),
-                common.mount("cars", CARS),
-                *([common.mount("carbonapps", _FOLDER, read_only=True)] if self.uses_folder else []),
-                *([common.mount("carbonapps-manifest", _MANIFEST, read_only=True)] if self.cars else []),
+                volumes.mount("cars", CARS),
+                *([volumes.mount("carbonapps", _FOLDER, read_only=True)] if self.uses_folder else []),
+                *([volumes.mount("carbonapps-manifest", _MANIFEST, read_only=True)] if self.cars else []),
             ],
             termination_message_policy="FallbackToLogsOnError",
         )
@@ -112,22 +112,22 @@ done"""
 
         :param read_only: the shared folder is.
         """
-        live = common.mount("carbonapps", f"{home}/{_DEPLOY}", read_only=read_only or None)
-        own = common.mount("cars", f"{home}/{_DEPLOY}", sub_path="deploy")
+        live = volumes.mount("carbonapps", f"{home}/{_DEPLOY}", read_only=read_only or None)
+        own = volumes.mount("cars", f"{home}/{_DEPLOY}", sub_path="deploy")
         return [
             live if self.folder == "live" else own,
-            common.mount("cars", EXPECTED, sub_path="expected", read_only=True),
-            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
+            volumes.mount("cars", EXPECTED, sub_path="expected", read_only=True),
+            volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
         ]
 
     def started_command(self, home: str) -> list[str]:
         """Succeeds when the node has joined the cluster and has deployed every CAR."""
-        return ["sh", f"{common.IN_POD_MOUNT}/started.sh", home, f"{EXPECTED}/list"]
+        return ["sh", f"{volumes.IN_POD_MOUNT}/started.sh", home, f"{EXPECTED}/list"]
 
     def volumes(self, claim: pulumi.Input[str], config_map: pulumi.Input[str] | None) -> list[k8s.core.v1.VolumeArgs]:
         """Volumes of the pod; ``config_map`` is the name of the one made of ``manifest()`` and ``contents()``."""
         return [
-            common.empty_dir("cars", "2Gi"),
-            *([common.claim_volume("carbonapps", claim)] if self.uses_folder else []),
-            *([common.config_map_volume("carbonapps-manifest", config_map)] if config_map is not None else []),
+            volumes.empty_dir("cars", "2Gi"),
+            *([volumes.claim_volume("carbonapps", claim)] if self.uses_folder else []),
+            *([volumes.config_map_volume("carbonapps-manifest", config_map)] if config_map is not None else []),
         ]

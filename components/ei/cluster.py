@@ -22,7 +22,7 @@ from components.ei.args import EiClusterArgs
 from components.ei.carbonapps import CarbonApps
 from components.ei.checks import check
 from components.mysql import connection as mysql_connection
-from components.shared import common
+from components.shared import metadata, network_policies, volumes
 from components.shared.image_reference import parse_image
 from components.shared.quantities import quantity
 from components.shared.recommended_labels import with_labels
@@ -50,7 +50,7 @@ class EiCluster(pulumi.ComponentResource):
         super().__init__("wso2ei:index:EiCluster", name, {}, with_labels(opts, name, args["version"]))
         version = check(name, args)
         child = pulumi.ResourceOptions(parent=self)
-        slow = pulumi.ResourceOptions(custom_timeouts=common.timeouts(args.get("pull_minutes", 30)))
+        slow = pulumi.ResourceOptions(custom_timeouts=metadata.timeouts(args.get("pull_minutes", 30)))
         self.console_service, self.gateway_service = service_names(name)
         # The provider waits until no selected pod is unready, and a pod is unready while its image is pulled.
         self._services(name, args, pulumi.ResourceOptions.merge(child, slow))
@@ -89,7 +89,7 @@ class EiCluster(pulumi.ComponentResource):
         )
         self._policies(name, args, parts.selector, child)
         ei_metrics.make_metrics(name, args.get("metrics"), args["namespace"], parts.selector, child)
-        self.spec_hash = common.spec_hash(
+        self.spec_hash = metadata.spec_hash(
             {
                 "image": args["image"],
                 "replicas": "" if args.get("autoscaled") else str(args["replicas"]),
@@ -111,7 +111,7 @@ class EiCluster(pulumi.ComponentResource):
         )
 
     def _services(self, name: str, args: EiClusterArgs, child: pulumi.ResourceOptions) -> None:
-        selector = common.labels("wso2ei", name)
+        selector = metadata.labels("wso2ei", name)
         specs = {
             self.console_service: ei_objects.service_spec(selector, {"console": ei_pod.CONSOLE_PORT}),
             self.gateway_service: ei_objects.service_spec(
@@ -131,7 +131,7 @@ class EiCluster(pulumi.ComponentResource):
     def _parts(
         self, name: str, args: EiClusterArgs, version: EiVersion, child: pulumi.ResourceOptions
     ) -> ei_pod.PodParts:
-        selector = common.labels("wso2ei", name)
+        selector = metadata.labels("wso2ei", name)
         meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector)
         config = pulumi.Output.all(
             args["namespace"], args.get("console_port", 443), args.get("gateway_port", 443)
@@ -139,7 +139,7 @@ class EiCluster(pulumi.ComponentResource):
         programs = k8s.core.v1.ConfigMap(
             f"{name}-programs",
             metadata=meta,
-            data=common.programs(
+            data=volumes.programs(
                 "patch_config.py",
                 "xml_patch.py",
                 "properties_patch.py",
@@ -188,17 +188,17 @@ class EiCluster(pulumi.ComponentResource):
             python_image=args["python_image"],
             mysql_image=args["mysql_image"],
             selector=selector,
-            service_account=common.name_of(account),
+            service_account=metadata.name_of(account),
             pull_secret=args.get("registry_secret") or (f"{name}-pull" if args.get("registry") else None),
-            programs=common.name_of(programs),
-            patches=common.name_of(patches),
+            programs=metadata.name_of(programs),
+            patches=metadata.name_of(patches),
             mysql=args["mysql"],
             admin_username=args["admin_username"],
             admin_secret=args.get("admin_secret") or self._admin_secret(name, args, meta, child),
             rotation=args.get("rotation"),
             carbonapps=self.carbonapps,
             cars=cars,
-            cars_manifest=common.name_of(cars_manifest) if cars_manifest else None,
+            cars_manifest=metadata.name_of(cars_manifest) if cars_manifest else None,
             heap=jvm_size(args["heap"]),
             java_options=_java_options(version, args),
             additions=additions,
@@ -206,7 +206,7 @@ class EiCluster(pulumi.ComponentResource):
             logs=ei_logs.LogFolder(
                 DataVolume(f"{name}-logs", logs, child) if logs else None, args.get("diagnostics_keep", 10)
             ),
-            added=common.name_of(added) if added else None,
+            added=metadata.name_of(added) if added else None,
             cpu=args["cpu"],
             cpu_limit=args.get("cpu_limit"),
             memory=args["memory"],
@@ -221,7 +221,7 @@ class EiCluster(pulumi.ComponentResource):
             string_data={ei_pod.ADMIN_KEY: pulumi.Output.secret(args.get("admin_password") or "")},
             opts=child,
         )
-        return common.name_of(secret)
+        return metadata.name_of(secret)
 
     def _pull_secret(
         self, name: str, args: EiClusterArgs, labels: dict[str, str], child: pulumi.ResourceOptions
@@ -264,7 +264,7 @@ class EiCluster(pulumi.ComponentResource):
             role_ref=k8s.rbac.v1.RoleRefArgs(
                 api_group="rbac.authorization.k8s.io",
                 kind="Role",
-                name=common.name_of(role),
+                name=metadata.name_of(role),
             ),
             subjects=[
                 k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=parts.service_account, namespace=args["namespace"])
@@ -290,7 +290,7 @@ class EiCluster(pulumi.ComponentResource):
         k8s.networking.v1.NetworkPolicy(
             f"{name}-clients-of-schema",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=schema),
-            spec=common.no_clients_spec(schema),
+            spec=network_policies.no_clients_spec(schema),
             # Its first name; a cluster called "NAME-schema" would have a child of that name too.
             opts=pulumi.ResourceOptions.merge(
                 child, pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"{name}-schema-clients")])
@@ -317,7 +317,7 @@ def _takes_back(args: EiClusterArgs) -> dict[str, str] | None:
 
 def schema_labels(name: str) -> dict[str, str]:
     """Labels of the schema Job's pods, under a name that no cluster's selector can find, whatever it is called."""
-    return common.labels("wso2ei-schema", name)
+    return metadata.labels("wso2ei-schema", name)
 
 
 def service_names(name: str) -> tuple[str, str]:

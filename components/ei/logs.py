@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pulumi_kubernetes as k8s
 
-from components.shared import common
+from components.shared import pods, volumes
 from components.shared.storage import DataVolume
 
 VOLUME = "logs"
@@ -29,7 +29,7 @@ class LogFolder:
 
     def volume(self) -> k8s.core.v1.VolumeArgs:
         """Of the pod."""
-        return common.claim_volume(VOLUME, self.kept.claim_name) if self.kept else common.empty_dir(VOLUME)
+        return volumes.claim_volume(VOLUME, self.kept.claim_name) if self.kept else volumes.empty_dir(VOLUME)
 
     def init_containers(self, image: str, programs: str, uid: int) -> list[k8s.core.v1.ContainerArgs]:
         """What makes the folder; nothing where the volume is the pod's own."""
@@ -38,14 +38,14 @@ class LogFolder:
         make = k8s.core.v1.ContainerArgs(
             name="log-folder",
             image=image,
-            command=["python", f"{common.IN_POD_MOUNT}/log_folders.py"],
+            command=["python", f"{volumes.IN_POD_MOUNT}/log_folders.py"],
             args=["--volume", "/volume", "--own", "$(POD_NAME)", "--keep", str(self.keep)],
-            env=[common.from_pod("POD_NAME", "metadata.name")],
-            security_context=common.container_security(),
-            resources=common.resources("20m", "48Mi"),
+            env=[pods.from_pod("POD_NAME", "metadata.name")],
+            security_context=pods.container_security(),
+            resources=pods.resources("20m", "48Mi"),
             volume_mounts=[
-                common.mount(VOLUME, "/volume"),
-                common.mount(programs, common.IN_POD_MOUNT, read_only=True),
+                volumes.mount(VOLUME, "/volume"),
+                volumes.mount(programs, volumes.IN_POD_MOUNT, read_only=True),
             ],
             termination_message_policy="FallbackToLogsOnError",
         )
@@ -58,7 +58,7 @@ class LogFolder:
 
     def variables(self) -> list[k8s.core.v1.EnvVarArgs]:
         """Of the server: what its mount is named with."""
-        return [common.from_pod("POD_NAME", "metadata.name")] if self.kept else []
+        return [pods.from_pod("POD_NAME", "metadata.name")] if self.kept else []
 
 
 def java_options(home: str) -> str:

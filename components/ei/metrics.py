@@ -14,7 +14,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.ei.args import Discovery, MetricsArgs, OperationsArgs
-from components.shared import common
+from components.shared import metadata, network_policies
 from components.shared.problems import Problem
 from components.wso2ei import metrics as own_api
 from components.wso2ei.patches import Patch
@@ -83,13 +83,13 @@ def network_policy_spec(selector: dict[str, str], metrics: MetricsArgs) -> k8s.n
     return k8s.networking.v1.NetworkPolicySpecArgs(
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         policy_types=["Ingress"],
-        ingress=[common.allow([peer], place(metrics)[0])],
+        ingress=[network_policies.allow([peer], place(metrics)[0])],
     )
 
 
 def service_labels(name: str) -> dict[str, str]:
     """Of the Service of the metrics alone: a ServiceMonitor that selected the others would read each node twice."""
-    return common.labels("wso2ei-metrics", name)
+    return metadata.labels("wso2ei-metrics", name)
 
 
 def service_spec(selector: dict[str, str], metrics: MetricsArgs) -> k8s.core.v1.ServiceSpecArgs:

@@ -19,7 +19,7 @@ from components.ei.pod import (
     secret_volumes,
 )
 from components.mysql import connection as mysql_connection
-from components.shared import common, scheduling
+from components.shared import metadata, network_policies, pods, scheduling, volumes
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def membership_rules(service: str) -> list[k8s.rbac.v1.PolicyRuleArgs]:
 
 
 def _admin_mount() -> k8s.core.v1.VolumeMountArgs:
-    return common.mount("admin-password", f"{mysql_connection.SECRETS_MOUNT}/admin", read_only=True)
+    return volumes.mount("admin-password", f"{mysql_connection.SECRETS_MOUNT}/admin", read_only=True)
 
 
 def _server_volume(parts: PodParts) -> list[k8s.core.v1.EnvVarArgs]:
@@ -79,26 +79,26 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
         name="copy-dbscripts",
         image=parts.ei_image,
         command=["sh", "-c", f"{needs_home(parts)}\ncp {parts.home}/dbscripts/{script} {ei_work.FOLDER}/"],
-        security_context=common.container_security(),
-        resources=common.resources("20m", "32Mi"),
-        volume_mounts=[common.mount(ei_work.VOLUME, ei_work.FOLDER)],
+        security_context=pods.container_security(),
+        resources=pods.resources("20m", "32Mi"),
+        volume_mounts=[volumes.mount(ei_work.VOLUME, ei_work.FOLDER)],
         termination_message_policy="FallbackToLogsOnError",
     )
     load = k8s.core.v1.ContainerArgs(
         name="schema",
         image=parts.mysql_image,
-        command=["bash", f"{common.IN_POD_MOUNT}/schema.sh", f"{ei_work.FOLDER}/{script}"],
+        command=["bash", f"{volumes.IN_POD_MOUNT}/schema.sh", f"{ei_work.FOLDER}/{script}"],
         env=[
             *mysql_connection.client_env(parts.mysql),
             k8s.core.v1.EnvVarArgs(name="ADMIN_USERNAME", value=parts.admin_username),
             *_server_volume(parts),
         ],
-        security_context=common.container_security(),
-        resources=common.resources("20m", "64Mi"),
+        security_context=pods.container_security(),
+        resources=pods.resources("20m", "64Mi"),
         volume_mounts=[
-            common.mount(ei_work.VOLUME, ei_work.FOLDER, read_only=True),
-            common.mount("scratch", "/tmp"),  # noqa: S108
-            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
+            volumes.mount(ei_work.VOLUME, ei_work.FOLDER, read_only=True),
+            volumes.mount("scratch", "/tmp"),  # noqa: S108
+            volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
             mysql_connection.passwords_mount(),
             mysql_connection.rendered_mount(),
             *mysql_connection.ca_mounts(parts.mysql),
@@ -111,20 +111,20 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
         active_deadline_seconds=1800,
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(
-                labels=job_labels | mysql_connection.CLIENT_LABEL, annotations=common.rotated(parts.rotation)
+                labels=job_labels | mysql_connection.CLIENT_LABEL, annotations=metadata.rotated(parts.rotation)
             ),
             spec=k8s.core.v1.PodSpecArgs(
                 automount_service_account_token=False,
                 enable_service_links=False,
                 restart_policy="Never",
                 image_pull_secrets=pull_secrets(parts),
-                security_context=common.pod_security(UID),
+                security_context=pods.pod_security(UID),
                 init_containers=[copy],
                 containers=[load],
                 volumes=[
-                    common.empty_dir(ei_work.VOLUME, "16Mi"),
-                    common.empty_dir("scratch", "16Mi"),
-                    common.config_map_volume("programs", parts.programs),
+                    volumes.empty_dir(ei_work.VOLUME, "16Mi"),
+                    volumes.empty_dir("scratch", "16Mi"),
+                    volumes.config_map_volume("programs", parts.programs),
                     *secret_volumes(parts),
                 ],
                 **scheduling.pod_fields(parts.operations.get("scheduling")),
@@ -151,7 +151,7 @@ def network_policy_spec(
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         policy_types=["Ingress"],
         ingress=[
-            common.allow([members], MEMBER_PORT),
-            common.allow(peers, CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT),
+            network_policies.allow([members], MEMBER_PORT),
+            network_policies.allow(peers, CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT),
         ],
     )

@@ -22,7 +22,7 @@ from components.ei.logs import LogFolder
 from components.ei.operations import host_aliases
 from components.mysql import connection as mysql_connection
 from components.mysql.connection import MysqlConnection
-from components.shared import common, scheduling
+from components.shared import metadata, pods, scheduling, volumes
 from components.shared.storage import DataVolume
 from components.wso2ei.additions import store_key
 from components.wso2ei.patches import EiSecrets
@@ -115,7 +115,7 @@ def _copies_stores(parts: PodParts) -> str:
     """Shell: the truststore with the cluster's CA in it and, if there is one, a keystore that opens, into place."""
     own = parts.additions.keystores
     trust = f"{ei_work.STORES}/client-truststore.jks"
-    ca = f"-importcert -noprompt -alias kubernetes-cluster-ca -file {common.API_ACCESS_MOUNT}/ca.crt -keystore {trust}"
+    ca = f"-importcert -noprompt -alias kubernetes-cluster-ca -file {volumes.API_ACCESS_MOUNT}/ca.crt -keystore {trust}"
     if own is None:
         return f"""cp {parts.home}/repository/resources/security/client-truststore.jks {trust}
 chmod u+w {trust}
@@ -168,12 +168,12 @@ cp -R {parts.home}/conf/. {ei_work.CONF}/
         name="copy-conf",
         image=parts.ei_image,
         command=["sh", "-c", script],
-        security_context=common.container_security(read_only=False),
-        resources=common.resources("50m", "128Mi"),
+        security_context=pods.container_security(read_only=False),
+        resources=pods.resources("50m", "128Mi"),
         volume_mounts=[
             ei_work.conf_mount(),
             ei_work.stores_mount(),
-            common.mount("cluster-ca", common.API_ACCESS_MOUNT, read_only=True),
+            volumes.mount("cluster-ca", volumes.API_ACCESS_MOUNT, read_only=True),
             *parts.additions.delivered_mounts(),
             *parts.additions.store_mounts(),
             *mysql_connection.ca_mounts(parts.mysql),
@@ -188,20 +188,20 @@ def patch_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     return k8s.core.v1.ContainerArgs(
         name="patch-conf",
         image=parts.python_image,
-        command=["python", f"{common.IN_POD_MOUNT}/patch_config.py", "--home", ei_work.FOLDER],
+        command=["python", f"{volumes.IN_POD_MOUNT}/patch_config.py", "--home", ei_work.FOLDER],
         args=[
             *("--patches", "/patches/managed/patches.json", "--secrets", SECRETS),
             *parts.additions.patch_arguments(),
         ],
-        env=[common.from_pod("POD_IP", "status.podIP")],
-        security_context=common.container_security(),
-        resources=common.resources("20m", "48Mi"),
+        env=[pods.from_pod("POD_IP", "status.podIP")],
+        security_context=pods.container_security(),
+        resources=pods.resources("20m", "48Mi"),
         volume_mounts=[
             ei_work.conf_mount(),
-            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
-            common.mount("patches", "/patches/managed", read_only=True),
-            common.mount("mysql-passwords", f"{SECRETS}/{_MYSQL}", read_only=True),
-            common.mount("admin-password", f"{SECRETS}/{_ADMIN}", read_only=True),
+            volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
+            volumes.mount("patches", "/patches/managed", read_only=True),
+            volumes.mount("mysql-passwords", f"{SECRETS}/{_MYSQL}", read_only=True),
+            volumes.mount("admin-password", f"{SECRETS}/{_ADMIN}", read_only=True),
             *parts.additions.patch_mounts(),
         ],
         termination_message_policy="FallbackToLogsOnError",
@@ -213,12 +213,12 @@ def gate_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     return k8s.core.v1.ContainerArgs(
         name="gate",
         image=parts.mysql_image,
-        command=["bash", f"{common.IN_POD_MOUNT}/gate.sh"],
-        env=[common.from_pod("POD_NAME", "metadata.name"), *mysql_connection.client_env(parts.mysql)],
-        security_context=common.container_security(),
-        resources=common.resources("20m", "64Mi"),
+        command=["bash", f"{volumes.IN_POD_MOUNT}/gate.sh"],
+        env=[pods.from_pod("POD_NAME", "metadata.name"), *mysql_connection.client_env(parts.mysql)],
+        security_context=pods.container_security(),
+        resources=pods.resources("20m", "64Mi"),
         volume_mounts=[
-            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
+            volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
             mysql_connection.passwords_mount(),
             mysql_connection.rendered_mount(),
             *mysql_connection.ca_mounts(parts.mysql),
@@ -274,13 +274,13 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             pre_stop=k8s.core.v1.LifecycleHandlerArgs(exec_=k8s.core.v1.ExecActionArgs(command=["sh", "-c", stop])),
         ),
         # EI writes into its own home (pid file, tmp, logs, H2 database, deployment): see README, "Security".
-        security_context=common.container_security(read_only=False),
-        resources=common.resources(parts.cpu, parts.memory, cpu_limit=parts.cpu_limit),
+        security_context=pods.container_security(read_only=False),
+        resources=pods.resources(parts.cpu, parts.memory, cpu_limit=parts.cpu_limit),
         volume_mounts=[
             ei_work.conf_mount(f"{parts.home}/conf"),
             ei_work.stores_mount(KEYSTORES),
             # The membership scheme calls the API.
-            common.mount("api-access", common.API_ACCESS_MOUNT, read_only=True),
+            volumes.mount("api-access", volumes.API_ACCESS_MOUNT, read_only=True),
             *parts.cars.server_mounts(parts.home, parts.carbonapps.read_only),
             parts.logs.mount(parts.home),
             *parts.additions.server_mounts(parts.home),
@@ -301,7 +301,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         automount_service_account_token=False,
         enable_service_links=False,
         image_pull_secrets=pull_secrets(parts),
-        security_context=common.pod_security(UID),
+        security_context=pods.pod_security(UID),
         termination_grace_period_seconds=_ENDPOINT_LAG_SECONDS + _DRAIN_SECONDS + 30,
         topology_spread_constraints=[
             k8s.core.v1.TopologySpreadConstraintArgs(
@@ -325,11 +325,11 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         ],
         containers=[server_container(parts)],
         volumes=[
-            common.empty_dir(ei_work.VOLUME, "64Mi"),
-            common.api_access_volume("api-access"),
-            common.config_map_volume("cluster-ca", common.CLUSTER_CA),
-            common.config_map_volume("programs", parts.programs),
-            common.config_map_volume("patches", parts.patches),
+            volumes.empty_dir(ei_work.VOLUME, "64Mi"),
+            volumes.api_access_volume("api-access"),
+            volumes.config_map_volume("cluster-ca", volumes.CLUSTER_CA),
+            volumes.config_map_volume("programs", parts.programs),
+            volumes.config_map_volume("patches", parts.patches),
             *secret_volumes(parts),
             *parts.cars.volumes(parts.carbonapps.claim_name, parts.cars_manifest),
             parts.logs.volume(),
@@ -342,7 +342,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
     annotations = {
         **(parts.operations.get("pod_annotations") or {}),
         **ei_metrics.pod_annotations(parts.operations.get("metrics")),
-        **(common.rotated(parts.rotation) or {}),
+        **(metadata.rotated(parts.rotation) or {}),
     }
     return k8s.apps.v1.DeploymentSpecArgs(
         replicas=replicas,
@@ -372,7 +372,7 @@ def secret_volumes(parts: PodParts) -> list[k8s.core.v1.VolumeArgs]:
     return [
         *mysql_connection.password_volumes(parts.mysql["secret"]),
         *mysql_connection.ca_volumes(parts.mysql),
-        common.secret_volume("admin-password", parts.admin_secret, [ADMIN_KEY]),
+        volumes.secret_volume("admin-password", parts.admin_secret, [ADMIN_KEY]),
     ]
 
 

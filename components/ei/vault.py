@@ -13,7 +13,8 @@ import pulumi_kubernetes as k8s
 
 from components.ei import work as ei_work
 from components.ei.additions import STORES, Additions
-from components.shared import common
+from components.shared import pods
+from components.shared.volumes import IN_POD_MOUNT, empty_dir, mount
 from components.wso2ei.additions import as_keystores, store_key
 from components.wso2ei.args import SecureVaultArgs
 from components.wso2ei.patches import Keystores, Patch
@@ -73,16 +74,16 @@ def containers(additions: Additions, image: str) -> list[k8s.core.v1.ContainerAr
     container = k8s.core.v1.ContainerArgs(
         name="make-vault",
         image=image,
-        command=["python", f"{common.IN_POD_MOUNT}/vault.py"],
+        command=["python", f"{IN_POD_MOUNT}/vault.py"],
         args=[*named, "--transformation", transformation(vault), "--cipher", _CIPHER, "--stores", STORES,
               "--keystore", _KEY, "--conf", ei_work.CONF, "--to", _MADE],
-        security_context=common.container_security(),
-        resources=common.resources("20m", "64Mi"),
+        security_context=pods.container_security(),
+        resources=pods.resources("20m", "64Mi"),
         volume_mounts=[
             ei_work.conf_mount(),
             ei_work.stores_mount(),
-            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
-            common.mount("vault", _MADE),
+            mount("programs", IN_POD_MOUNT, read_only=True),
+            mount("vault", _MADE),
             additions.secret_mount(vault["secret"], _CIPHER),
             *additions.store_mounts(),
         ],
@@ -95,9 +96,9 @@ def server_mounts(additions: Additions, home: str) -> list[k8s.core.v1.VolumeMou
     """The file of passwords, and nothing beside it."""
     if not additions.vault:
         return []
-    return [common.mount("vault", f"{home}/{PASSWORD_FILE}", sub_path=PASSWORD_FILE, read_only=True)]
+    return [mount("vault", f"{home}/{PASSWORD_FILE}", sub_path=PASSWORD_FILE, read_only=True)]
 
 
 def volumes(additions: Additions) -> list[k8s.core.v1.VolumeArgs]:
     """Where the file of passwords lies."""
-    return [common.empty_dir("vault", "1Mi", memory=True)] if additions.vault else []
+    return [empty_dir("vault", "1Mi", memory=True)] if additions.vault else []

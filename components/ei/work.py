@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pulumi_kubernetes as k8s
 
-from components.shared import common
+from components.shared import volumes
 
 VOLUME = "work"
 FOLDER = f"/{VOLUME}"
@@ -19,9 +19,9 @@ STORES = f"{FOLDER}/keystores"
 
 def conf_mount(path: str = CONF, *, read_only: bool | None = None) -> k8s.core.v1.VolumeMountArgs:
     """``conf``, in an init container or at its place in the server."""
-    return common.mount(VOLUME, path, sub_path="conf", read_only=read_only)
+    return volumes.mount(VOLUME, path, sub_path="conf", read_only=read_only)
 
 
 def stores_mount(path: str = STORES) -> k8s.core.v1.VolumeMountArgs:
     """Keystore and truststore, likewise."""
-    return common.mount(VOLUME, path, sub_path="keystores")
+    return volumes.mount(VOLUME, path, sub_path="keystores")

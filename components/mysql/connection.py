@@ -9,7 +9,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.shared import common
+from components.shared import volumes
 from components.shared.mysql_tls import Tls
 
 PORT = 3306
@@ -100,28 +100,28 @@ def password_volumes(secret: pulumi.Input[str], keys: Sequence[str] = PASSWORD_K
     The keys are named: a Secret that lacks one is told by the kubelet, and the server's root password stays away from
     the pods that need it not.
     """
-    return [common.secret_volume("mysql-passwords", secret, keys), common.empty_dir("rendered", "1Mi", memory=True)]
+    return [volumes.secret_volume("mysql-passwords", secret, keys), volumes.empty_dir("rendered", "1Mi", memory=True)]
 
 
 def passwords_mount() -> k8s.core.v1.VolumeMountArgs:
     """Where the patcher and ``mysql_files.sh`` look for the passwords."""
-    return common.mount("mysql-passwords", f"{SECRETS_MOUNT}/mysql", read_only=True)
+    return volumes.mount("mysql-passwords", f"{SECRETS_MOUNT}/mysql", read_only=True)
 
 
 def rendered_mount() -> k8s.core.v1.VolumeMountArgs:
     """Where a program of the MySQL image writes what it makes of the passwords."""
-    return common.mount("rendered", RENDERED_MOUNT)
+    return volumes.mount("rendered", RENDERED_MOUNT)
 
 
 def ca_volumes(connection: MysqlConnection) -> list[k8s.core.v1.VolumeArgs]:
     """The authority's certificates, where there are any."""
     name = connection.get("ca_config_map")
-    return [common.config_map_volume("mysql-ca", name)] if name else []
+    return [volumes.config_map_volume("mysql-ca", name)] if name else []
 
 
 def ca_mounts(connection: MysqlConnection) -> list[k8s.core.v1.VolumeMountArgs]:
     """Where ``DATABASE_CA`` and ``copy-conf`` look for them."""
-    return [common.mount("mysql-ca", CA_MOUNT, read_only=True)] if connection.get("ca_config_map") else []
+    return [volumes.mount("mysql-ca", CA_MOUNT, read_only=True)] if connection.get("ca_config_map") else []
 
 
 def trust_script(connection: MysqlConnection, folder: str, opened_with: str) -> str:

@@ -14,7 +14,7 @@ import pulumi_random as random
 
 from components.mysql import objects as mysql_objects
 from components.mysql.connection import CLIENT_LABEL, PORT, PROGRAMS, MysqlConnection
-from components.shared import common
+from components.shared import metadata, pods, volumes
 from components.shared.recommended_labels import tag, with_labels
 from components.shared.scheduling import SchedulingArgs, problems
 from components.shared.storage import DataVolume, DataVolumeArgs
@@ -67,7 +67,7 @@ class MysqlDatabase(pulumi.ComponentResource):
         if wrong := [f"MysqlDatabase {name}: {field} {words}" for field, words in problems(args.get("scheduling"))]:
             raise ValueError("\n".join(wrong))
         child = pulumi.ResourceOptions(parent=self)
-        selector = common.labels("mysql", name)
+        selector = metadata.labels("mysql", name)
         self.volume = DataVolume(f"{name}-data", args["storage"], child)
         secret = args.get("passwords_secret") or self._made_passwords(name, args, selector, child)
         self.connection = {
@@ -82,7 +82,7 @@ class MysqlDatabase(pulumi.ComponentResource):
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-programs",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
-            data=common.programs(*mysql_objects.PROGRAMS, *PROGRAMS),
+            data=volumes.programs(*mysql_objects.PROGRAMS, *PROGRAMS),
             opts=child,
         )
         k8s.networking.v1.NetworkPolicy(
@@ -106,10 +106,10 @@ class MysqlDatabase(pulumi.ComponentResource):
                 service=name,
                 image=args["image"],
                 secret=secret,
-                config_map=common.name_of(config_map),
+                config_map=metadata.name_of(config_map),
                 claim=self.volume.claim_name,
                 first=self.volume.first_container(args["image"], "data", "programs", mysql_objects.UID),
-                resources=common.resources(
+                resources=pods.resources(
                     args["cpu"],
                     args["memory"],
                     cpu_limit=args.get("cpu_limit", "2"),
@@ -125,7 +125,7 @@ class MysqlDatabase(pulumi.ComponentResource):
                 place=args.get("scheduling"),
             ),
             opts=pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(custom_timeouts=common.timeouts(args.get("pull_minutes", 15)))
+                child, pulumi.ResourceOptions(custom_timeouts=metadata.timeouts(args.get("pull_minutes", 15)))
             ),
         )
         self.register_outputs({"host": name, "secret": secret})
@@ -152,4 +152,4 @@ class MysqlDatabase(pulumi.ComponentResource):
             string_data=passwords,
             opts=child,
         )
-        return common.name_of(secret)
+        return metadata.name_of(secret)

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.mysql.connection import REGISTRY_KEY, USER_KEY, MysqlConnection, MysqlServer
-from components.shared import common
+from components.shared import metadata
 from components.shared.recommended_labels import with_labels
 
 
@@ -42,11 +42,11 @@ class ExternalMysql(pulumi.ComponentResource):
             raise ValueError(f"ExternalMysql {name}: tls verifyCa needs ca_config_map")
         made: pulumi.Input[str] = secret or ""
         if passwords:
-            made = common.name_of(
+            made = metadata.name_of(
                 k8s.core.v1.Secret(
                     f"{name}-passwords",
                     metadata=k8s.meta.v1.ObjectMetaArgs(
-                        namespace=args["namespace"], labels=common.labels("mysql", name)
+                        namespace=args["namespace"], labels=metadata.labels("mysql", name)
                     ),
                     string_data={
                         USER_KEY: pulumi.Output.secret(passwords["user"]),

@@ -9,7 +9,7 @@ import pulumi_kubernetes as k8s
 
 from components.mysql import connection as mysql_connection
 from components.mysql.connection import PASSWORD_KEYS, PORT, ROOT_KEY, Schema
-from components.shared import common, scheduling
+from components.shared import metadata, network_policies, pods, scheduling, volumes
 
 UID = 999
 """User and group of the official image (docker-library/mysql, Dockerfile.oracle)."""
@@ -18,7 +18,7 @@ REGISTRY = Schema("WSO2EI_INTEGRATOR_CONFIG_GOV_DB", "wso2ei_registry")
 SERVER_KEYS = (ROOT_KEY, *PASSWORD_KEYS)
 """Keys of the Secret with the server's passwords."""
 PROGRAMS = ("mysql_server.sh", "check_volume.sh", "mysql_root.sh", "mysql_dump.sh", "mysql_restore.sh")
-"""What the pod holds in ``common.IN_POD_MOUNT``; the last two are for people (docs/storage.md)."""
+"""What the pod holds in ``volumes.IN_POD_MOUNT``; the last two are for people (docs/storage.md)."""
 
 
 def service_spec(selector: dict[str, str]) -> k8s.core.v1.ServiceSpecArgs:
@@ -47,10 +47,10 @@ def stateful_set_spec(
         name="mysql",
         image=image,
         # The server may not reach DNS, so looking up a client's name would only hold its login up.
-        command=["bash", f"{common.IN_POD_MOUNT}/mysql_server.sh", "--skip-name-resolve", *options],
+        command=["bash", f"{volumes.IN_POD_MOUNT}/mysql_server.sh", "--skip-name-resolve", *options],
         env=mysql_connection.env(mysql_connection.schema_values(USERS, REGISTRY)),
         ports=[k8s.core.v1.ContainerPortArgs(name="mysql", container_port=PORT)],
-        security_context=common.container_security(),
+        security_context=pods.container_security(),
         resources=resources,
         # A ping is answered (exit 0) even when the user is refused, so the probe needs no password; for a user that
         # does not exist the server would pick an authentication plugin at random and log that it is deprecated.
@@ -58,13 +58,13 @@ def stateful_set_spec(
         startup_probe=_ping(period_seconds=2, failure_threshold=300),
         liveness_probe=_ping(period_seconds=20, failure_threshold=6),
         volume_mounts=[
-            common.mount("data", "/var/lib/mysql"),
+            volumes.mount("data", "/var/lib/mysql"),
             mysql_connection.passwords_mount(),
             mysql_connection.rendered_mount(),
-            common.mount("programs", common.IN_POD_MOUNT, read_only=True),
-            common.mount("scratch", "/tmp", sub_path="tmp"),  # noqa: S108
-            common.mount("scratch", "/var/run/mysqld", sub_path="run"),
-            common.mount("scratch", "/var/lib/mysql-files", sub_path="files"),
+            volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
+            volumes.mount("scratch", "/tmp", sub_path="tmp"),  # noqa: S108
+            volumes.mount("scratch", "/var/run/mysqld", sub_path="run"),
+            volumes.mount("scratch", "/var/lib/mysql-files", sub_path="files"),
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -73,20 +73,20 @@ def stateful_set_spec(
         service_name=service,
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         template=k8s.core.v1.PodTemplateSpecArgs(
-            metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector, annotations=common.rotated(rotation)),
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector, annotations=metadata.rotated(rotation)),
             spec=k8s.core.v1.PodSpecArgs(
                 automount_service_account_token=False,
                 enable_service_links=False,
-                security_context=common.pod_security(UID),
+                security_context=pods.pod_security(UID),
                 # mysqld flushes on SIGTERM; 30 s would cut a large buffer pool off.
                 termination_grace_period_seconds=120,
                 init_containers=[first],
                 containers=[container],
                 volumes=[
-                    common.claim_volume("data", claim),
+                    volumes.claim_volume("data", claim),
                     *mysql_connection.password_volumes(secret, SERVER_KEYS),
-                    common.config_map_volume("programs", config_map),
-                    common.empty_dir("scratch", "512Mi"),
+                    volumes.config_map_volume("programs", config_map),
+                    volumes.empty_dir("scratch", "512Mi"),
                 ],
                 **scheduling.pod_fields(place),
             ),
@@ -110,7 +110,7 @@ def network_policy_spec(selector: dict[str, str], clients: dict[str, str]) -> k8
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         policy_types=["Ingress", "Egress"],
         ingress=[
-            common.allow(
+            network_policies.allow(
                 [
                     k8s.networking.v1.NetworkPolicyPeerArgs(
                         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=clients)

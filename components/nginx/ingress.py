@@ -18,7 +18,7 @@ from components.nginx import objects as nginx_objects
 from components.nginx.annotations import Backend, Dialect, ingress_annotations
 from components.nginx.objects import Expose
 from components.nginx.tls import self_signed
-from components.shared import common
+from components.shared import metadata
 from components.shared.recommended_labels import tag, with_labels
 from components.shared.scheduling import SchedulingArgs
 
@@ -111,21 +111,21 @@ class NginxIngress(pulumi.ComponentResource):
                 metadata=k8s.meta.v1.ObjectMetaArgs(
                     name=f"{name}-{key}",
                     namespace=args["namespace"],
-                    labels=common.labels("nginx-ingress", name),
+                    labels=metadata.labels("nginx-ingress", name),
                     annotations=_route_annotations(args, args["routes"][key]),
                 ),
                 spec=spec,
                 opts=pulumi.ResourceOptions.merge(
                     child,
                     pulumi.ResourceOptions(
-                        depends_on=controller, custom_timeouts=common.timeouts(args.get("wait_minutes", 10))
+                        depends_on=controller, custom_timeouts=metadata.timeouts(args.get("wait_minutes", 10))
                     ),
                 ),
             )
             for key, spec in specs.items()
         ]
         self.addresses = _addresses(args.get("address"), [service] if service else ingresses)
-        self.spec_hash = common.spec_hash(
+        self.spec_hash = metadata.spec_hash(
             {
                 "routes": str({key: dict(sorted(route.items())) for key, route in sorted(args["routes"].items())}),
                 "annotations": str([_route_annotations(args, route) for _, route in sorted(args["routes"].items())]),
@@ -153,7 +153,7 @@ class NginxIngress(pulumi.ComponentResource):
         secret = k8s.core.v1.Secret(
             f"{name}-tls",
             metadata=k8s.meta.v1.ObjectMetaArgs(
-                namespace=args["namespace"], labels=common.labels("nginx-ingress", name)
+                namespace=args["namespace"], labels=metadata.labels("nginx-ingress", name)
             ),
             type="kubernetes.io/tls",
             string_data={
@@ -162,10 +162,10 @@ class NginxIngress(pulumi.ComponentResource):
             },
             opts=child,
         )
-        return common.name_of(secret)
+        return metadata.name_of(secret)
 
     def _service(self, name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions) -> k8s.core.v1.Service:
-        selector = common.labels("nginx-ingress", name)
+        selector = metadata.labels("nginx-ingress", name)
         return k8s.core.v1.Service(
             f"{name}-service",
             metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=selector),
@@ -186,7 +186,7 @@ class NginxIngress(pulumi.ComponentResource):
         service: k8s.core.v1.Service,
         child: pulumi.ResourceOptions,
     ) -> k8s.apps.v1.Deployment:
-        namespace, selector = args["namespace"], common.labels("nginx-ingress", name)
+        namespace, selector = args["namespace"], metadata.labels("nginx-ingress", name)
         ports = _ports(args)
 
         def meta(explicit: str | None = None) -> k8s.meta.v1.ObjectMetaArgs:
@@ -201,7 +201,7 @@ class NginxIngress(pulumi.ComponentResource):
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account", metadata=meta(), automount_service_account_token=False, opts=child
         )
-        account_name = common.name_of(account)
+        account_name = metadata.name_of(account)
         subject = k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=account_name, namespace=namespace)
         bindings = self._rights(name, args["class_name"], namespace, selector, subject, child)
         config_map = k8s.core.v1.ConfigMap(
@@ -213,7 +213,7 @@ class NginxIngress(pulumi.ComponentResource):
         k8s.networking.v1.NetworkPolicy(
             f"{name}-ports", metadata=meta(), spec=nginx_objects.network_policy_spec(selector), opts=child
         )
-        arguments = pulumi.Output.all(common.name_of(config_map), tls_secret).apply(
+        arguments = pulumi.Output.all(metadata.name_of(config_map), tls_secret).apply(
             lambda made: nginx_objects.arguments(
                 config_map=made[0],
                 ingress_class=args["class_name"],

@@ -12,7 +12,7 @@ from typing import Literal
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.shared import common, scheduling
+from components.shared import pods, scheduling, volumes
 
 UID = 101
 CONTROLLER = "nginx.org/ingress-controller"
@@ -112,13 +112,13 @@ def deployment_spec(
     ports ("Operation not permitted").
     """
     folders = [
-        common.mount("nginx-etc", "/etc/nginx"),
-        common.mount("nginx-cache", "/var/cache/nginx"),
-        common.mount("nginx-lib", "/var/lib/nginx"),
-        common.mount("nginx-state", "/var/lib/nginx/state"),
-        common.mount("nginx-log", "/var/log/nginx"),
+        volumes.mount("nginx-etc", "/etc/nginx"),
+        volumes.mount("nginx-cache", "/var/cache/nginx"),
+        volumes.mount("nginx-lib", "/var/lib/nginx"),
+        volumes.mount("nginx-state", "/var/lib/nginx/state"),
+        volumes.mount("nginx-log", "/var/log/nginx"),
     ]
-    security = common.container_security(add=("NET_BIND_SERVICE",))
+    security = pods.container_security(add=("NET_BIND_SERVICE",))
     host = expose == "hostPort"
     controller = k8s.core.v1.ContainerArgs(
         name="nginx-ingress",
@@ -141,8 +141,8 @@ def deployment_spec(
             failure_threshold=6,
         ),
         security_context=security,
-        resources=common.resources("100m", "128Mi", cpu_limit="2", memory_limit="256Mi"),
-        volume_mounts=[*folders, common.mount("api-access", common.API_ACCESS_MOUNT, read_only=True)],
+        resources=pods.resources("100m", "128Mi", cpu_limit="2", memory_limit="256Mi"),
+        volume_mounts=[*folders, volumes.mount("api-access", volumes.API_ACCESS_MOUNT, read_only=True)],
         termination_message_policy="FallbackToLogsOnError",
     )
     copy = k8s.core.v1.ContainerArgs(
@@ -150,8 +150,8 @@ def deployment_spec(
         image=image,
         command=["cp", "-vdR", "/etc/nginx/.", "/mnt/etc"],
         security_context=security,
-        resources=common.resources("10m", "32Mi"),
-        volume_mounts=[common.mount("nginx-etc", "/mnt/etc")],
+        resources=pods.resources("10m", "32Mi"),
+        volume_mounts=[volumes.mount("nginx-etc", "/mnt/etc")],
         termination_message_policy="FallbackToLogsOnError",
     )
     return k8s.apps.v1.DeploymentSpecArgs(
@@ -170,13 +170,13 @@ def deployment_spec(
                 service_account_name=service_account,
                 automount_service_account_token=False,
                 enable_service_links=False,
-                security_context=common.pod_security(UID),
+                security_context=pods.pod_security(UID),
                 termination_grace_period_seconds=60,
                 init_containers=[copy],
                 containers=[controller],
                 volumes=[
-                    *(common.empty_dir(folder.name) for folder in folders if isinstance(folder.name, str)),
-                    common.api_access_volume("api-access"),
+                    *(volumes.empty_dir(folder.name) for folder in folders if isinstance(folder.name, str)),
+                    volumes.api_access_volume("api-access"),
                 ],
                 **scheduling.pod_fields(place),
             ),

@@ -1,6 +1,6 @@
 """The rest of Kubernetes' recommended labels, on every object of a component and on the pods that it makes.
 
-``common.labels`` are those by which pods are selected, and selectors never change; these may, so they stand beside
+``metadata.labels`` are those by which pods are selected, and selectors never change; these may, so they stand beside
 them and no selector has them (kubernetes.io, "Recommended Labels").
 """
 

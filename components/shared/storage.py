@@ -17,7 +17,7 @@ from typing import Literal, NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.shared import common
+from components.shared import metadata, pods, volumes
 
 Kind = Literal["hostPath", "nfs", "claim", "class"]
 AccessMode = Literal["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany", "ReadOnlyMany"]
@@ -134,7 +134,7 @@ class DataVolume(pulumi.ComponentResource):
         if args["kind"] == "claim":
             self.claim_name = pulumi.Output.from_input(args["claim_name"])
         else:
-            self.claim_name = common.name_of(self._claim(name, args))
+            self.claim_name = metadata.name_of(self._claim(name, args))
         self.register_outputs({"claim_name": self.claim_name})
 
     def first_container(
@@ -151,24 +151,24 @@ class DataVolume(pulumi.ComponentResource):
         :param what: part of the container's name, where a pod has several such volumes.
         """
         if self._args["kind"] == "hostPath":
-            return common.chown_container(image, volume, uid, what)
+            return pods.chown_container(image, volume, uid, what)
         return k8s.core.v1.ContainerArgs(
             name=f"check-volume-{what}" if what else "check-volume",
             image=image,
-            command=["sh", f"{common.IN_POD_MOUNT}/check_volume.sh"],
+            command=["sh", f"{volumes.IN_POD_MOUNT}/check_volume.sh"],
             args=["/volume", "read" if self.read_only else "write", ownership_remedy(self._args, uid)],
-            security_context=common.container_security(),
-            resources=common.resources("10m", "16Mi"),
+            security_context=pods.container_security(),
+            resources=pods.resources("10m", "16Mi"),
             volume_mounts=[
-                common.mount(volume, "/volume", read_only=self.read_only or None),
-                common.mount(programs, common.IN_POD_MOUNT, read_only=True),
+                volumes.mount(volume, "/volume", read_only=self.read_only or None),
+                volumes.mount(programs, volumes.IN_POD_MOUNT, read_only=True),
             ],
             termination_message_policy="FallbackToLogsOnError",
         )
 
     def _claim(self, name: str, args: DataVolumeArgs) -> k8s.core.v1.PersistentVolumeClaim:
         child = pulumi.ResourceOptions(parent=self, protect=args.get("keep") or None)
-        labels = common.labels("storage", name)
+        labels = metadata.labels("storage", name)
         spec = k8s.core.v1.PersistentVolumeClaimSpecArgs(
             access_modes=[args.get("access_mode", "ReadWriteOnce")],
             resources=k8s.core.v1.VolumeResourceRequirementsArgs(requests={"storage": args["size"]}),
@@ -185,7 +185,7 @@ class DataVolume(pulumi.ComponentResource):
                 spec=persistent_volume_spec(args),
                 opts=child,
             )
-            spec.volume_name = common.name_of(volume)
+            spec.volume_name = metadata.name_of(volume)
             # The API server grows a claim only when its StorageClass says so, and there is none here (admission plugin
             # PersistentVolumeClaimResize). The volume grows; the claim keeps what it asked for when it was made.
             own = pulumi.ResourceOptions(ignore_changes=["spec.resources"])

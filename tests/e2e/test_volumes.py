@@ -25,16 +25,16 @@ volume = DataVolume("data", {{"claim_name": NS, "namespace": NS}} | {args})
 """
 POD = """
 from components import common
-CHECK = common.programs("check_volume.sh")
+CHECK = volumes.programs("check_volume.sh")
 programs = k8s.core.v1.ConfigMap("programs", metadata={{"namespace": NS}}, data=CHECK)
 spec = k8s.core.v1.PodSpecArgs(
-    restart_policy={restart!r}, termination_grace_period_seconds=0, security_context=common.pod_security(999),
+    restart_policy={restart!r}, termination_grace_period_seconds=0, security_context=pods.pod_security(999),
     init_containers=[volume.first_container({image!r}, "data", "programs", 999)],
     containers=[k8s.core.v1.ContainerArgs(
         name="main", image={image!r}, command=["sleep", "3600"],
-        volume_mounts=[common.mount("data", "/data")])],
-    volumes=[common.claim_volume("data", volume.claim_name),
-             common.config_map_volume("programs", common.name_of(programs))])
+        volume_mounts=[volumes.mount("data", "/data")])],
+    volumes=[volumes.claim_volume("data", volume.claim_name),
+             volumes.config_map_volume("programs", metadata.name_of(programs))])
 """
 DEPLOYMENT = """
 labels = {"app": "x"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.shared import common
+from components.shared import volumes
 from tests.cars import car, car_files, packed
 
 SERVER = Path(__file__).parents[4] / "embedded/images/wso2ei/server"
@@ -49,7 +49,7 @@ class Node:
     def probe(self) -> tuple[int, str]:
         words = [str(self.home), str(self.top / "list"), str(self.top), str(self.top / "last-words")]
         done = subprocess.run(
-            ["sh", str(common.IN_POD / "started.sh"), *words], check=False, text=True, timeout=60,
+            ["sh", str(volumes.IN_POD / "started.sh"), *words], check=False, text=True, timeout=60,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         return done.returncode, done.stdout.strip()

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
-from components.shared import common
+from components.shared import metadata
 from components.shared.recommended_labels import tag, with_labels
 from tests.unit.support.recording import record
 
@@ -34,7 +34,7 @@ class Pair(pulumi.ComponentResource):
     def __init__(self, name: str, version: str | None, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("wso2ei:index:Pair", name, {}, with_labels(opts, name, version))
         child = pulumi.ResourceOptions(parent=self)
-        labels = common.labels("pair", name)
+        labels = metadata.labels("pair", name)
         k8s.core.v1.ConfigMap(f"{name}-labelled", metadata=k8s.meta.v1.ObjectMetaArgs(labels=labels), opts=child)
         k8s.core.v1.ConfigMap(f"{name}-bare", metadata=k8s.meta.v1.ObjectMetaArgs(labels={"mine": "yes"}), opts=child)
 
@@ -49,12 +49,12 @@ def test_each_component_s_objects_bear_its_own_name_and_version_and_strange_vers
         for item in record(program).registered
         if item.type.endswith(":ConfigMap")
     }
-    assert labels["one-labelled"] == common.labels("pair", "one") | {
+    assert labels["one-labelled"] == metadata.labels("pair", "one") | {
         f"{PREFIX}/instance": "one",
         f"{PREFIX}/managed-by": "pulumi",
         f"{PREFIX}/version": "6.5.0",
     }
-    assert labels["two-labelled"] == common.labels("pair", "two") | {
+    assert labels["two-labelled"] == metadata.labels("pair", "two") | {
         f"{PREFIX}/instance": "two",
         f"{PREFIX}/managed-by": "pulumi",
     }

@@ -1,0 +1,80 @@
+"""Security contexts, resources and containers that pods of several components share. Pure functions."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.shared.volumes import mount
+
+
+def pod_security(uid: int, gid: int | None = None) -> k8s.core.v1.PodSecurityContextArgs:
+    """Pod-level context that passes Pod Security *restricted*; volumes belong to ``gid`` (default: ``uid``).
+
+    ``OnRootMismatch`` spares large volumes a walk over every file at each start.
+    """
+    group = uid if gid is None else gid
+    return k8s.core.v1.PodSecurityContextArgs(
+        run_as_non_root=True,
+        run_as_user=uid,
+        run_as_group=group,
+        fs_group=group,
+        fs_group_change_policy="OnRootMismatch",
+        seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+    )
+
+
+def container_security(
+    *, read_only: bool = True, add: tuple[str, ...] = (), uid: int | None = None
+) -> k8s.core.v1.SecurityContextArgs:
+    """Container-level context: no privilege escalation, all capabilities dropped but ``add``."""
+    return k8s.core.v1.SecurityContextArgs(
+        allow_privilege_escalation=False,
+        capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"], add=list(add) or None),
+        read_only_root_filesystem=read_only,
+        run_as_user=uid,
+    )
+
+
+def chown_container(image: pulumi.Input[str], volume: str, uid: int, what: str = "") -> k8s.core.v1.ContainerArgs:
+    """The one container that runs as root: gives the top folder of a hostPath volume to ``uid``.
+
+    A hostPath folder is made root:root and ``fsGroup`` does not apply to it (kubernetes/kubernetes#138411 and its
+    elders). Not recursive: what is below was written by ``uid`` itself.
+
+    :param what: part of the container's name, where a pod has several such volumes.
+    """
+    return k8s.core.v1.ContainerArgs(
+        name=f"own-folder-{what}" if what else "own-folder",
+        image=image,
+        command=["chown", f"{uid}:{uid}", "/volume"],
+        security_context=k8s.core.v1.SecurityContextArgs(
+            run_as_user=0,
+            run_as_group=0,
+            run_as_non_root=False,
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"], add=["CHOWN"]),
+        ),
+        resources=resources("10m", "16Mi"),
+        volume_mounts=[mount(volume, "/volume")],
+        termination_message_policy="FallbackToLogsOnError",
+    )
+
+
+def resources(
+    cpu: str, memory: str, *, cpu_limit: str | None = None, memory_limit: str | None = None
+) -> k8s.core.v1.ResourceRequirementsArgs:
+    """Requests and limits, all four: a namespace with a ResourceQuota refuses a container that leaves one out.
+
+    :param cpu_limit: default one CPU, enough for the short programs that say nothing.
+    :param memory_limit: default the request.
+    """
+    limits = {"cpu": cpu_limit or "1", "memory": memory_limit or memory}
+    return k8s.core.v1.ResourceRequirementsArgs(requests={"cpu": cpu, "memory": memory}, limits=limits)
+
+
+def from_pod(name: str, field: str) -> k8s.core.v1.EnvVarArgs:
+    """An environment variable from the pod's own fields."""
+    reference = k8s.core.v1.ObjectFieldSelectorArgs(field_path=field)
+    return k8s.core.v1.EnvVarArgs(name=name, value_from=k8s.core.v1.EnvVarSourceArgs(field_ref=reference))
