@@ -1,6 +1,6 @@
-"""``Acceptance``: a Job at the end of an update that asks console and gateway as a user would.
+"""``Acceptance``: a Job at the end of an update that sends requests to console and gateway, as a user would.
 
-The update fails, with what the Job saw, when they do not answer. Owns the Job, its program and its NetworkPolicy;
+The update fails with the Job's report when an answer is wrong. Owns the Job, its program and its NetworkPolicy;
 changes nothing.
 """
 
@@ -34,17 +34,17 @@ class AcceptanceArgs(TypedDict):
     console_port: NotRequired[pulumi.Input[int]]
     """Port that the console's redirect must name; default 443, which it leaves out."""
     triggers: dict[str, pulumi.Input[str]]
-    """The Job runs again when one of these changes. Not secret: they stand in an annotation."""
+    """The Job runs again when one of these changes. Not secret: their hash is an annotation."""
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of the Job's pod."""
     seconds: NotRequired[int]
-    """How long it may keep asking; default 180."""
+    """Seconds until it stops trying; default 180."""
 
 
 def job_spec(
     args: AcceptanceArgs, config_map: pulumi.Input[str], triggers: pulumi.Input[str], selector: dict[str, str]
 ) -> k8s.batch.v1.JobSpecArgs:
-    """One try: the program itself asks again until its time is up."""
+    """Return the Job. One pod, never restarted: the program itself retries until it times out."""
     seconds = args.get("seconds", 180)
     container = k8s.core.v1.ContainerArgs(
         name="acceptance",
@@ -86,14 +86,14 @@ def job_spec(
 
 
 class Acceptance(pulumi.ComponentResource):
-    """The acceptance Job. See the module's text for what it owns."""
+    """The acceptance Job; the module docstring lists what it owns."""
 
     job: k8s.batch.v1.Job
 
     def __init__(self, name: str, args: AcceptanceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("wso2ei:index:Acceptance", name, {}, with_labels(opts, name))
         if not args["triggers"]:
-            raise ValueError(f"Acceptance {name}: without triggers it would run once and never again")
+            raise ValueError(f"Acceptance {name}: triggers must not be empty: the Job would never run again")
         after = [*_as_list(opts.depends_on)] if opts and opts.depends_on else []
         child = pulumi.ResourceOptions(parent=self)
         selector = metadata.labels("acceptance", name)
@@ -131,5 +131,5 @@ class Acceptance(pulumi.ComponentResource):
 
 
 def _as_list(dependencies: object) -> list[pulumi.Resource]:
-    found = dependencies if isinstance(dependencies, list | tuple) else [dependencies]
-    return [resource for resource in found if isinstance(resource, pulumi.Resource)]
+    resources = dependencies if isinstance(dependencies, list | tuple) else [dependencies]
+    return [resource for resource in resources if isinstance(resource, pulumi.Resource)]

@@ -1,9 +1,9 @@
-"""``SccBinding``: lets the pods of one namespace run under one of OpenShift's security context constraints (SCC).
+"""``SccBinding``: allows the pods of one namespace to use one of OpenShift's security context constraints (SCC).
 
-OpenShift's default, ``restricted-v2``, demands user and group ids out of the namespace's own range; the images of
-this stack have ids of their own (EI 802, MySQL 999, NGINX 101). ``nonroot-v2`` is the same constraint but for the
-ids: any but root (openshift/cluster-kube-apiserver-operator, bindata/bootkube/scc-manifests). Owns a Role and its
-binding, no constraint.
+OpenShift's default, ``restricted-v2``, requires user and group ids from the namespace's range; the images of this
+stack have fixed ids (EI 802, MySQL 999, NGINX 101). ``nonroot-v2`` is the same constraint with any id except
+root (openshift/cluster-kube-apiserver-operator, bindata/bootkube/scc-manifests). Owns a Role and its binding, not the
+constraint.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ class SccBindingArgs(TypedDict):
     """Inputs of ``SccBinding``."""
 
     namespace: pulumi.Input[str]
-    """Namespace whose service accounts, all of them, get the right."""
+    """Namespace; all of its service accounts get the right."""
     constraint: Literal["nonroot-v2"]
     """Name of an SCC that the cluster has."""
 
 
 class SccBinding(pulumi.ComponentResource):
-    """A right to use an SCC. See the module's text for what it owns."""
+    """The right to use an SCC; the module docstring lists what it owns."""
 
     namespace: pulumi.Output[str]
-    """The namespace, once its pods have the right: whoever uses it waits for that."""
+    """The namespace, once its pods have the right, so that a resource that uses it waits for the binding."""
 
     def __init__(self, name: str, args: SccBindingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("wso2ei:index:SccBinding", name, {}, with_labels(opts, name))
@@ -48,7 +48,7 @@ class SccBinding(pulumi.ComponentResource):
                 k8s.rbac.v1.SubjectArgs(
                     api_group="rbac.authorization.k8s.io",
                     kind="Group",
-                    # Jobs and MySQL run as the namespace's default account, EI and NGINX as their own.
+                    # Jobs and MySQL use the namespace's default account, EI and NGINX have accounts.
                     name=namespace.apply(lambda space: f"system:serviceaccounts:{space}"),
                 )
             ],
@@ -59,7 +59,7 @@ class SccBinding(pulumi.ComponentResource):
 
 
 def scc_rule(constraint: str) -> k8s.rbac.v1.PolicyRuleArgs:
-    """The right to use one SCC; only who has it may give it."""
+    """Return the right to use one SCC. The API server accepts it only from a user who has it."""
     return k8s.rbac.v1.PolicyRuleArgs(
         api_groups=["security.openshift.io"],
         resources=["securitycontextconstraints"],

@@ -1,1 +1,1 @@
-"""``NginxIngress``: the Ingress objects of console and gateway, and optionally the controller that serves them."""
+"""``NginxIngress``: the Ingresses of console and gateway and, optionally, the controller that serves them."""

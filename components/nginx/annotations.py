@@ -1,4 +1,4 @@
-"""Annotations of the two Ingresses, in one dialect at a time.
+"""Write the annotations of the two Ingresses, in one dialect at a time.
 
 An unknown annotation is ignored by F5's controller and a known one with a bad value rejects the whole Ingress
 (nginx/kubernetes-ingress, internal/k8s/validation.go), so exactly one dialect is written and values are checked
@@ -12,13 +12,13 @@ from typing import Literal
 
 Dialect = Literal["f5", "community"]
 _CONNECT_SECONDS = 4
-"""To a node that vanished nobody answers, and only then is another one asked. Two lost SYN
-packets (sent again after 1 s and 3 s) are not that."""
+"""Seconds until a request that cannot connect moves to another node. Above the 3 s after which the kernel has sent a
+lost SYN packet twice again, so that two lost packets do not count as a node that vanished."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """How NGINX talks to one Service, HTTPS always: Carbon redirects plain HTTP to its own port for ever."""
+    """How NGINX connects to one Service. Always HTTPS: Carbon redirects plain HTTP to its own port, without end."""
 
     service: str
     read_timeout: int
@@ -30,12 +30,12 @@ class Backend:
 
 
 def ingress_annotations(dialect: Dialect, backend: Backend) -> dict[str, str]:
-    """The annotations of one Ingress."""
+    """Return the annotations of one Ingress."""
     return _f5(backend) if dialect == "f5" else _community(backend)
 
 
 def _f5(backend: Backend) -> dict[str, str]:
-    found = {
+    annotations = {
         "nginx.org/ssl-services": backend.service,
         "nginx.org/proxy-read-timeout": f"{backend.read_timeout}s",
         "nginx.org/proxy-send-timeout": f"{backend.read_timeout}s",
@@ -46,15 +46,15 @@ def _f5(backend: Backend) -> dict[str, str]:
     }
     if backend.affinity_cookie:
         # In NGINX OSS since 1.29.6; `nginx.com/sticky-cookie-services` is Plus only and rejects the Ingress.
-        found["nginx.org/sticky-cookie-services"] = (
+        annotations["nginx.org/sticky-cookie-services"] = (
             f"serviceName={backend.service} {backend.affinity_cookie} path=/ httponly secure samesite=lax"
         )
-    return found
+    return annotations
 
 
 def _community(backend: Backend) -> dict[str, str]:
     prefix = "nginx.ingress.kubernetes.io"
-    found = {
+    annotations = {
         f"{prefix}/backend-protocol": "HTTPS",
         f"{prefix}/proxy-read-timeout": str(backend.read_timeout),
         f"{prefix}/proxy-send-timeout": str(backend.read_timeout),
@@ -63,7 +63,7 @@ def _community(backend: Backend) -> dict[str, str]:
         f"{prefix}/ssl-redirect": "true",
     }
     if backend.affinity_cookie:
-        found |= {
+        annotations |= {
             f"{prefix}/affinity": "cookie",
             f"{prefix}/affinity-mode": "persistent",
             f"{prefix}/session-cookie-name": backend.affinity_cookie,
@@ -72,4 +72,4 @@ def _community(backend: Backend) -> dict[str, str]:
             f"{prefix}/session-cookie-secure": "true",
             f"{prefix}/session-cookie-change-on-failure": "true",
         }
-    return found
+    return annotations

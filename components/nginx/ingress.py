@@ -1,7 +1,7 @@
-"""``NginxIngress``: the two Ingresses of an EI cluster and, where asked, the NGINX controller that serves them.
+"""``NginxIngress``: the two Ingresses of an EI cluster and, optionally, the NGINX controller that serves them.
 
 Installs F5's NGINX Ingress Controller (``kubernetes/ingress-nginx`` was retired in March 2026) with native objects:
-every one is visible in a preview and needs no network there. Does not own the Services behind it, nor an existing
+every one is visible in a preview and needs no network there. Does not own the backend Services, nor an existing
 controller.
 """
 
@@ -24,10 +24,10 @@ from components.shared.scheduling import SchedulingArgs
 
 
 class Route(TypedDict):
-    """One host name and the HTTPS Service behind it."""
+    """One host name and its backend, an HTTPS Service."""
 
     host: str
-    """Host name that clients ask for."""
+    """Host name that clients use."""
     service: str
     """Name of the Service, in the component's namespace."""
     port: int
@@ -42,7 +42,7 @@ class NginxIngressArgs(TypedDict):
     namespace: pulumi.Input[str]
     """Namespace of the Ingresses and of an installed controller."""
     controller: Literal["install", "existing"]
-    """Make a controller, or use the one of the cluster."""
+    """``install`` a controller, or use the ``existing`` one of the cluster."""
     class_name: str
     """IngressClass: made by ``install``, named by ``existing``."""
     dialect: Dialect
@@ -58,9 +58,9 @@ class NginxIngressArgs(TypedDict):
     https_port: NotRequired[int]
     """Default 443. With ``NodePort`` the port inside the cluster; with an existing controller the one it serves."""
     node_ports: NotRequired[tuple[int | None, int | None]]
-    """``NodePort``: the ports of http and https on every node; ``None``: the cluster allots one."""
+    """``NodePort``: the ports of http and https on every node; ``None``: allocated by the cluster."""
     address: NotRequired[str | None]
-    """Address that clients use, where the cluster tells none or another one; an installed controller publishes it."""
+    """Address that clients use, where the cluster reports none or another one; an installed controller publishes it."""
     tls_secret: NotRequired[str | None]
     """Existing kubernetes.io/tls Secret; without one a self-signed certificate is made."""
     read_timeout: int
@@ -74,14 +74,14 @@ class NginxIngressArgs(TypedDict):
 
 
 class NginxIngress(pulumi.ComponentResource):
-    """Ingresses and controller. See the module's text for what it owns."""
+    """Ingresses and controller; the module docstring lists what it owns."""
 
     addresses: pulumi.Output[list[str]]
     """IP addresses or host names at which clients reach the controller: ``address`` where it is given, else what the
-    cluster gave an installed controller's Service, else what the Ingresses' status says.
+    cluster gave an installed controller's Service, else the address in the Ingresses' status.
 
-    The Service is asked first because it changes with ``expose``, while an Ingress keeps the old status until the
-    controller has written a new one. What changes outside of an update shows after ``pulumi up --refresh``."""
+    The Service takes precedence because its status changes with ``expose``, while an Ingress keeps the old status until
+    the controller has written a new one. A change outside of an update shows after ``pulumi up --refresh``."""
     https_port: pulumi.Output[int]
     """Port at which clients reach both hosts; with ``NodePort`` the port on the nodes, allotted or given."""
     service: str | None
@@ -309,44 +309,44 @@ def _https_port(args: NginxIngressArgs, service: k8s.core.v1.Service | None) -> 
     given = args.get("node_ports", (None, None))[1]
     if service is None or args.get("expose") != "NodePort" or given is not None:
         return pulumi.Output.from_input(given or _ports(args)[1])
-    port: pulumi.Output[int] = service.spec.apply(_allotted_port)
+    port: pulumi.Output[int] = service.spec.apply(_allocated_port)
     return port
 
 
-def _allotted_port(spec: Mapping[str, Any]) -> Any:
-    """The node port of https; unknown in a preview of a Service that is not made yet."""
+def _allocated_port(spec: Mapping[str, Any]) -> Any:
+    """Return the node port of https; unknown in a preview of a Service that does not exist yet."""
     for port in spec["ports"]:
-        found = _either(port, "node_port", "nodePort")
-        if port["name"] == "https" and found:
-            return int(found)
+        number = _either(port, "node_port", "nodePort")
+        if port["name"] == "https" and number:
+            return int(number)
     if pulumi.runtime.is_dry_run():
         return pulumi.UNKNOWN
-    raise ValueError("the cluster has allotted the controller's Service no node port for https")
+    raise ValueError("the cluster has allocated no node port for https to the controller's Service")
 
 
 def _addresses(
-    given: str | None, tellers: Sequence[k8s.core.v1.Service | k8s.networking.v1.Ingress]
+    given: str | None, sources: Sequence[k8s.core.v1.Service | k8s.networking.v1.Ingress]
 ) -> pulumi.Output[list[str]]:
-    """The given address, or what the statuses tell; unknown in a preview that cannot know yet."""
+    """Return the given address, or those of the statuses; unknown in a preview before there is a status."""
     if given:
         return pulumi.Output.from_input([given])
-    statuses: pulumi.Output[list[Any]] = pulumi.Output.all(*[teller.status for teller in tellers])
-    nobody: Any = pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else []
-    return statuses.apply(lambda found: _told(found) or nobody)
+    statuses: pulumi.Output[list[Any]] = pulumi.Output.all(*[source.status for source in sources])
+    none: Any = pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else []
+    return statuses.apply(lambda resolved: _status_addresses(resolved) or none)
 
 
-def _told(statuses: list[Mapping[str, Any] | None]) -> list[str]:
-    """Every address of every status, each once, in the order in which the cluster tells them.
+def _status_addresses(statuses: list[Mapping[str, Any] | None]) -> list[str]:
+    """Return every address of every status, each once, in the order of the status.
 
     An entry with both an IP address and a host name is one address; only the former fits a hosts file.
     """
-    found: dict[str, None] = {}
+    addresses: dict[str, None] = {}
     for status in statuses:
         for entry in (_either(status or {}, "load_balancer", "loadBalancer") or {}).get("ingress") or []:
-            found |= dict.fromkeys(filter(None, (entry.get("ip") or entry.get("hostname"),)))
-    return list(found)
+            addresses |= dict.fromkeys(filter(None, (entry.get("ip") or entry.get("hostname"),)))
+    return list(addresses)
 
 
 def _either(value: Mapping[str, Any], *names: str) -> Any:
-    """The SDK hands nested outputs over with Python names or with the API's own, by how they were resolved."""
+    """Return the first value present. Nested outputs have Python names or the API's, depending on how they resolved."""
     return next((value[name] for name in names if value.get(name) is not None), None)

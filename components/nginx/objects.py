@@ -1,4 +1,4 @@
-"""The Kubernetes bodies of F5's NGINX Ingress Controller 5.5.x, as pure functions.
+"""Build the Kubernetes bodies of F5's NGINX Ingress Controller 5.5.x. Pure functions.
 
 Read from nginx/kubernetes-ingress v5.5.4 (deployments/, internal/k8s, cmd/nginx-ingress): custom resources off, so
 no CRD is needed; telemetry off, which is on by default; RBAC for what remains, by verb.
@@ -16,14 +16,14 @@ from components.shared import pods, scheduling, volumes
 
 UID = 101
 CONTROLLER = "nginx.org/ingress-controller"
-"""``spec.controller`` of the IngressClass; the controller exits when its class belongs to another one."""
+"""``spec.controller`` of the IngressClass; the controller exits when its class names another one."""
 KEEPALIVE_MIN_SECONDS = 5
-"""So long an HTTP/1.1 connection without a request stays open after a change of the configuration."""
+"""Seconds that an idle HTTP/1.1 connection stays open after a reload."""
 Expose = Literal["LoadBalancer", "NodePort", "hostPort"]
 
 
 def namespace_rules() -> list[k8s.rbac.v1.PolicyRuleArgs]:
-    """What the controller may do in the stack's namespace, which is all it watches."""
+    """Return the controller's rights in the stack's namespace, the only one that it watches."""
 
     def rule(group: str, resources: list[str], *verbs: str) -> k8s.rbac.v1.PolicyRuleArgs:
         return k8s.rbac.v1.PolicyRuleArgs(api_groups=[group], resources=resources, verbs=list(verbs))
@@ -41,7 +41,7 @@ def namespace_rules() -> list[k8s.rbac.v1.PolicyRuleArgs]:
 
 
 def cluster_rules(ingress_class: str, namespace: pulumi.Input[str]) -> list[k8s.rbac.v1.PolicyRuleArgs]:
-    """The little that has no namespace: its own class and its own namespace, by name."""
+    """Return the cluster-scoped rights: its own IngressClass and its own namespace, by name."""
     return [
         k8s.rbac.v1.PolicyRuleArgs(
             api_groups=["networking.k8s.io"],
@@ -56,13 +56,13 @@ def cluster_rules(ingress_class: str, namespace: pulumi.Input[str]) -> list[k8s.
 
 
 def config_data(external_address: str | None) -> dict[str, str]:
-    """The controller's ConfigMap. HTTP/2 is off and the server's version is shown unless it says otherwise."""
+    """Return the data of the controller's ConfigMap; its defaults are HTTP/2 off and ``server_tokens`` on."""
     data = {
         "http2": "True",
         "server-tokens": "False",
         "ssl-protocols": "TLSv1.2 TLSv1.3",
-        # NGINX loads its configuration anew whenever a pod comes or goes, and would close every idle HTTP/1.1
-        # connection at once, also one on which a request is just arriving. Shorter than what a leaving node waits for.
+        # NGINX reloads whenever a pod starts or stops, and would close every idle HTTP/1.1 connection at once, even
+        # one on which a request is just arriving. Shorter than the time for which a terminating node still serves.
         "http-snippets": f"keepalive_min_timeout {KEEPALIVE_MIN_SECONDS}s;",
     }
     if external_address:
@@ -71,7 +71,7 @@ def config_data(external_address: str | None) -> dict[str, str]:
 
 
 def arguments(*, config_map: str, ingress_class: str, service: str, lease: str, tls_secret: str) -> list[str]:
-    """Command line of the controller; names are in its own namespace.
+    """Return the controller's arguments; all names are in its own namespace.
 
     The default server gets a certificate because a client that connects to ``localhost`` sends that name, for
     which a handshake is refused otherwise.
@@ -106,7 +106,7 @@ def deployment_spec(
     https_port: int,
     place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.apps.v1.DeploymentSpecArgs:
-    """One controller on a read-only root.
+    """Return the Deployment: one controller with a read-only root file system.
 
     NET_BIND_SERVICE stays: the binaries carry it as a file capability, and without it exec fails even on high
     ports ("Operation not permitted").
@@ -124,7 +124,7 @@ def deployment_spec(
         name="nginx-ingress",
         image=image,
         args=args,
-        env=[_field("POD_NAMESPACE", "metadata.namespace"), _field("POD_NAME", "metadata.name")],
+        env=[common.from_pod("POD_NAMESPACE", "metadata.namespace"), common.from_pod("POD_NAME", "metadata.name")],
         ports=[
             k8s.core.v1.ContainerPortArgs(name="http", container_port=80, host_port=http_port if host else None),
             k8s.core.v1.ContainerPortArgs(name="https", container_port=443, host_port=https_port if host else None),
@@ -133,7 +133,7 @@ def deployment_spec(
         readiness_probe=k8s.core.v1.ProbeArgs(
             http_get=k8s.core.v1.HTTPGetActionArgs(path="/nginx-ready", port="readiness"), period_seconds=1
         ),
-        # NGINX listens from its first configuration on; a master that is gone or hangs no longer accepts.
+        # NGINX listens once it has its first configuration; a master process that died or hangs no longer accepts.
         liveness_probe=k8s.core.v1.ProbeArgs(
             tcp_socket=k8s.core.v1.TCPSocketActionArgs(port="https"),
             period_seconds=15,
@@ -157,7 +157,7 @@ def deployment_spec(
     return k8s.apps.v1.DeploymentSpecArgs(
         replicas=1,
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
-        # Two controllers cannot hold one host port, so there the old one goes first.
+        # Two pods cannot use the same host port, so with hostPort the old one stops first.
         strategy=k8s.apps.v1.DeploymentStrategyArgs(
             type="RollingUpdate",
             rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
@@ -184,13 +184,6 @@ def deployment_spec(
     )
 
 
-def _field(name: str, path: str) -> k8s.core.v1.EnvVarArgs:
-    return k8s.core.v1.EnvVarArgs(
-        name=name,
-        value_from=k8s.core.v1.EnvVarSourceArgs(field_ref=k8s.core.v1.ObjectFieldSelectorArgs(field_path=path)),
-    )
-
-
 def service_spec(
     selector: dict[str, str],
     expose: Expose,
@@ -198,7 +191,7 @@ def service_spec(
     https_port: int,
     node_ports: tuple[int | None, int | None] = (None, None),
 ) -> k8s.core.v1.ServiceSpecArgs:
-    """The Service that clients, or the cloud's load balancer, reach; ``node_ports`` are those of http and https."""
+    """Return the Service for clients or the load balancer; ``node_ports`` are those of http and https."""
     return k8s.core.v1.ServiceSpecArgs(
         type="ClusterIP" if expose == "hostPort" else expose,
         selector=selector,
@@ -212,7 +205,7 @@ def service_spec(
 def ingress_spec(
     *, ingress_class: str, host: str, service: str, port: int, tls_secret: pulumi.Input[str]
 ) -> k8s.networking.v1.IngressSpecArgs:
-    """One host to one Service, TLS at NGINX."""
+    """Return an Ingress of one host and one Service, with TLS termination."""
     backend = k8s.networking.v1.IngressBackendArgs(
         service=k8s.networking.v1.IngressServiceBackendArgs(
             name=service, port=k8s.networking.v1.ServiceBackendPortArgs(number=port)
@@ -233,7 +226,7 @@ def ingress_spec(
 
 
 def network_policy_spec(selector: dict[str, str]) -> k8s.networking.v1.NetworkPolicySpecArgs:
-    """Anybody reaches ports 80 and 443 of the controller, nobody another one (kubelet's probes are exempt)."""
+    """Open ports 80 and 443 of the controller to every client, and no other port (kubelet probes are exempt)."""
     return k8s.networking.v1.NetworkPolicySpecArgs(
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         policy_types=["Ingress"],

@@ -1,4 +1,4 @@
-"""A self-signed certificate that stays the same from run to run.
+"""Make a self-signed certificate that is the same in every run.
 
 The key comes from random characters kept in the encrypted state; the signature is deterministic (RFC 6979) and the
 dates are constants. So the same inputs give the same bytes, and a preview after an update shows no change.
@@ -24,14 +24,14 @@ _NOT_AFTER = datetime.datetime(2044, 1, 1, tzinfo=datetime.UTC)
 
 @dataclass(frozen=True)
 class KeyPair:
-    """Private key and certificate, PEM."""
+    """Private key and certificate in PEM format."""
 
     key: str
     certificate: str
 
 
 def self_signed(seed: bytes, hosts: Sequence[str]) -> KeyPair:
-    """A certificate for ``hosts`` (the first one is also the common name), for a developer's machine only.
+    """Sign a certificate for ``hosts`` (the first one is also the common name), for a developer's machine only.
 
     :raises ValueError: if ``seed`` is shorter than 32 bytes or ``hosts`` is empty.
     """

@@ -1,6 +1,6 @@
-"""An open-loop load on the gateway: requests go out at a fixed rate, whatever becomes of them.
+"""Send an open-loop load to the gateway: requests at a fixed rate, whatever their results.
 
-Vegeta sends them. What a node did with a POST is read from its own log, followed while it lives.
+Vegeta sends them. Whether a node processed a POST is read from its log, followed while the pod exists.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from tests.e2e.machine import GATEWAY, Machine, eventually
 RATE = 200
 """Requests a second, half of them by HTTP/1.1 and half by HTTP/2; every other one is a POST."""
 _IDLE = 6
-"""Connections that a sender keeps for later, as many as half the load needs at a time.
+"""Idle connections that a sender keeps, as many as half the load needs at a time.
 
-So none of them is ever idle for as long as the controller takes to close one under a request (docs/production.md).
+So none is ever idle for as long as the controller takes to close one (docs/production.md).
 """
 SERVICE = "LoadTest"
 _HEADER = "X-Load-Id"
@@ -39,20 +39,20 @@ _DELAY = '<parameter name="delayMillis">20</parameter>'
 
 
 def deploy_service(machine: Machine) -> None:
-    """The service under load, on both nodes, through the folder that they share."""
+    """Deploy the service under load on both nodes, through their shared folder."""
     application = f"{SERVICE}CompositeApplication"
     machine.drop_car("load.car", car(application, SERVICE, body=_BODY, parameters=_DELAY))
 
     def served() -> bool:
-        said = [machine.kubectl("logs", node["metadata"]["name"], "-c", "ei").text for node in machine.nodes()]
-        return all(f"Deployed Carbon Application : {application}_1.0.0" in text for text in said)
+        logs = [machine.kubectl("logs", node["metadata"]["name"], "-c", "ei").text for node in machine.nodes()]
+        return all(f"Deployed Carbon Application : {application}_1.0.0" in text for text in logs)
 
     eventually("both nodes have deployed the service", served)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the sender saw of one request."""
+    """The result of one request, as the sender received it."""
 
     protocol: str
     started: float
@@ -67,15 +67,15 @@ class Request:
 
     @property
     def met_a_closing_connection(self) -> bool:
-        """HTTP/1.1 alone has it: the server closes an idle connection in the instant in which a request is sent on it.
+        """HTTP/1.1 only: the server closes an idle connection in the instant in which a request is sent on it.
 
-        A client repeats what is idempotent by itself, and must not repeat a POST (RFC 9112, 9.3.1).
+        A client retries idempotent requests by itself, and must not retry a POST (RFC 9112, 9.3.1).
         """
         return self.protocol == "h1" and self.method == "POST" and self.error.endswith(": EOF")
 
 
 class Sender:
-    """One vegeta, which sends half of the load by one version of HTTP, on connections that stay open."""
+    """One vegeta process, which sends half of the load with one version of HTTP, on persistent connections."""
 
     def __init__(self, folder: Path, protocol: str, stop: threading.Event) -> None:
         self._vegeta = str(toolchain.ensure("vegeta", Reporter()) / "vegeta")
@@ -91,7 +91,7 @@ class Sender:
         self._feeder.start()
 
     def _feed(self) -> None:
-        """Vegeta takes targets as it needs them, and ends with them."""
+        """Write targets as vegeta reads them; it ends at the end of its input."""
         out = self._process.stdin
         assert out is not None
         for number in itertools.count():
@@ -112,7 +112,7 @@ class Sender:
         out.close()
 
     def wait(self) -> None:
-        """Until the requests under way are answered."""
+        """Wait until the active requests are answered."""
         try:
             self._feeder.join(30)
             self._process.wait(60)
@@ -120,19 +120,19 @@ class Sender:
             self._process.kill()
 
     def requests(self) -> Iterator[Request]:
-        """All of them, when it has ended."""
+        """Return all requests, after the end."""
         encoded = subprocess.run([self._vegeta, "encode", "-to=json", self._results], check=True, capture_output=True)
         for line in encoded.stdout.splitlines():
-            found = json.loads(line)
-            if found["error"] == "no targets to attack":  # the end of the load, not a request
+            result = json.loads(line)
+            if result["error"] == "no targets to attack":  # the end of the load, not a request
                 continue
-            started = datetime.fromisoformat(found["timestamp"]).timestamp()
-            seconds = found["latency"] / 1e9
-            yield Request(self._protocol, started, seconds, found["code"], found["error"], found["method"])
+            started = datetime.fromisoformat(result["timestamp"]).timestamp()
+            seconds = result["latency"] / 1e9
+            yield Request(self._protocol, started, seconds, result["code"], result["error"], result["method"])
 
 
 class Load:
-    """The load, from entering to leaving the context; then ``requests`` and ``executed`` hold what became of it."""
+    """The load, from entering to leaving the context; ``requests`` and ``executed`` then hold the results."""
 
     def __init__(self, machine: Machine, folder: Path) -> None:
         self._machine, self._folder = machine, folder
@@ -140,7 +140,7 @@ class Load:
         self._followed: dict[str, subprocess.Popen[bytes]] = {}
         self.requests: list[Request] = []
         self.executed: Counter[str] = Counter()
-        """How often the nodes' own logs say that each POST was carried out."""
+        """How often the nodes' logs show that each POST was processed."""
 
     def __enter__(self) -> Self:
         self._follower = threading.Thread(target=self._follow, daemon=True)
@@ -166,7 +166,7 @@ class Load:
             self.executed.update(re.findall(r"load-id = (h\d-\d+)$", file.read_text(errors="replace"), re.MULTILINE))
 
     def _follow(self) -> None:
-        """The log of every server from its first line on, one by one: a container that died has a successor."""
+        """Follow the log of every server container from its first line on; a restarted container has another id."""
         while not self._stop.is_set():
             for pod in self._machine.nodes():
                 running = [c for c in pod["status"].get("containerStatuses", []) if "running" in c["state"]]
@@ -181,13 +181,13 @@ class Load:
             return subprocess.Popen(command, env=self._machine.environment, stdout=log, stderr=subprocess.DEVNULL)
 
     def lost(self) -> list[Request]:
-        """Requests that were not answered as they should be."""
+        """Return the requests without a correct answer."""
         return [request for request in self.requests if not request.ok]
 
     def account(self) -> None:
-        """Every answered POST was carried out, and none twice.
+        """Assert that every answered POST was processed, and none twice.
 
-        :raises AssertionError: also when the nodes' logs are not complete, so that nothing can be said.
+        :raises AssertionError: also when the nodes' logs are incomplete, so that there is no result.
         """
         twice = {name: times for name, times in self.executed.items() if times > 1}
         assert twice == {}

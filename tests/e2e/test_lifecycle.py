@@ -1,4 +1,4 @@
-"""What a change and what a death of a node costs those who call the gateway meanwhile, at 200 requests a second."""
+"""Measure what a rollout and the crash of a node cost the clients of the gateway, at 200 requests a second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixture
 
 
 def serving(machine: Machine, replicas: int) -> bool:
-    """All of them ready, and none on its way out."""
+    """Return whether all nodes are ready and none is terminating."""
     pods = machine.objects("pods", "-l", "app.kubernetes.io/name=wso2ei,app.kubernetes.io/component=wso2ei")
     states = []
     for pod in pods:

@@ -1,7 +1,7 @@
 """Stand-in for docker.io/nginx/nginx-ingress: real NGINX from Debian, driven by a small controller in Python.
 
-F5's controller is no Go module of its own major version and in no Debian suite, so it cannot be had from a package
-registry. The binaries carry NET_BIND_SERVICE as a file capability, as the real ones do: without that capability in
+F5's controller is not published as a Go module of its major version and not in Debian, so no package registry
+has it. The binaries carry NET_BIND_SERVICE as a file capability, as the real ones do: without that capability in
 the container's bounding set, exec fails with "Operation not permitted".
 """
 
@@ -23,7 +23,7 @@ _NET_BIND_SERVICE = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)
 
 
 def _files(launcher: bytes) -> list[File]:
-    """What the controller's own image holds besides NGINX."""
+    """Return the files of the controller's image other than NGINX."""
     folders = ("etc/nginx/conf.d", "etc/nginx/stream-conf.d", "etc/nginx/secrets", "etc/nginx/njs")
     owned = ("var/cache/nginx", "var/lib/nginx", "var/lib/nginx/state", "var/log/nginx")
     return [

@@ -1,7 +1,7 @@
-"""Annotations of an Ingress, checked as the real controller checks them (internal/k8s/validation.go).
+"""Validate the annotations of an Ingress as the real controller does (internal/k8s/validation.go).
 
-A known annotation with a bad value rejects the whole Ingress; an unknown one is ignored; one that only NGINX Plus
-knows rejects it too.
+A known annotation with a bad value rejects the whole Ingress; an unknown one is ignored; one of
+NGINX Plus rejects it too.
 """
 
 from __future__ import annotations
@@ -86,12 +86,12 @@ _NOT_IMITATED = frozenset(
 
 
 class Rejected(Exception):
-    """The Ingress is refused, with the reason for its event."""
+    """The Ingress is rejected, with the reason for its event."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the annotations of one Ingress say."""
+    """Values of the annotations of one Ingress."""
 
     directives: dict[str, str] = field(default_factory=dict)
     ssl_services: frozenset[str] = frozenset()
@@ -106,7 +106,7 @@ class Settings:
 
 
 def read(annotations: dict[str, str], services: set[str]) -> Settings:
-    """Check and read. Raises ``Rejected``."""
+    """Validate and read. Raises ``Rejected``."""
     given: dict[str, str] = {}
     for name, value in annotations.items():
         if name.startswith("nginx.com/"):

@@ -1,7 +1,7 @@
-"""The command line of F5's NGINX Ingress Controller 5.5 (cmd/nginx-ingress/flags.go), in Go's flag syntax.
+"""Parse the command line of F5's NGINX Ingress Controller 5.5 (cmd/nginx-ingress/flags.go), in Go's flag syntax.
 
-A flag that the real controller does not have ends the program with the usage, as there; one that it has and that is
-not imitated here ends it too, by name.
+An unknown flag ends the program with the usage, as there; a flag of the real controller that is not imitated ends it
+too, with its name.
 """
 
 from __future__ import annotations
@@ -92,12 +92,12 @@ _NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 
 
 class UsageError(Exception):
-    """The command line is refused."""
+    """The command line is invalid."""
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """The flags that were understood."""
+    """The parsed flags."""
 
     values: dict[str, str]
 
@@ -114,16 +114,16 @@ class Arguments:
         value = self.values[name]
         if not value:
             return None
-        namespace, _, found = value.partition("/")
-        if not _NAME.match(namespace) or not _NAME.match(found):
+        namespace, _, item = value.partition("/")
+        if not _NAME.match(namespace) or not _NAME.match(item):
             raise UsageError(f"error parsing {name}: {value!r} is not of the form <namespace>/<name>")
-        return namespace, found
+        return namespace, item
 
 
-def parse(words: list[str]) -> Arguments:
-    """Understand the command line. Raises ``UsageError``."""
+def parse(command_line: list[str]) -> Arguments:
+    """Parse the command line. Raises ``UsageError``."""
     values = {name: default for name, (_, default) in IMITATED.items()}
-    rest = list(words)
+    rest = list(command_line)
     while rest:
         word = rest.pop(0)
         match = re.match(r"^--?([a-z0-9][a-z0-9-]*)(?:=(.*))?$", word, re.DOTALL)
@@ -142,17 +142,17 @@ def parse(words: list[str]) -> Arguments:
         if boolean and value not in {"true", "false", "1", "0", "t", "f", "T", "F", "TRUE", "FALSE", "True", "False"}:
             raise UsageError(f'invalid boolean value "{value}" for -{name}: parse error')
         values[name] = ("true" if value.lower() in {"true", "1", "t"} else "false") if boolean else value
-    found = Arguments(values)
-    _check(found)
-    return found
+    arguments = Arguments(values)
+    _validate(arguments)
+    return arguments
 
 
-def _check(found: Arguments) -> None:
-    if found.on("enable-custom-resources"):
+def _validate(arguments: Arguments) -> None:
+    if arguments.on("enable-custom-resources"):
         raise UsageError("STAND-IN: custom resources are not imitated; give -enable-custom-resources=false")
-    if found.on("enable-snippets"):
+    if arguments.on("enable-snippets"):
         raise UsageError("STAND-IN: snippets are not imitated")
     for name in ("nginx-configmaps", "default-server-tls-secret", "wildcard-tls-secret"):
-        found.pair(name)
+        arguments.pair(name)
     if not os.environ.get("POD_NAMESPACE") or not os.environ.get("POD_NAME"):
         raise UsageError("POD_NAMESPACE and POD_NAME must be set in the environment")

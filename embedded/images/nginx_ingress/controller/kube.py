@@ -1,4 +1,4 @@
-"""The API server as the pod sees it: own service account, list and watch, on the standard library alone."""
+"""Access the API server from a pod: its service account, list and watch, with the standard library only."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Api:
 
 
 class Watched:
-    """All objects of one kind, in one namespace or in all, kept current by list and watch in a thread of its own."""
+    """All objects of one kind, in one namespace or in all, kept current by list and watch in a thread."""
 
     def __init__(self, api: Api, path: str, changed: Callable[[], None]) -> None:
         self.api, self.path, self.changed = api, path, changed
@@ -105,10 +105,10 @@ class Watched:
 
 
 def need(api: Api, path: str, what: str) -> Object:
-    """An object without which the controller does not start."""
+    """Return an object that the controller requires at start, or exit."""
     try:
-        found: Object = api.call("GET", path)
+        required: Object = api.call("GET", path)
     except urllib.error.HTTPError as error:
         log("F", f"error when getting {what}: {error.code} {error.read().decode('utf-8', 'replace')[:300]}")
         sys.exit(255)
-    return found
+    return required

@@ -1,7 +1,7 @@
 """STAND-IN for F5's NGINX Ingress Controller 5.5.4: real NGINX, this controller around it.
 
 It makes the same requests to the API server as the real one with custom resources off, so that missing rights fail
-here as they do there.
+in the same way.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Controller:
         self.leader = Leader(api, self.own, args.text("leader-election-lock-name"))
 
     def run(self) -> None:
-        """Wait for every list, then follow changes for ever."""
+        """Wait for every list, then follow changes without end."""
         for watched in (self.ingresses, self.services, self.secrets, self.pods, self.slices, self.configs):
             watched.synced.wait()
         renewed = 0.0
@@ -71,13 +71,13 @@ class Controller:
                 os._exit(1)
 
     def config(self) -> dict[str, str]:
-        """The ConfigMap that the command line names."""
+        """Return the data of the ConfigMap of the command line."""
         pair = self.args.pair("nginx-configmaps")
         found = self.configs.get(*pair) if pair else None
         return dict((found or {}).get("data") or {})
 
     def sync(self) -> None:
-        """Bring NGINX, events and status to what the objects say."""
+        """Apply the objects to NGINX, events and status."""
         config = self.config()
         wildcard = self.args.pair("wildcard-tls-secret")
         default = self.args.pair("default-server-tls-secret")
@@ -99,17 +99,18 @@ class Controller:
         refused = self.nginx.apply(render(result.servers, config, default is not None, ports), any(changed))
         if not refused:
             self.ready.set()
-        self._tell(result.accepted, result.rejected, refused)
+        self._report(result.accepted, result.rejected, refused)
         if self.leader.leading and self.args.on("report-ingress-status"):
             wanted = addresses(self.services.get(self.own, self.args.text("external-service")), config)
             for ingress in result.accepted:
                 publish(self.api, ingress, wanted)
 
-    def _tell(self, accepted: list[Object], rejected: list[tuple[Object, str]], refused: str) -> None:
-        told = [(item, "Normal", "AddedOrUpdated", "Configuration was added or updated") for item in accepted]
+    def _report(self, accepted: list[Object], rejected: list[tuple[Object, str]], refused: str) -> None:
+        reports = [(item, "Normal", "AddedOrUpdated", "Configuration was added or updated") for item in accepted]
         if refused:
-            told = [(item, "Warning", "AddedOrUpdatedWithError", f"not applied: {refused}") for item in accepted]
-        for ingress, kind, reason, message in [*told, *((item, "Warning", "Rejected", why) for item, why in rejected)]:
+            reports = [(item, "Warning", "AddedOrUpdatedWithError", f"not applied: {refused}") for item in accepted]
+        reports += [(item, "Warning", "Rejected", why) for item, why in rejected]
+        for ingress, kind, reason, message in reports:
             key, state = ingress["metadata"]["uid"], f"{ingress['metadata'].get('generation')} {reason} {message}"
             if self.events.get(key) != state:
                 self.events[key] = state
@@ -118,7 +119,7 @@ class Controller:
 
 
 def check_start(api: Api, args: arguments.Arguments) -> None:
-    """What the real controller reads before it starts, and ends without."""
+    """Read what the real controller requires at start, and exit without it."""
     own = os.environ["POD_NAMESPACE"]
     name = args.text("ingress-class")
     found = need(api, f"/apis/networking.k8s.io/v1/ingressclasses/{name}", f"IngressClass {name}")

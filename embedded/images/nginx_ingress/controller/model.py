@@ -1,4 +1,4 @@
-"""From Kubernetes objects to servers and upstreams; decides which Ingresses are served and which are rejected."""
+"""Convert Kubernetes objects to servers and upstreams; decide which Ingresses are served and which are rejected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Upstream:
-    """One Service port behind one Ingress."""
+    """One backend (Service and port) of one Ingress."""
 
     name: str
     endpoints: tuple[str, ...]
@@ -38,14 +38,14 @@ class Server:
 
     host: str
     certificate: str | None
-    """Name of the certificate file; ``None``: no TLS; empty: handshakes are refused."""
+    """Name of the certificate file; ``None``: no TLS; empty: handshakes are rejected."""
     locations: tuple[Location, ...]
     settings: Settings
 
 
 @dataclass(frozen=True)
 class Result:
-    """What the Ingresses came to."""
+    """The servers, and which Ingresses were accepted and rejected."""
 
     servers: list[Server]
     rejected: list[tuple[Object, str]]
@@ -147,7 +147,7 @@ def _certificate(
 
 
 def tls_pem(secret: Object | None) -> bytes | None:
-    """Certificate and key of a kubernetes.io/tls Secret; any other type is refused."""
+    """Certificate and key of a kubernetes.io/tls Secret; any other type is rejected."""
     if not secret or secret.get("type") != "kubernetes.io/tls":
         return None
     data = secret.get("data") or {}

@@ -1,4 +1,4 @@
-"""The NGINX process: first start, tested reloads, graceful end."""
+"""Run the NGINX process: first start, tested reloads, graceful end."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Nginx:
         self._current = ""
 
     def version(self) -> str:
-        """As the binary says it; the controller refuses to go on when the binary cannot be run."""
+        """Return the output of ``nginx -v``; the controller exits when the binary cannot be run."""
         try:
             answer = subprocess.run([BINARY, "-v"], check=True, capture_output=True, text=True)
         except PermissionError as error:
-            # The binary carries a file capability that the container's bounding set has not.
+            # The binary carries a file capability that is missing from the container's bounding set.
             raise SystemExit(f"failed to get nginx version: fork/exec {BINARY}: operation not permitted") from error
         return answer.stderr.strip()
 
     def write_secret(self, name: str, pem: bytes) -> bool:
-        """True when the file changed."""
+        """Write a certificate and key; true when the file changed."""
         file = SECRETS / name
         SECRETS.mkdir(exist_ok=True)
         if file.exists() and file.read_bytes() == pem:
@@ -39,14 +39,14 @@ class Nginx:
         return True
 
     def apply(self, text: str, secrets_changed: bool) -> str:
-        """Start or reload with this configuration. The reason when NGINX refuses it; the old one then stays."""
+        """Start or reload with this configuration. Returns the reason when NGINX rejects it; the old one then stays."""
         if text == self._current and not secrets_changed and self.process:
             return ""
         tried = CONF.with_suffix(".try")
         tried.write_text(text)
         test = subprocess.run([BINARY, "-t", "-q", "-c", str(tried)], check=False, capture_output=True, text=True)
         if test.returncode != 0:
-            log("E", f"nginx refuses the configuration: {test.stderr.strip()}")
+            log("E", f"nginx rejects the configuration: {test.stderr.strip()}")
             return test.stderr.strip()[-300:]
         tried.replace(CONF)
         self._current = text
@@ -63,7 +63,7 @@ class Nginx:
         return ""
 
     def quit(self) -> int:
-        """Serve what is under way, then end."""
+        """Complete the active requests, then end."""
         if self.process is None:
             return 0
         subprocess.run([BINARY, "-s", "quit"], check=False)

@@ -1,4 +1,4 @@
-"""NGINX's configuration from servers, upstreams and the ConfigMap."""
+"""Render NGINX's configuration from servers, upstreams and the ConfigMap."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def identifier(upstream: Upstream) -> str:
 
 
 def render(servers: list[Server], config: dict[str, str], default_certificate: bool, ports: dict[str, int]) -> str:
-    """The whole of nginx.conf."""
+    """Return the whole nginx.conf."""
     upstreams: dict[str, str] = {}
     for server in servers:
         for location in server.locations:
@@ -94,7 +94,7 @@ def _upstream(upstream: Upstream, settings: Settings, config: dict[str, str]) ->
         lines.append(f"        {settings.lb_method};")
     if upstream.cookie:
         lines.append(f"        sticky cookie {upstream.cookie};")
-    # Without an endpoint the real one answers 502 from a socket that always refuses.
+    # Without an endpoint the real template uses a socket whose server always answers 502.
     for endpoint in upstream.endpoints or ("unix:/var/lib/nginx/nginx-502-server.sock",):
         lines.append(f"        server {endpoint} max_fails=1 fail_timeout=10s max_conns=0;")
     keepalive = settings.keepalive if settings.keepalive is not None else config.get("keepalive")

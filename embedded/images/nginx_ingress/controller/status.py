@@ -1,4 +1,4 @@
-"""The leader's work: which replica leads, and the address in the status of the Ingresses."""
+"""Elect the leader, and write the address into the status of the Ingresses and events."""
 
 from __future__ import annotations
 
@@ -57,18 +57,18 @@ class Leader:
 
 
 def addresses(service: Object | None, config: dict[str, str]) -> list[Object]:
-    """What stands in the status: the ConfigMap's address wins over the external Service's."""
+    """Return the status' addresses: the ConfigMap's takes precedence over the external Service's."""
     explicit = config.get("external-status-address")
     if explicit:
         return [_entry(explicit)]
     if not service:
         return []
-    found = [_entry(ip) for ip in service["spec"].get("externalIPs") or []]
+    entries = [_entry(ip) for ip in service["spec"].get("externalIPs") or []]
     if service["spec"].get("type") == "ExternalName":
         return [{"hostname": service["spec"]["externalName"]}]
     for entry in (service.get("status", {}).get("loadBalancer") or {}).get("ingress") or []:
-        found.append(_entry(entry.get("ip") or entry["hostname"]))
-    return found
+        entries.append(_entry(entry.get("ip") or entry["hostname"]))
+    return entries
 
 
 def _entry(address: str) -> Object:
