@@ -124,7 +124,7 @@ def deployment_spec(
         name="nginx-ingress",
         image=image,
         args=args,
-        env=[common.from_pod("POD_NAMESPACE", "metadata.namespace"), common.from_pod("POD_NAME", "metadata.name")],
+        env=[pods.from_pod("POD_NAMESPACE", "metadata.namespace"), pods.from_pod("POD_NAME", "metadata.name")],
         ports=[
             k8s.core.v1.ContainerPortArgs(name="http", container_port=80, host_port=http_port if host else None),
             k8s.core.v1.ContainerPortArgs(name="https", container_port=443, host_port=https_port if host else None),
