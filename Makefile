@@ -76,6 +76,8 @@ unit: $(VENV)/.complete $(SCAN)/.complete
 
 # A state folder of the tests' own; the tests of the kit's parts run on the same cluster, between the stack's tests.
 e2e: export WSO2EI_EMBEDDED_STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/wso2ei-embedded-e2e
+# What is tested is the same on every machine; tests/e2e/test_images.py sees to the rest.
+e2e: export WSO2EI_IMAGES := $(or $(WSO2EI_IMAGES),stand-in)
 e2e: export KUBECONFIG = $(WSO2EI_EMBEDDED_STATE)/cluster/kubeconfig
 e2e: E2E := artifacts operations metrics secrets vault lifecycle storage versions volumes
 e2e: $(VENV)/.complete ## the whole stack on a real cluster, then everything is removed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 
-from embedded import cluster
+from embedded.cluster import lifecycle
 from embedded.cluster.leftovers import leftovers
 from embedded.errors import KitError
 from embedded.paths import cache_dir, state_dir
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Stop, remove, and check that nothing is left."""
     with reporter.step("stopping the embedded cluster", "5s"):
-        cluster.stop(reporter)
+        lifecycle.stop(reporter)
     if state_dir().exists():
         shutil.rmtree(state_dir())
     left = leftovers()

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Destroy; the cluster itself stays (``make clean`` removes it)."""
-    environment = ensure(make_plan(CHECKOUT, args.stack), reporter)
+    environment = ensure(make_plan(CHECKOUT, args.stack), reporter, pulls=False)
     pulumi = environment.pulumi
     recover(pulumi, reporter)
     kept = pulumi.outputs().get("kept_data") or []

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from embedded import cluster, images, plugins, toolchain
+from embedded import images, plugins, toolchain
+from embedded.cluster import config, files, lifecycle
+from embedded.cluster import names as n
 from embedded.errors import KitError
-from embedded.machine import Plan, choose, make_plan, user_kubeconfig
+from embedded.images import sources
+from embedded.machine import Plan, choose, make_plan, stack_settings, user_kubeconfig
 from embedded.paths import state_dir
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables
@@ -26,6 +30,11 @@ class Environment:
     plan: Plan
     pulumi: PulumiEnv
     stand_ins: list[str] = field(default_factory=list)
+    """Plugins that are stand-ins, a line each."""
+    images: sources.Choice | None = None
+    """Where the embedded cluster pulls from."""
+    stand_in_digests: Collection[str] = ()
+    """Of all images that are stand-ins."""
 
 
 def describe(plan: Plan) -> list[str]:
@@ -39,28 +48,35 @@ def describe(plan: Plan) -> list[str]:
         lines.append(
             "cluster: an embedded one-node Kubernetes in network namespaces of its own (removed by `make clean`)"
         )
-        lines.append("images: stand-ins, served by a registry of the embedded cluster")
+        lines.append("images: from their own registries where these answer, else stand-ins")
     else:
         lines.append(f"cluster: your context {plan.cluster}; images from their real registries")
     return lines
 
 
-def ensure(plan: Plan, reporter: Reporter) -> Environment:
-    """Make what is missing. Raises ``KitError``; whatever was finished is kept for the next try."""
+def ensure(plan: Plan, reporter: Reporter, *, pulls: bool = True) -> Environment:
+    """Make what is missing. Raises ``KitError``; whatever was finished is kept for the next try.
+
+    :param pulls: images are going to be pulled, so it is decided where from.
+    """
     stand_ins: list[str] = []
     kubeconfig = user_kubeconfig()
+    choice, digests = None, set()
     if plan.embedded_cluster:
+        recorded = files.image_sources(n.current())
+        if pulls:
+            choice = sources.choose(stack_settings(plan.stack_file), recorded)
+            recorded |= choice.sources
+            for line in choice.lines():
+                reporter.note(line)
         # The images are mostly downloads and the toolchain mostly compiling, so they go side by side.
         with ThreadPoolExecutor(max_workers=1) as beside:
-            making = beside.submit(images.ensure, reporter)
+            making = beside.submit(images.ensure, reporter, config.stand_ins(recorded))
             bins = [pulumi_cli(reporter)] if plan.pulumi is None else []
             bins.append(toolchain.ensure("kubernetes", reporter))
             store = making.result()
-        cluster.start(store.public_root, store.private_root, reporter=reporter)
-        kubeconfig = state_dir() / "cluster" / "kubeconfig"
-        stand_ins.append(
-            "images: EI, MySQL, NGINX controller and Python are stand-ins that announce themselves in their logs"
-        )
+        lifecycle.start(store.public_root, store.private_root, reporter=reporter, sources=recorded)
+        kubeconfig, digests = state_dir() / "cluster" / "kubeconfig", store.digests()
     else:
         bins = [pulumi_cli(reporter)] if plan.pulumi is None else []
     env = pulumi_environment(plan, bins, kubeconfig)
@@ -68,7 +84,7 @@ def ensure(plan: Plan, reporter: Reporter) -> Environment:
     if "PULUMI_HOME" in env.variables:
         for name in plugins.install(Path(env.variables["PULUMI_HOME"]), env.environment(), reporter):
             stand_ins.append(f"plugin {name}: a stand-in, since the official one could not be downloaded")
-    return Environment(plan, env, stand_ins)
+    return Environment(plan, env, stand_ins, choice, digests)
 
 
 def existing(stack: str, *, look_only: bool = False) -> PulumiEnv:

@@ -1,16 +1,35 @@
-"""The table at the end of ``make up``: what a person needs next, and which parts are stand-ins."""
+"""The table at the end of ``make up``: what a user needs next, each image, and which parts are stand-ins."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 
-def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: list[str]) -> Table:
-    """The table for one stack, from its outputs."""
+def image_lines(pods: Sequence[Mapping[str, Any]], stand_ins: Collection[str]) -> list[str]:
+    """Each image that runs or has run in the pods, a line each; what it is says its digest.
+
+    :param stand_ins: digests of images that are stand-ins.
+    """
+    found: dict[str, None] = {}
+    for pod in pods:
+        status = pod.get("status") or {}
+        for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+            digest = str(container.get("imageID", "")).rpartition("@")[2]
+            if digest:
+                found[f"{container['image']}  {'STAND-IN' if digest in stand_ins else 'real'}"] = None
+    return sorted(found)
+
+
+def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: Sequence[str], images: Sequence[str]) -> Table:
+    """The table for one stack, from its outputs.
+
+    :param stand_ins: plugins that are stand-ins, a line each.
+    :param images: as `image_lines` gives them.
+    """
     hosts = outputs.get("ingress_hosts") or {}
     base = f"https://{_address(str(outputs.get('hosts_file_line', '')))}{_port(str(outputs.get('gateway_url', '')))}"
     rows = [
@@ -25,7 +44,8 @@ def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: list[str]) 
         ("try", f"curl -k -i {base}/carbon -H 'Host: {hosts.get('console')}'"),
         ("", f"curl -k -i {base}/services -H 'Host: {hosts.get('gateway')}'"),
         ("kept on destroy", "\n".join(outputs.get("kept_data") or [])),
-        ("STAND-INS", "\n".join(stand_ins) or "none: everything is the real thing"),
+        ("images", "\n".join(images)),
+        ("STAND-INS", "\n".join(_stand_ins(stand_ins, images)) or "none: everything is the real thing"),
     ]
     table = Table(show_header=False, title=f"WSO2 EI, stack {stack}", title_justify="left")
     table.add_column(style="bold", no_wrap=True)
@@ -34,6 +54,11 @@ def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: list[str]) 
         # As Text: an IPv6 address in brackets is no markup.
         table.add_row(name, Text(str(value)))
     return table
+
+
+def _stand_ins(plugins: Sequence[str], images: Sequence[str]) -> list[str]:
+    some = any(line.endswith("STAND-IN") for line in images)
+    return [*(["images that are marked so above; they announce themselves in their logs"] if some else []), *plugins]
 
 
 def _port(url: str) -> str:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
 import time
+from typing import Any
 
-from embedded.environment import CHECKOUT, describe, ensure
+from embedded.cluster import names as n
+from embedded.cluster import wayout
+from embedded.environment import CHECKOUT, Environment, describe, ensure
 from embedded.errors import KitError
-from embedded.machine import make_plan
+from embedded.images import sources
+from embedded.images.references import parse
+from embedded.images.registries import FORCE_STAND_INS, base
+from embedded.machine import make_plan, stack_settings
 from embedded.progress import Reporter, elapsed_text
-from embedded.pulumi_env import ensure_stack
+from embedded.pulumi_env import PulumiEnv, ensure_stack
 from embedded.recover import recover
-from embedded.summary import summary_table
+from embedded.status.pulls import Account
+from embedded.summary import image_lines, summary_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +39,7 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
     pulumi = environment.pulumi
     ensure_stack(pulumi)
     recover(pulumi, reporter)
+    check_images(environment, reporter)
     updating = time.monotonic()
     code = pulumi.run(["up", "--yes", "--skip-preview"])
     if code != 0:
@@ -37,7 +48,56 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
             "mend it and run `make up` again (it goes on where this one stopped), or look with `make status`",
         )
     reporter.timings.append(("pulumi up", time.monotonic() - updating))
-    reporter.console.print(summary_table(plan.stack, pulumi.outputs(), environment.stand_ins))
+    outputs = pulumi.outputs()
+    images = image_lines(pods(pulumi, str(outputs.get("namespace"))), environment.stand_in_digests)
+    reporter.console.print(summary_table(plan.stack, outputs, environment.stand_ins, images))
     parts = ", ".join(f"{title} {elapsed_text(seconds)}" for title, seconds in reporter.timings if seconds >= 1)
     reporter.note(f"done in {elapsed_text(time.monotonic() - started)} ({parts})")
     return 0
+
+
+def check_images(environment: Environment, reporter: Reporter) -> None:
+    """Have the registries say that they have the stack's images and let it pull them, before anything is updated.
+
+    The images are those of a preview. Where it fails, the update fails too, and says why.
+
+    :raises KitError: naming each image that cannot be pulled.
+    """
+    choice, pulumi = environment.images, environment.pulumi
+    if choice is None or not choice.any_real:
+        return
+    settings = stack_settings(pulumi.config_file or environment.plan.stack_file)
+    with reporter.step("asking the registries for the stack's images", "10s"):
+        preview = pulumi.read(["preview", "--json", "--show-sames"])
+        images = sources.named_images(json.loads(preview.stdout)) if preview.returncode == 0 else {}
+        account = Account(environment.plan.stack, str(settings.get("registryUsername") or ""))
+        password = _password(pulumi) if account.user else ""
+        in_cluster = (settings.get("secrets") or {}).get("registry")
+        sources.check(images, choice, account, password, skip_ei=bool(in_cluster))
+        for registry in sorted({parse(image).registry for image in images}):
+            if choice.sources.get(registry, "real") == "real" and registry not in choice.unreached:
+                _check_node(registry)
+
+
+def _check_node(registry: str) -> None:
+    why = wayout.why_closed(n.current(), f"{base(registry)}/v2/", os.environ)
+    if why:
+        raise KitError(
+            f"this machine reaches {registry}, but the nodes of the embedded cluster do not ({why})",
+            "this machine's firewall may drop what it forwards (`iptables -S FORWARD`, `nft list ruleset`): allow "
+            f"{n.NODE_RANGE} and {n.POD_RANGE} there, {FORCE_STAND_INS}",
+        )
+
+
+def _password(pulumi: PulumiEnv) -> str:
+    """The stack's own, decrypted; '' when it has none."""
+    file = ["--config-file", str(pulumi.config_file)] if pulumi.config_file else []
+    answer = pulumi.read(["config", "get", "registryPassword", *file])
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def pods(pulumi: PulumiEnv, namespace: str) -> list[dict[str, Any]]:
+    """The pods of the stack, those of finished Jobs too."""
+    command = ["kubectl", "get", "pods", "--namespace", namespace, "--output=json"]
+    answer = subprocess.run(command, env=pulumi.environment(), check=False, capture_output=True, text=True)
+    return list(json.loads(answer.stdout)["items"]) if answer.returncode == 0 else []

@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -24,6 +25,8 @@ from urllib.parse import parse_qs, urlsplit
 import bcrypt
 import httpx
 import yaml
+
+from components.nginx.tls import self_signed
 
 USER, PASSWORD = "robot$subscriber", "t0ken-of-the-test"
 REPOSITORY, TAG = "wso2-integrator/ei", "6.6.0.10"
@@ -108,8 +111,13 @@ def _push(host: str) -> str:
 
 
 @contextmanager
-def token_registry(style: Literal["harbor", "hub"], *, realm: str | None = None) -> Iterator[Registry]:
-    """A registry with a token service; the user may pull ``REPOSITORY``'s project and no other."""
+def token_registry(
+    style: Literal["harbor", "hub"], *, realm: str | None = None, tls: Path | None = None
+) -> Iterator[Registry]:
+    """A registry with a token service; the user may pull ``REPOSITORY``'s project and no other.
+
+    :param tls: a folder for the certificate of its own CA, ``ca.pem``; the registry is then ``localhost``, by HTTPS.
+    """
     registry = Registry("")
 
     class Handler(_TokenHandler):
@@ -118,6 +126,9 @@ def token_registry(style: Literal["harbor", "hub"], *, realm: str | None = None)
     Handler.registry, Handler.style, Handler.realm = registry, style, realm
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     registry.host = f"127.0.0.1:{server.server_address[1]}"
+    if tls:
+        registry.host = f"localhost:{server.server_address[1]}"
+        server.socket = server_context(tls, ["localhost"]).wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -125,6 +136,16 @@ def token_registry(style: Literal["harbor", "hub"], *, realm: str | None = None)
     finally:
         server.shutdown()
         server.server_close()
+
+
+def server_context(folder: Path, names: list[str]) -> ssl.SSLContext:
+    """TLS with a certificate for ``names`` that only ``ca.pem`` in the folder vouches for."""
+    pair = self_signed(b"2" * 32, names)
+    (folder / "ca.pem").write_text(pair.certificate)
+    (folder / "both.pem").write_text(pair.certificate + pair.key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "both.pem")
+    return context
 
 
 class _TokenHandler(BaseHTTPRequestHandler):
@@ -168,7 +189,8 @@ class _TokenHandler(BaseHTTPRequestHandler):
             self._answer(200, {"schemaVersion": 2})
 
     def _refuse(self, repository: str) -> None:
-        realm = self.realm or f"http://{self.registry.host}/service/token"
+        scheme = "https" if self.registry.host.startswith("localhost") else "http"
+        realm = self.realm or f"{scheme}://{self.registry.host}/service/token"
         scope = f',scope="repository:{repository}:pull",error="insufficient_scope"' if repository else ""
         service = "harbor-registry" if self.style == "harbor" else "registry.docker.io"
         message = f"unauthorized to access repository: {repository}, action: pull" if repository else "unauthorized"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,6 @@ import yaml
 from embedded.cluster import names as n
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
-# Lookups of outside names fail at once: the cluster reaches nothing but this machine.
-NO_DNS = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
 
 
 @dataclass(frozen=True)
@@ -129,11 +128,20 @@ def cni(node: int) -> str:
     return json.dumps({"cniVersion": "1.0.0", "name": "pod", "plugins": [bridge, ports]}, indent=1)
 
 
-def hosts_toml() -> dict[str, str]:
-    """Folder name (a registry's name) to its hosts.toml: where pulls of that name really go."""
+def stand_ins(sources: Mapping[str, str]) -> list[str]:
+    """The registries that are imitated: those that ``sources`` says, and undecided ones where Docker Hub is."""
+    default = sources.get("docker.io", "stand-in")
+    return [name for name in n.IMITATED if sources.get(name, default) == "stand-in"]
+
+
+def hosts_toml(stand_ins: Collection[str]) -> dict[str, str]:
+    """Registry name to its hosts.toml, for those whose pulls go to the cluster's registries; others go where they say.
+
+    :param stand_ins: registries of `names.IMITATED`.
+    """
     found = {}
-    for name in n.PUBLIC_NAMES + n.PRIVATE_NAMES:
-        port = n.PUBLIC_REGISTRY_PORT if name in n.PUBLIC_NAMES else n.PRIVATE_REGISTRY_PORT
+    for name in (n.OWN_REGISTRY, *stand_ins):
+        port = n.PRIVATE_REGISTRY_PORT if name in n.PRIVATE_NAMES else n.PUBLIC_REGISTRY_PORT
         url = f"http://{n.node_address(1)}:{port}"
         found[name] = f'server = "{url}"\n[host."{url}"]\ncapabilities = ["pull", "resolve"]\n'
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,31 @@ from embedded.cluster import names as n
 Spec = dict[str, Any]
 
 
-def prepare(names: n.Names, nodes: int, programs: components.Programs) -> list[Spec]:
-    """Write certificates and configuration where missing or changed; returns the units' specifications."""
+def prepare(
+    names: n.Names, nodes: int, programs: components.Programs, sources: Mapping[str, str] | None = None
+) -> list[Spec]:
+    """Write certificates and configuration where missing or changed; returns the units' specifications.
+
+    :param sources: registry name to ``real`` or ``stand-in``, added to what is recorded.
+    """
     names.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     pki.ensure(names.pki, nodes)
     machine = preconditions.machine()
+    write_changed(names.image_sources, json.dumps(image_sources(names) | dict(sources or {})))
+    hosts = config.hosts_toml(config.stand_ins(image_sources(names)))
     htpasswd = _htpasswd(names)
     specs = []
     for node in range(1, nodes + 1):
         folder = _folders(names, n.node_name(node))
         for name, text in _node_files(names, node, machine).items():
             write_changed(folder / "config" / name, text)
+        for name in (n.OWN_REGISTRY, *n.IMITATED):
+            # Read at every pull. Without the file containerd asks the registry of that name.
+            path = folder / "config" / "certs.d" / name / "hosts.toml"
+            if name in hosts:
+                write_changed(path, hosts[name])
+            else:
+                path.unlink(missing_ok=True)
         if node == 1:
             write_changed(folder / "config" / "htpasswd", htpasswd)
             for kind, port, root, passwords in (
@@ -48,7 +63,6 @@ def _node_files(names: n.Names, node: int, machine: config.Machine) -> dict[str,
         "containerd.toml": config.containerd(),
         "cni/10-pod.conflist": config.cni(node),
         "kubelet.kubeconfig": config.kubeconfig(names, f"kubelet-{node}"),
-        **{f"certs.d/{name}/hosts.toml": text for name, text in config.hosts_toml().items()},
     }
     identities = ["kube-proxy", "kube-router"]
     if node == 1:
@@ -75,6 +89,11 @@ def write_changed(path: Path, text: str) -> None:
     new.touch(mode=0o600)
     new.write_text(text)
     new.replace(path)
+
+
+def image_sources(names: n.Names) -> dict[str, str]:
+    """Where the nodes pull from, as far as it was decided: registry name to ``real`` or ``stand-in``."""
+    return {name: str(source) for name, source in units.read_json(names.image_sources).items()}
 
 
 def credentials(names: n.Names) -> dict[str, str]:

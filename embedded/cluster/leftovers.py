@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from embedded.cluster import cgroups, network
+from embedded.cluster import cgroups, network, wayout
 from embedded.cluster import names as n
 from embedded.errors import KitError
 
 
 def leftovers(names: n.Names | None = None) -> list[str]:
-    """Every process, namespace, mount, cgroup, interface, route, firewall rule and folder of the cluster, in words.
+    """Every process, namespace, mount, cgroup, interface, route, nftables table and folder of the cluster, in words.
 
     Empty after `stop`. A process counts if it is in a cgroup of the cluster (pods are), or is a program of the kit that
     was started with files of the cluster; nothing is recognised by its name alone.
@@ -33,7 +32,8 @@ def leftovers(names: n.Names | None = None) -> list[str]:
         if route.interface == names.bridge:
             found.append(f"route {route.destination} over {route.interface}")
     found += [f"network namespace {name}" for name in _named_namespaces() if names.key in name]
-    found += [f"firewall rule {rule}" for rule in _firewall_rules() if names.bridge in rule]
+    if wayout.exists(names):
+        found.append(f"nftables table {names.table}")
     if names.root.exists():
         found.append(f"folder {names.root}")
     return found
@@ -80,10 +80,3 @@ def _command(process: int) -> str:
 def _named_namespaces() -> list[str]:
     folder = Path("/run/netns")
     return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-
-
-def _firewall_rules() -> list[str]:
-    with suppress(OSError):
-        done = subprocess.run(["iptables-save"], capture_output=True, text=True, check=False)
-        return done.stdout.splitlines()
-    return []

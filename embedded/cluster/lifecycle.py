@@ -7,16 +7,17 @@ and does nothing on a healthy cluster. `stop` removes all of it, also after a st
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from embedded import toolchain
-from embedded.cluster import api, cgroups, components, files, network, preconditions, units, waiting
+from embedded.cluster import api, cgroups, components, config, files, network, preconditions, units, waiting, wayout
 from embedded.cluster import names as n
 from embedded.cluster.leftovers import leftovers, mounts_below
 from embedded.errors import KitError
@@ -26,22 +27,30 @@ Spec = dict[str, Any]
 
 
 def start(
-    store_public_root: Path, store_private_root: Path, nodes: int | None = None, reporter: Reporter | None = None
+    store_public_root: Path,
+    store_private_root: Path,
+    nodes: int | None = None,
+    reporter: Reporter | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> None:
     """Have a healthy cluster: start it, mend it, or find that nothing is to be done.
 
-    :param store_public_root: docker-registry storage served without a password (docker.io, registry.k8s.io).
-    :param store_private_root: the same for the names that want a password (docker.wso2.com, registry.wso2.com).
+    :param store_public_root: docker-registry storage served without a password.
+    :param store_private_root: the same for the names that want a password (`names.PRIVATE_NAMES`).
     :param nodes: number of nodes; None means as many as there are, or one. A cluster can grow, not shrink.
+    :param sources: registry name to ``real`` or ``stand-in``: where nodes pull its images from. What is not named stays
+        as it was.
     :raises KitError: when the machine cannot run it, or when a part does not come up (with its last log lines).
     """
     reporter = reporter or Reporter()
     names = n.current()
     with _alone(names):
-        _start(names, nodes, (store_public_root.resolve(), store_private_root.resolve()), reporter)
+        _start(names, nodes, (store_public_root.resolve(), store_private_root.resolve()), reporter, sources or {})
 
 
-def _start(names: n.Names, nodes: int | None, roots: tuple[Path, Path], reporter: Reporter) -> None:
+def _start(
+    names: n.Names, nodes: int | None, roots: tuple[Path, Path], reporter: Reporter, sources: Mapping[str, str]
+) -> None:
     count = _node_count(names, nodes)
     if not units.alive(names, n.node_name(1)):
         preconditions.check(preconditions.observe(names))
@@ -54,7 +63,10 @@ def _start(names: n.Names, nodes: int | None, roots: tuple[Path, Path], reporter
         private_root=roots[1],
     )
     began = time.monotonic()
-    specs = files.prepare(names, count, programs)
+    before = files.image_sources(names)
+    specs = files.prepare(names, count, programs, sources)
+    if config.stand_ins(before) != config.stand_ins({**before, **sources}):
+        _forget_images(names, count)
     changed = _mended(names, specs, count, programs, reporter)
     elapsed = time.monotonic() - began
     if changed:
@@ -94,6 +106,7 @@ def stop(reporter: Reporter | None = None) -> None:
         step.detail("ending its processes")
         units.end_processes(names.cgroup)
         step.detail("removing its network")
+        wayout.close(names)
         network.remove(names)
         step.detail("removing its cgroups")
         left = cgroups.remove(names.cgroup)
@@ -140,6 +153,7 @@ def _converge(names: n.Names, specs: list[Spec], reporter: Reporter) -> bool:
     missing = [spec for spec in specs if not units.alive(names, spec["name"])]
     stale = [spec for spec in specs if spec not in missing and _differs(names, spec)]
     network.ensure_bridge(names)
+    wayout.ensure(names, os.environ)
     if not missing and not stale:
         network.ensure_routes(names, nodes)
         return False
@@ -154,12 +168,17 @@ def _converge(names: n.Names, specs: list[Spec], reporter: Reporter) -> bool:
         for spec in stale:
             step.detail(f"new specification of {spec['name']}")
             if _other_images(names, spec):
-                for node in range(1, nodes + 1):
-                    units.forget_images(names, n.node_name(node))
+                _forget_images(names, nodes)
             units.reload(names, spec)
         network.ensure_routes(names, nodes)
         step.detail(", ".join(spec["name"] for spec in missing + stale))
     return True
+
+
+def _forget_images(names: n.Names, nodes: int) -> None:
+    for node in range(1, nodes + 1):
+        if units.alive(names, n.node_name(node)):
+            units.forget_images(names, n.node_name(node))
 
 
 def _other_images(names: n.Names, spec: Spec) -> bool:

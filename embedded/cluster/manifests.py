@@ -13,8 +13,6 @@ Manifest = dict[str, Any]
 DECOY_CLASS = "decoy"
 _DNS = {"k8s-app": "kube-dns"}
 
-# Names outside the cluster do not exist, and say so at once: nothing beyond this machine is reachable. They have a
-# server of their own because `template` comes before `kubernetes` in CoreDNS's fixed order of plugins.
 _COREFILE = f"""
 {n.CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {{
     errors
@@ -28,21 +26,37 @@ _COREFILE = f"""
 }}
 . {{
     errors
-    template ANY ANY {{
-        rcode NXDOMAIN
-    }}
+    OUTSIDE
 }}
 """.lstrip()
+_ASK_THE_MACHINE = f"""forward . {n.HOST_ADDRESS}
+    cache 30"""
+_NOTHING = """template ANY ANY {
+        rcode NXDOMAIN
+    }"""
 
 
-def everything() -> list[Manifest]:
-    """All objects, in an order in which they can be applied."""
-    return [*_rights(), *_coredns(), _decoy()]
+def everything(*, outside: bool) -> list[Manifest]:
+    """All objects, in an order in which they can be applied.
+
+    :param outside: names outside the cluster are looked up where this machine looks them up. Otherwise they do not
+        exist, and that is the answer at once.
+    """
+    return [*_rights(), *_coredns(corefile(outside=outside)), _decoy()]
 
 
-def as_yaml() -> str:
+def as_yaml(*, outside: bool) -> str:
     """All objects as one YAML stream."""
-    return yaml.safe_dump_all(everything(), sort_keys=False)
+    return yaml.safe_dump_all(everything(outside=outside), sort_keys=False)
+
+
+def corefile(*, outside: bool) -> str:
+    """CoreDNS's configuration.
+
+    Outside names have a server of their own because `template` comes before `kubernetes` in CoreDNS's fixed order of
+    plugins.
+    """
+    return _COREFILE.replace("OUTSIDE", _ASK_THE_MACHINE if outside else _NOTHING)
 
 
 def _digest(text: str) -> str:
@@ -91,7 +105,7 @@ def _rights() -> list[Manifest]:
     ]
 
 
-def _coredns() -> list[Manifest]:
+def _coredns(corefile: str) -> list[Manifest]:
     look = ["list", "watch"]
     rules = [
         _rule([""], ["endpoints", "services", "pods", "namespaces"], look),
@@ -101,7 +115,7 @@ def _coredns() -> list[Manifest]:
     return [
         _object("v1", "ServiceAccount", "coredns", "kube-system"),
         *_role("system:coredns", rules, account),
-        _object("v1", "ConfigMap", "coredns", "kube-system", data={"Corefile": _COREFILE}),
+        _object("v1", "ConfigMap", "coredns", "kube-system", data={"Corefile": corefile}),
         _object(
             "apps/v1",
             "Deployment",
@@ -113,7 +127,7 @@ def _coredns() -> list[Manifest]:
                 "selector": {"matchLabels": _DNS},
                 "template": {
                     # CoreDNS reads its file once; a new file has to bring a new pod.
-                    "metadata": {"labels": _DNS, "annotations": {"embedded/corefile": _digest(_COREFILE)}},
+                    "metadata": {"labels": _DNS, "annotations": {"embedded/corefile": _digest(corefile)}},
                     "spec": _coredns_pod(),
                 },
             },

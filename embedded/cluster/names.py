@@ -25,10 +25,14 @@ MAX_NODES = 9
 
 PUBLIC_REGISTRY_PORT = 5000
 PRIVATE_REGISTRY_PORT = 5001
-PUBLIC_NAMES = ("docker.io", "registry.k8s.io")
+OWN_REGISTRY = "embedded.invalid"
+"""Name of the registry of the cluster's own two images; no real registry can have it (RFC 2606)."""
 PRIVATE_NAMES = ("docker.wso2.com", "registry.wso2.com")
-PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
-COREDNS_IMAGE = "registry.k8s.io/coredns/coredns:v1.14.1"
+"""Registries of WSO2's subscription: what imitates them answers with a password only."""
+IMITATED = ("docker.io", "registry.k8s.io", *PRIVATE_NAMES)
+"""Registries that stand-ins exist for."""
+PAUSE_IMAGE = f"{OWN_REGISTRY}/pause:3.10"
+COREDNS_IMAGE = f"{OWN_REGISTRY}/coredns:v1.14.1"
 
 # What a node offers to the pods of its user: a Docker Desktop virtual machine of 2 CPUs and 6 GB whose own parts take
 # 0.95 CPU and 1.5 GB. CoreDNS runs as a pod here, so its request comes on top. Larger machines reserve the rest.
@@ -84,6 +88,16 @@ class Names:
     @property
     def logs(self) -> Path:
         return self.root / "logs"
+
+    @property
+    def image_sources(self) -> Path:
+        """Registry name to ``real`` or ``stand-in``, as this life of the cluster began."""
+        return self.root / "image-sources.json"
+
+    @property
+    def table(self) -> str:
+        """The nftables table of the way out; on this machine, in the machine's own network."""
+        return f"wso2ei-{self.key}"
 
     @property
     def bridge(self) -> str:

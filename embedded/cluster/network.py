@@ -1,7 +1,7 @@
 """The host's side of the network: one bridge, a cable to every node, and routes to pods and Services.
 
-Owned: the bridge, the cables, their routes. Not owned: forwarding, masquerading and firewall rules of the host, which
-stay as they are; pods reach this machine and each other, and nothing else.
+Owned: the bridge, the cables, their routes. Not owned: the way out of this machine (`wayout`), and firewall rules of
+the host, which stay as they are.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from embedded.cluster import api, components, manifests, units
+from embedded.cluster import api, components, manifests, units, wayout
 from embedded.cluster import names as n
 from embedded.cluster.files import write_changed
 from embedded.errors import KitError
@@ -37,7 +37,7 @@ def problems(names: n.Names, connection: api.Api, nodes: int) -> list[str]:
     if not found and (text := connection.dns_problem()):
         found.append(f"CoreDNS: {text}")
     if _applied(names) != _fingerprint():
-        found.append("its objects are of an older kit")
+        found.append("its own objects are not up to date")
     return found
 
 
@@ -150,7 +150,11 @@ def _first_line(body: object) -> str:
 
 
 def _fingerprint() -> str:
-    return hashlib.sha256(manifests.as_yaml().encode()).hexdigest()
+    return hashlib.sha256(_objects().encode()).hexdigest()
+
+
+def _objects() -> str:
+    return manifests.as_yaml(outside=wayout.find() is not None)
 
 
 def _applied(names: n.Names) -> str:
@@ -164,7 +168,7 @@ def _apply(names: n.Names, programs: components.Programs, step: Step) -> None:
     while True:
         done = _kubectl(
             names, programs, "apply", "--server-side", "--force-conflicts", "--field-manager=embedded", "-f", "-",
-            stdin=manifests.as_yaml(),
+            stdin=_objects(),
         )  # fmt: skip
         if done.returncode == 0:
             write_changed(names.root / "applied", _fingerprint())

@@ -14,9 +14,6 @@ from embedded.images.spec import Image
 from embedded.images.wso2ei.image import IMAGES as WSO2EI
 from embedded.images.wso2ei_orders.image import IMAGES as ORDERS
 
-PRIVATE_REGISTRIES = ("docker.wso2.com", "registry.wso2.com")
-"""Registries of WSO2's subscription: they answer with a password only."""
-
 
 def images() -> list[Image]:
     """All images, the small ones that every pod needs first."""

@@ -20,6 +20,5 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
         for image in images():
             print("\n".join(image.references))
         return 0
-    store = ensure(reporter)
-    reporter.note(f"{len(store.catalog)} references in {store.public_root.parent}")
+    reporter.note(f"in {ensure(reporter).public_root.parent}")
     return 0

@@ -6,11 +6,13 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded.images.catalog import PRIVATE_REGISTRIES, images
+from embedded.cluster import names as n
+from embedded.images.catalog import images
+from embedded.images.references import Reference, parse
 from embedded.images.spec import Image, Layer
 from embedded.paths import cache_dir
 from embedded.progress import Reporter
@@ -23,51 +25,58 @@ _LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 
 @dataclass(frozen=True)
 class ImageStore:
-    """Storage roots, ready to be served read-only."""
+    """Storage roots, to be served read-only while images are added."""
 
     public_root: Path
     private_root: Path
-    catalog: tuple[str, ...]
-    """References that are answered."""
+
+    def digests(self) -> set[str]:
+        """Digests (``sha256:...``) of everything in it: what runs under one of them is no real image."""
+        links = "docker/registry/v2/repositories/**/_manifests/tags/*/current/link"
+        return {link.read_text() for root in (self.public_root, self.private_root) for link in root.glob(links)}
 
 
-def ensure(reporter: Reporter) -> ImageStore:
-    """Build what is missing. Raises ``KitError``; finished layers are kept for the next try."""
-    wanted = images()
+def ensure(reporter: Reporter, registries: Collection[str] = n.IMITATED) -> ImageStore:
+    """Add what is missing of the images that imitate ``registries``, and of the cluster's own.
+
+    :raises KitError: when one cannot be made; finished layers are kept for the next try.
+    """
+    every = images()
     key = hashlib.sha256(
-        "\n".join(f"{i.references} {[layer.key for layer in i.layers]} {i.config()}" for i in wanted).encode()
+        "\n".join(f"{i.references} {[layer.key for layer in i.layers]} {i.config()}" for i in every).encode()
     ).hexdigest()[:16]
     root = cache_dir() / "images"
-    root.mkdir(parents=True, exist_ok=True)
-    catalog = tuple(reference for image in wanted for reference in image.references)
-    store = ImageStore(root / f"store-{key}" / "public", root / f"store-{key}" / "private", catalog)
-    if store.public_root.parent.exists():
-        return store
-    with (root / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if store.public_root.parent.exists():
-            return store
-        making = root / f"making-{os.getpid()}"
-        shutil.rmtree(making, ignore_errors=True)
-        try:
-            _fill(making, wanted, root / "layers", reporter)
-            making.rename(store.public_root.parent)
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
+    (root / "layers").mkdir(parents=True, exist_ok=True)
+    store = ImageStore(root / f"store-{key}" / "public", root / f"store-{key}" / "private")
+    for folder in (store.public_root, store.private_root):
+        folder.mkdir(parents=True, exist_ok=True)
+    if _missing(store, every, registries):
+        with (root / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for image, references in _missing(store, every, registries):
+                layers = [_layer(layer, root / "layers", reporter) for layer in image.layers]
+                for reference in references:
+                    write_image(_root(store, reference), reference, image, layers)
     return store
 
 
-def _fill(making: Path, wanted: list[Image], layers: Path, reporter: Reporter) -> None:
-    layers.mkdir(exist_ok=True)
-    for image in wanted:
-        built = [_layer(layer, layers, reporter) for layer in image.layers]
-        for reference in image.references:
-            registry, _, rest = reference.partition("/")
-            repository, _, tag = rest.partition(":")
-            root = making / ("private" if registry in PRIVATE_REGISTRIES else "public")
-            write_image(root / "docker" / "registry" / "v2", repository, tag, image, built)
-    for name in ("public", "private"):
-        (making / name).mkdir(parents=True, exist_ok=True)
+def _missing(store: ImageStore, every: list[Image], registries: Collection[str]) -> list[tuple[Image, list[Reference]]]:
+    found = []
+    for image in every:
+        wanted = [r for r in map(parse, image.references) if r.registry in registries or r.registry == n.OWN_REGISTRY]
+        if missing := [reference for reference in wanted if not _tag(_root(store, reference), reference).exists()]:
+            found.append((image, missing))
+    return found
+
+
+def _root(store: ImageStore, reference: Reference) -> Path:
+    root = store.private_root if reference.registry in n.PRIVATE_NAMES else store.public_root
+    return root / "docker" / "registry" / "v2"
+
+
+def _tag(root: Path, reference: Reference) -> Path:
+    tags = root / "repositories" / reference.repository / "_manifests" / "tags"
+    return tags / reference.version / "current" / "link"
 
 
 def _layer(layer: Layer, folder: Path, reporter: Reporter) -> Path:
@@ -86,8 +95,8 @@ def _layer(layer: Layer, folder: Path, reporter: Reporter) -> Path:
     return tar
 
 
-def write_image(root: Path, repository: str, tag: str, image: Image, layers: list[Path]) -> None:
-    """Write blobs, links and the tag of one image (docker-registry's ``docker/registry/v2`` layout)."""
+def write_image(root: Path, reference: Reference, image: Image, layers: list[Path]) -> None:
+    """Write blobs, links and, last, the tag of one image (docker-registry's ``docker/registry/v2`` layout)."""
     digests = [layer.with_suffix(".sha256").read_text() for layer in layers]
     config = _json(
         {
@@ -114,12 +123,13 @@ def write_image(root: Path, repository: str, tag: str, image: Image, layers: lis
     for layer, digest in zip(layers, digests, strict=True):
         _link_blob(root, digest, layer)
     manifest_digest = _blob(root, manifest)
-    place = root / "repositories" / repository
+    place = root / "repositories" / reference.repository
     for digest in (*digests, config_digest):
         _link(place / "_layers" / "sha256" / digest / "link", digest)
     _link(place / "_manifests" / "revisions" / "sha256" / manifest_digest / "link", manifest_digest)
-    _link(place / "_manifests" / "tags" / tag / "current" / "link", manifest_digest)
-    _link(place / "_manifests" / "tags" / tag / "index" / "sha256" / manifest_digest / "link", manifest_digest)
+    tag = _tag(root, reference)
+    _link(tag.parents[1] / "index" / "sha256" / manifest_digest / "link", manifest_digest)
+    _link(tag, manifest_digest)
 
 
 def _json(value: object) -> bytes:
@@ -147,4 +157,6 @@ def _link_blob(root: Path, digest: str, source: Path) -> None:
 
 def _link(path: Path, digest: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"sha256:{digest}")
+    new = path.with_suffix(".new")
+    new.write_text(f"sha256:{digest}")
+    new.replace(path)

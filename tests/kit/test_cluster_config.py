@@ -63,12 +63,21 @@ def test_leases_of_pod_addresses_do_not_outlive_the_node() -> None:
 
 
 def test_only_the_private_names_lead_to_the_registry_with_a_password() -> None:
-    files = config.hosts_toml()
-    assert set(files) == {"docker.io", "registry.k8s.io", "docker.wso2.com", "registry.wso2.com"}
+    files = config.hosts_toml(n.IMITATED)
+    assert set(files) == {"embedded.invalid", "docker.io", "registry.k8s.io", "docker.wso2.com", "registry.wso2.com"}
     for name, text in files.items():
         port = 5001 if name.endswith("wso2.com") else 5000
         assert f'[host."http://10.123.0.1:{port}"]' in text
         assert "push" not in text
+
+
+def test_registries_that_are_real_or_follow_docker_hub_have_no_stand_in() -> None:
+    assert config.stand_ins({}) == list(n.IMITATED)
+    assert config.stand_ins({"docker.io": "real"}) == []
+    assert config.stand_ins({"docker.io": "real", "registry.wso2.com": "stand-in"}) == ["registry.wso2.com"]
+    assert config.stand_ins({"docker.io": "stand-in", "registry.wso2.com": "real"}) == [
+        "docker.io", "registry.k8s.io", "docker.wso2.com",
+    ]  # fmt: skip
 
 
 def test_the_registries_only_read_and_only_the_private_one_asks_for_a_password() -> None:
@@ -110,14 +119,14 @@ def test_the_kubeconfig_can_be_copied_and_has_the_context_that_stacks_name(names
 
 
 def test_the_decoy_is_the_default_class_and_nothing_provisions_it() -> None:
-    decoy = next(item for item in manifests.everything() if item["kind"] == "StorageClass")
+    decoy = next(item for item in manifests.everything(outside=False) if item["kind"] == "StorageClass")
     assert decoy["metadata"]["name"] == "decoy"
     assert decoy["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true"
     assert decoy["provisioner"].endswith(".invalid/decoy")
 
 
 def test_the_name_server_is_where_network_policies_look_for_it() -> None:
-    objects = {(item["kind"], item["metadata"]["name"]): item for item in manifests.everything()}
+    objects = {(item["kind"], item["metadata"]["name"]): item for item in manifests.everything(outside=True)}
     service, deployment = objects["Service", "kube-dns"], objects["Deployment", "coredns"]
     assert service["metadata"]["namespace"] == "kube-system"
     assert service["spec"]["clusterIP"] == "10.96.0.10"
@@ -126,8 +135,8 @@ def test_the_name_server_is_where_network_policies_look_for_it() -> None:
 
 def test_cluster_names_are_not_answered_by_the_catch_all() -> None:
     """CoreDNS runs `template` before `kubernetes` whatever the order in the file: they must not share a server."""
-    corefile = next(item for item in manifests.everything() if item["kind"] == "ConfigMap")["data"]["Corefile"]
-    blocks = corefile.split("\n}\n")
+    blocks = manifests.corefile(outside=False).split("\n}\n")
+    assert "template" in blocks[1]
     assert not any("kubernetes cluster.local" in block and "template" in block for block in blocks)
 
 

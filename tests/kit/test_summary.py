@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from embedded.summary import summary_table
+from embedded.summary import image_lines, summary_table
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,32 @@ from embedded.summary import summary_table
     ],
 )
 def test_the_requests_to_try_go_where_the_controller_is(line: str, url: str, curl: str) -> None:
-    outputs = {"ingress_hosts": {"console": "a", "gateway": "b"}, "hosts_file_line": line, "gateway_url": url}
+    outputs: dict[str, object] = {
+        "ingress_hosts": {"console": "a", "gateway": "b"},
+        "hosts_file_line": line,
+        "gateway_url": url,
+    }
+    assert curl in summary("local", outputs, [])
+
+
+def test_each_image_is_listed_and_its_digest_decides_what_it_is() -> None:
+    """A tag says nothing: real image and stand-in have the same one."""
+    mysql, python = "docker.io/library/mysql:8.4.10", "docker.io/library/python:3.13"
+    pods = [
+        {"status": {"initContainerStatuses": [{"image": python, "imageID": "docker.io/library/python@sha256:a"}]}},
+        {"status": {"containerStatuses": [{"image": mysql, "imageID": "docker.io/library/mysql@sha256:b"}]}},
+        {"status": {"containerStatuses": [{"image": mysql, "imageID": "docker.io/library/mysql@sha256:b"}]}},
+        {"status": {"containerStatuses": [{"image": "docker.io/other:1", "imageID": ""}]}},
+    ]
+    lines = image_lines(pods, {"sha256:b"})
+    assert lines == [f"{mysql}  STAND-IN", f"{python}  real"]
+    shown = summary("local", {}, lines)
+    assert f"{mysql}  STAND-IN" in shown
+    assert "announce themselves in their logs" in shown
+    assert "none: everything is the real thing" in summary("local", {}, lines[1:])
+
+
+def summary(stack: str, outputs: dict[str, object], images: list[str]) -> str:
     text = io.StringIO()
-    Console(file=text, width=160).print(summary_table("local", outputs, []))
-    assert curl in text.getvalue()
+    Console(file=text, width=160).print(summary_table(stack, outputs, [], images))
+    return text.getvalue()

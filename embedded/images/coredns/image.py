@@ -19,7 +19,7 @@ def _build(destination: Path, reporter: Reporter) -> None:
 
 IMAGES = [
     Image(
-        (f"registry.k8s.io/coredns/coredns:{_VERSION}",),
+        (f"embedded.invalid/coredns:{_VERSION}",),
         (Layer("coredns", key("coredns"), _build),),
         ("/coredns",),
         user="65532",

@@ -17,7 +17,7 @@ def _build(destination: Path, reporter: Reporter) -> None:
 
 IMAGES = [
     Image(
-        ("registry.k8s.io/pause:3.10",),
+        ("embedded.invalid/pause:3.10", "registry.k8s.io/pause:3.10"),
         (Layer("pause", _SOURCE.read_text(), _build),),
         ("/pause",),
         user="65535:65535",

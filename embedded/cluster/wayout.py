@@ -1,0 +1,218 @@
+"""The nodes' way out: names and routes of this machine, for nodes and pods, where the machine has them.
+
+Owns one nftables table of this machine's network, which masquerades what the nodes send out and leads their lookups
+and requests to a proxy on to where this machine sends its own; and the forwarding flags that it had to set. Both go
+with `close`. Nothing of the machine's own firewall is touched: where that drops forwarded packets, they stay dropped.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from embedded.cluster import names as n
+from embedded.cluster import network, units
+from embedded.errors import KitError
+
+_RESOLV_CONF = Path("/etc/resolv.conf")
+_FLAGS = Path("/proc/sys/net/ipv4")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_DIRECT = (n.NODE_RANGE, n.POD_RANGE, n.SERVICE_RANGE, ".svc", f".{n.CLUSTER_DOMAIN}")
+NODE_RESOLV_CONF = f"nameserver {n.HOST_ADDRESS}\noptions timeout:2 attempts:2\n"
+"""The same with and without a way out: where nothing answers, lookups are refused at once."""
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """What this machine goes out by."""
+
+    name_server: str
+    """The first IPv4 one of resolv.conf; a loopback address counts."""
+
+
+def find() -> WayOut | None:
+    """This machine's way out; ``None`` without a default route or an IPv4 name server."""
+    server = name_server(_RESOLV_CONF.read_text() if _RESOLV_CONF.exists() else "")
+    has_route = any(route.destination == "default" for route in network.routes())
+    return WayOut(server) if server and has_route else None
+
+
+def name_server(resolv_conf: str) -> str:
+    """The first IPv4 name server of a resolv.conf; '' where there is none."""
+    for line in resolv_conf.splitlines():
+        word, _, rest = line.strip().partition(" ")
+        if word == "nameserver" and _version(rest.strip()) == 4:
+            return rest.strip()
+    return ""
+
+
+def _version(address: str) -> int:
+    try:
+        return ipaddress.ip_address(address).version
+    except ValueError:
+        return 0
+
+
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The proxies and certificate authorities of a shell, as a node's container runtime can use them.
+
+    A proxy on loopback is reached at the bridge's address, and the cluster's own addresses without a proxy.
+    """
+    found = {}
+    for name in _PROXIES:
+        value = environment.get(name) or environment.get(name.lower(), "")
+        if value:
+            found[name] = _from_node(value)
+    if found:
+        direct = environment.get("NO_PROXY") or environment.get("no_proxy", "")
+        found["NO_PROXY"] = ",".join(filter(None, [direct, *_DIRECT]))
+    return found | {name: environment[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environment.get(name)}
+
+
+def loopback_ports(environment: Mapping[str, str]) -> set[int]:
+    """Ports of this machine's loopback where its proxies listen."""
+    values = [environment.get(name) or environment.get(name.lower(), "") for name in _PROXIES]
+    return {port for value in values if _on_loopback(value) and (port := urlsplit(value).port)}
+
+
+def _on_loopback(proxy: str) -> bool:
+    host = urlsplit(proxy).hostname or ""
+    return host == "localhost" or (_version(host) > 0 and ipaddress.ip_address(host).is_loopback)
+
+
+def _from_node(proxy: str) -> str:
+    if not _on_loopback(proxy):
+        return proxy
+    parts = urlsplit(proxy)
+    user, at, _ = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}{at}{n.HOST_ADDRESS}:{parts.port}").geturl()
+
+
+def why_closed(names: n.Names, url: str, environment: Mapping[str, str]) -> str:
+    """'' when node 1 gets an answer from ``url``, whatever it is; else why not."""
+    inside = ["nsenter", "--target", str(units.alive(names, n.node_name(1))), "--net", "--mount"]
+    done = subprocess.run(
+        [*inside, sys.executable, "-I", "-c", _PROBE, url],
+        env=variables(environment), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
+
+
+_PROBE = """
+import sys, urllib.error, urllib.request
+try:
+    urllib.request.urlopen(sys.argv[1], timeout=8)
+except urllib.error.HTTPError:
+    pass
+except OSError as error:
+    sys.exit(str(error))
+"""
+
+
+def ruleset(names: n.Names, out: WayOut, proxy_ports: set[int]) -> str:
+    """The table, as `nft -f` reads it: it replaces an earlier one as a whole.
+
+    ``guard`` keeps pods from this machine's loopback addresses, which ``route_localnet`` opens for the two kinds of
+    packets that ``lead`` sends there; ``own`` gives these a loopback sender, as local resolvers and proxies serve
+    nobody else. ``forward`` lets nothing in that nobody inside has asked for, and fits TCP segments to the way.
+    """
+    bridge = names.bridge
+    proxies = "".join(
+        f'    iifname "{bridge}" ip daddr {n.HOST_ADDRESS} tcp dport {port} dnat to 127.0.0.1\n'
+        for port in sorted(proxy_ports)
+    )
+    return f"""table ip {names.table} {{}}
+delete table ip {names.table}
+table ip {names.table} {{
+  chain guard {{
+    type filter hook prerouting priority raw
+    iifname "{bridge}" ip daddr 127.0.0.0/8 drop
+  }}
+  chain lead {{
+    type nat hook prerouting priority dstnat
+    iifname "{bridge}" ip daddr {n.HOST_ADDRESS} meta l4proto {{ tcp, udp }} th dport 53 dnat to {out.name_server}
+{proxies}  }}
+  chain own {{
+    type nat hook input priority 100
+    iifname "{bridge}" ip daddr 127.0.0.0/8 snat to 127.0.0.1
+  }}
+  chain forward {{
+    type filter hook forward priority filter
+    iifname != "{bridge}" oifname "{bridge}" ct state new drop
+    oifname != "{bridge}" ip saddr {{ {n.NODE_RANGE}, {n.POD_RANGE} }} tcp flags syn tcp option maxseg size set rt mtu
+  }}
+  chain out {{
+    type nat hook postrouting priority srcnat
+    oifname != "{bridge}" ip saddr {{ {n.NODE_RANGE}, {n.POD_RANGE} }} masquerade
+  }}
+}}
+"""
+
+
+def ensure(names: n.Names, environment: Mapping[str, str]) -> None:
+    """Open the way out, or bring it up to date; without one, close what was open.
+
+    :raises KitError: with nft's words, when the table cannot be made.
+    """
+    out = find()
+    if out is None:
+        close(names)
+        return
+    done = _nft("-f", "-", stdin=ruleset(names, out, loopback_ports(environment)))
+    if done.returncode != 0:
+        raise KitError(
+            f"the nodes' way out cannot be made: {done.stderr.strip()}",
+            "this kernel needs nftables with NAT (modules nf_tables, nft_nat, nft_masq)",
+        )
+    (_FLAGS / "conf" / names.bridge / "route_localnet").write_text("1")
+    _forward(names)
+
+
+def _forward(names: n.Names) -> None:
+    """Let the kernel forward what comes in by interfaces with a route; what had to be set is remembered."""
+    used = {route.interface for route in network.routes()} - {"", "lo"}
+    record = _record(names)
+    changed = set(json.loads(record.read_text())) if record.exists() else set()
+    for interface in sorted(used):
+        flag = _FLAGS / "conf" / interface / "forwarding"
+        if flag.exists() and flag.read_text().strip() == "0":
+            changed.add(interface)
+            record.write_text(json.dumps(sorted(changed)))
+            flag.write_text("1")
+
+
+def close(names: n.Names) -> None:
+    """Remove the table, and take forwarding back unless all of the machine forwards since; nothing there is fine."""
+    if exists(names):
+        _nft("delete", "table", "ip", names.table)
+    record = _record(names)
+    if not record.exists():
+        return
+    if (_FLAGS / "ip_forward").read_text().strip() == "0":
+        for interface in json.loads(record.read_text()):
+            flag = _FLAGS / "conf" / interface / "forwarding"
+            if flag.exists():
+                flag.write_text("0")
+    record.unlink()
+
+
+def exists(names: n.Names) -> bool:
+    """Whether the table is there."""
+    return _nft("list", "table", "ip", names.table).returncode == 0
+
+
+def _record(names: n.Names) -> Path:
+    return names.root / "forwarding.json"
+
+
+def _nft(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(["nft", *arguments], input=stdin, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(["nft"], 127, "", "nft is not installed")

@@ -1,0 +1,177 @@
+"""Where a stack's images come from: their own registries where these answer, else stand-ins.
+
+A registry is decided on as a whole and once in the life of a cluster: MySQL's data, say, must not meet another server
+because a network went away. ``WSO2EI_IMAGES=real|stand-in`` decides for all of them, also later.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from embedded.cluster import names as n
+from embedded.errors import KitError
+from embedded.images.references import DOCKER_HUB, parse
+from embedded.images.registries import FORCE_STAND_INS, UnreachedError, refusal, why_unreachable
+from embedded.status import pulls
+
+VARIABLE = "WSO2EI_IMAGES"
+Source = Literal["real", "stand-in"]
+_REFERENCE = re.compile(r"(?P<registry>[\w-]+(\.[\w-]+)*(:\d+)?)/[\w./-]+([:@][\w.:-]+)?")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was decided."""
+
+    sources: dict[str, Source]
+    """By registry, for those of `names.IMITATED` that the stack names."""
+    unreached: dict[str, str] = field(default_factory=dict)
+    """Registries that did not answer, and why."""
+    forced: bool = False
+    others: tuple[str, ...] = ()
+    """Registries that the stack names and nothing imitates."""
+
+    @property
+    def any_real(self) -> bool:
+        """Whether the stack may run an image of a real registry."""
+        return bool(self.others) or "real" in self.sources.values()
+
+    def lines(self) -> list[str]:
+        """One for each registry of the stack, with the reason."""
+        found = []
+        for registry, source in self.sources.items():
+            why = self.unreached.get(registry, "")
+            if self.forced:
+                found.append(f"images of {registry}: {_plural(source)}, as {VARIABLE} says")
+            elif source == "real" and why:
+                found.append(f"images of {registry}: real ones, as before; it cannot be reached now ({why})")
+            elif source == "real":
+                found.append(f"images of {registry}: real ones, the registry answers")
+            elif why:
+                found.append(f"images of {registry}: STAND-INS, since it cannot be reached from this machine ({why})")
+            else:
+                found.append(
+                    f"images of {registry}: STAND-INS, as this cluster began; the registry answers now, so "
+                    "`make clean` and `make up` bring the real ones"
+                )
+        return found
+
+
+def choose(settings: Mapping[str, Any], recorded: Mapping[str, str]) -> Choice:
+    """Ask the registries that the stack names, all at once.
+
+    :param settings: the stack file's plain config.
+    :param recorded: what the living cluster was started with, by registry.
+    :raises KitError: for a value of WSO2EI_IMAGES that is none, and as `why_unreachable`.
+    """
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted == "stand-in":
+        return Choice(dict.fromkeys(n.IMITATED, "stand-in"), forced=True)
+    if wanted == "real":
+        return Choice(dict.fromkeys(n.IMITATED, "real"), forced=True)
+    if wanted:
+        raise KitError(
+            f"{VARIABLE} is '{wanted}'", "set it to real or stand-in, or unset it: then each registry is asked"
+        )
+    registries = named_registries(settings)
+    with ThreadPoolExecutor(max_workers=len(registries)) as asking:
+        reasons = dict(zip(registries, asking.map(why_unreachable, registries), strict=True))
+    sources: dict[str, Source] = {}
+    for registry in filter(n.IMITATED.__contains__, registries):
+        before = recorded.get(registry)
+        real = before == "real" or (before is None and not reasons[registry])
+        sources[registry] = "real" if real else "stand-in"
+    others = tuple(registry for registry in registries if registry not in n.IMITATED)
+    return Choice(sources, {registry: why for registry, why in reasons.items() if why}, others=others)
+
+
+def named_registries(settings: Mapping[str, Any]) -> list[str]:
+    """Docker Hub and whatever in the stack file looks like an image reference or a mirror of images."""
+    found = [DOCKER_HUB, str((settings.get("images") or {}).get("mirror") or DOCKER_HUB).partition("/")[0]]
+    for text in _texts(settings):
+        match = _REFERENCE.fullmatch(text)
+        if match and match["registry"] == pulls.registry_of(text):
+            found.append(match["registry"])
+    return list(dict.fromkeys(found))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def named_images(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Image to one of its containers, from ``pulumi preview --json --show-sames``: all that the stack will run."""
+    found: dict[str, str] = {}
+
+    def walk(value: object) -> None:
+        if isinstance(value, Mapping):
+            for key, part in value.items():
+                for item in part if key in {"containers", "initContainers"} and isinstance(part, list) else ():
+                    found.setdefault(str(item.get("image")), str(item.get("name")))
+                walk(part)
+        elif isinstance(value, list):
+            for part in value:
+                walk(part)
+
+    for step in plan.get("steps") or []:
+        walk((step.get("newState") or {}).get("inputs"))
+    return found
+
+
+def check(
+    images: Mapping[str, str], choice: Choice, account: pulls.Account, password: str, *, skip_ei: bool = False
+) -> None:
+    """Ask the registries for the images that are to be pulled from them.
+
+    :param images: as `named_images` gives them.
+    :param password: of the account, sent for EI's own image alone.
+    :param skip_ei: its credentials are not at hand, so only the node can ask.
+    :raises KitError: naming every image that a registry refuses or does not have, each with the way out.
+    """
+
+    def problem(image: str) -> str:
+        ei = images[image] in pulls.EI_CONTAINERS
+        reference = parse(image)
+        if choice.sources.get(reference.registry, "real") != "real" or (ei and skip_ei):
+            return ""
+        user = (account.user, password) if ei and account.user and password else None
+        try:
+            said = refusal(reference, user)
+        except UnreachedError as error:
+            return _unreached(image, str(error), choice)
+        if not said:
+            return ""
+        secrets = ["of the stack"] if user else []
+        meaning = pulls.cause(said, image, account.user if user else "")
+        return f"{image}: {meaning}\n    fix: {pulls.way_out(said, image, images[image], account, secrets)}"
+
+    with ThreadPoolExecutor(max_workers=4) as asking:
+        problems = list(filter(None, asking.map(problem, images)))
+    if problems:
+        raise KitError("the nodes could not pull these images:\n  " + "\n  ".join(problems), FORCE_STAND_INS)
+
+
+def _unreached(image: str, why: str, choice: Choice) -> str:
+    """A real image that was pulled before needs no registry; any other one does."""
+    registry = parse(image).registry
+    if choice.sources.get(registry) == "real" and registry in choice.unreached and not choice.forced:
+        return ""
+    return (
+        f"{image}: {registry} cannot be reached from this machine ({why})\n"
+        f"    fix: check network and HTTPS_PROXY, or set images.mirror to a registry that can be reached"
+    )
+
+
+def _plural(source: Source) -> str:
+    return "real ones" if source == "real" else "STAND-INS"
