@@ -1,7 +1,7 @@
-"""Kubernetes objects as plain data: where their pods are, what is not known yet, and what a rule found.
+"""Kubernetes objects as plain data: their pods, their unknown values, and the findings of a rule.
 
-Values that an update has yet to find out are placeholders in a preview. A rule that stumbles over one has found
-nothing: neither that the promise is kept, nor that it is broken.
+Values that are known only after an update are placeholders in a preview. A finding that rests on one counts as not
+judged: neither is the promise kept, nor is it broken.
 """
 
 from __future__ import annotations
@@ -27,13 +27,11 @@ UNKNOWN = frozenset(
 """Pulumi's placeholders of unknown values, one for each type (pulumi sdk/go/common/resource/plugin/rpc.go)."""
 SECRET = "[secret]"  # noqa: S105 - what the CLI prints in place of one
 """The CLI's placeholder of a secret value."""
-NGINX_LABEL = ("app.kubernetes.io/name", "nginx-ingress")
-"""Pods of the ingress controller, the only ones that face the outside."""
 
 
 @dataclass(frozen=True)
 class Violation:
-    """A broken promise: which, of which object, where in it, and why."""
+    """A broken promise: the rule, the object, the place in it, and the reason."""
 
     rule: str
     target: str
@@ -41,11 +39,11 @@ class Violation:
     path: Path
     message: str
     judged: bool = True
-    """False: the value is not known before the update, so this is a question and not a finding."""
+    """False: the value is not known before the update, so the rule cannot decide."""
 
     @property
     def where(self) -> str:
-        """``path`` as people write it: ``spec.containers[0].image``."""
+        """``path`` as text: ``spec.containers[0].image``."""
         return path_text(self.path)
 
     def __str__(self) -> str:
@@ -54,12 +52,12 @@ class Violation:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule says about one object, before it is known which rule and which object."""
+    """What a rule reports about one object, without the names of rule and object."""
 
     path: Path
     message: str
     depends: tuple[Path, ...] = ()
-    """Other places that decide it: with a placeholder there, nothing was found."""
+    """Other places that decide it: with a placeholder there, the finding is not judged."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def items(value: Any) -> Sequence[Any]:
 
 
 def is_unknown(value: Any) -> bool:
-    """True for a placeholder, and for a text that one was pasted into."""
+    """True for a placeholder, and for a text that contains one."""
     return isinstance(value, str) and (value == SECRET or any(placeholder in value for placeholder in UNKNOWN))
 
 
@@ -144,7 +142,7 @@ def unknown_paths(value: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def texts(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Every text below ``value``, keys of mappings not among them."""
+    """Every text below ``value``, without the keys of mappings."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from texts(item, (*path, key))
@@ -161,7 +159,7 @@ def target(manifest: Manifest) -> str:
 
 
 def namespace(manifest: Manifest) -> Any:
-    """The object's namespace; ``default`` where it names none, as the API server takes it."""
+    """The object's namespace; ``default`` where it names none, as in the API server."""
     return mapping(manifest.get("metadata")).get("namespace", "default")
 
 

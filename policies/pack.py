@@ -1,4 +1,4 @@
-"""The rules as policies of Pulumi's SDK. Values that are not known before an update are left to the update."""
+"""The rules as policies of Pulumi's SDK. What rests on values that are unknown in a preview is judged in the update."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def resource_policy(rule: Rule) -> ResourceValidationPolicy:
 
 
 def stack_policy(rule: StackRule) -> StackValidationPolicy:
-    """One rule about a whole stack; each violation is shown at its object."""
+    """One rule about a whole stack; each violation is reported at its object."""
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         found = [(manifest(item.resource_type, item.props), item.urn) for item in args.resources]

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from tests.engine.conftest import Preview
-from tests.unit.policies import samples
-from tests.unit.policies.samples import Object, broken
+from tests.unit.support import samples
+from tests.unit.support.samples import Object, broken
 from tests.unit.tools.test_check_preview import preview as plan_of
 from tools.scan import skips
 

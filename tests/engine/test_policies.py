@@ -29,6 +29,8 @@ container = {"name": "main", "image": "sample:latest", "env": [{"name": "PASSWOR
 template = {"metadata": {"labels": {"app": "broken"}}, "spec": {"hostNetwork": True, "containers": [container]}}
 selector = {"match_labels": {"app": "broken"}}
 k8s.apps.v1.Deployment("broken", metadata=metadata, spec={"selector": selector, "template": template}, opts=opts)
+claim = {"access_modes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+k8s.core.v1.PersistentVolumeClaim("data", metadata={"name": "data"}, spec=claim, opts=opts)
 outside = {"type": "LoadBalancer", "ports": [{"port": 80}]}
 k8s.core.v1.Service("open", metadata={"name": "open"}, spec=outside, opts=opts)
 """
@@ -61,8 +63,7 @@ def test_a_program_that_breaks_promises_is_stopped_with_every_reason(pulumi_home
     found = said.partition("Policies:")[2]
     print(found)
     for rule in (
-        "no-plain-secrets", "pod-security-restricted", "read-only-root", "requests-and-limits", "pinned-images",
-        "own-service-account", "exposure", "network-policies", "justified-exposure",
+        "no-plain-secrets", "pinned-images", "kept-data", "network-policies", "justified-exposure",
     ):  # fmt: skip
         assert f"[mandatory]  {rule}" in found, found
     assert "spec.template.spec.containers[0].env[0].value" in found

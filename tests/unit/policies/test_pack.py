@@ -9,8 +9,8 @@ from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.pack import manifest, plain, policies
 from policies.rules import RULES, STACK_RULES
-from tests.unit.policies import samples
-from tests.unit.policies.samples import broken
+from tests.unit.support import samples
+from tests.unit.support.samples import broken
 
 UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import runpy
 from collections.abc import Mapping
@@ -72,4 +73,21 @@ def templates(recorder: Recorder) -> list[tuple[str, dict[str, Any]]]:
         for item in recorder.registered:
             if item.type.startswith("kubernetes:") and item.type.endswith(f":{kind}"):
                 found.append((item.name, item.body()["spec"]["template"]))
+    return found
+
+
+def manifests(stack: str) -> list[dict[str, Any]]:
+    """The stack's Kubernetes objects; auto-named ones get the name that the mocks give."""
+    return manifests_of(recorded(stack))
+
+
+def manifests_of(recorder: Recorder) -> list[dict[str, Any]]:
+    """The Kubernetes objects of a recorded program."""
+    found = []
+    for item in recorder.registered:
+        if not item.type.startswith("kubernetes:"):
+            continue
+        body = copy.deepcopy(item.body())
+        body.setdefault("metadata", {}).setdefault("name", f"{item.name}-0a1b2c3d")
+        found.append(body)
     return found

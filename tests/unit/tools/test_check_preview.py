@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from policies.objects import SECRET
-from tests.unit.policies import samples
-from tests.unit.policies.samples import Object, broken
-from tests.unit.policies.test_rules import manifests
+from tests.unit.support import samples
+from tests.unit.support.samples import Object, broken
+from tests.unit.support.stacks import manifests
 from tools import check_preview, kubernetes_versions, scan, schemas
 from tools.preview_file import UnreadableError, read
 

@@ -1,16 +1,16 @@
-"""Rules about what may be reached and what may be done: Services, Ingresses, RBAC, namespaces, volumes."""
+"""What our builders promise about Services, Ingresses and RBAC, as rules over finished objects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from policies.objects import NGINX_LABEL, Finding, Manifest, items, mapping, namespace
+from policies.objects import Finding, Manifest, items, mapping
+from policies.stack import is_own_accounts
+from tests.unit.support.pod_rules import NGINX_LABEL
 
 _DANGEROUS_VERBS = frozenset({"escalate", "bind", "impersonate"})
 _DANGEROUS_RESOURCES = frozenset({"pods/exec", "pods/attach", "pods/portforward", "nodes/proxy"})
 _ADMINISTRATORS = frozenset({"cluster-admin", "admin", "edit"})
-_LEVEL = "pod-security.kubernetes.io/enforce"
 
 
 def exposure(manifest: Manifest) -> Iterator[Finding]:
@@ -87,30 +87,3 @@ def _of_a_binding(manifest: Manifest) -> Iterator[Finding]:
             yield Finding(("subjects", index, "kind"), "must be a service account, not a user or a group")
         elif subject.get("name") == "default":
             yield Finding(("subjects", index, "name"), "every pod of the namespace would have these rights")
-
-
-def is_own_accounts(manifest: Manifest, subject: Mapping[str, Any]) -> bool:
-    """True for the group of all service accounts of the binding's own namespace, no other one."""
-    own = manifest.get("kind") == "RoleBinding" and f"system:serviceaccounts:{namespace(manifest)}"
-    return subject.get("kind") == "Group" and subject.get("name") == own
-
-
-def namespace_level(manifest: Manifest) -> Iterator[Finding]:
-    """A namespace enforces a Pod Security level (``stack`` checks that a lower one than restricted is needed)."""
-    if manifest.get("kind") != "Namespace":
-        return
-    labels = mapping(mapping(manifest.get("metadata")).get("labels"))
-    if labels.get(_LEVEL) not in {"restricted", "baseline", "privileged"}:
-        yield Finding(("metadata", "labels", _LEVEL), "must be restricted, baseline or privileged")
-
-
-def kept_data(manifest: Manifest) -> Iterator[Finding]:
-    """Data outlives its objects, and no default storage class catches a claim."""
-    spec = mapping(manifest.get("spec"))
-    if manifest.get("kind") == "PersistentVolume":
-        if spec.get("persistentVolumeReclaimPolicy") != "Retain":
-            yield Finding(("spec", "persistentVolumeReclaimPolicy"), "must be Retain: anything else deletes the data")
-        if mapping(spec.get("hostPath")).get("path") in {"/", "/etc", "/var", "/var/lib", "/root", "/home", "/proc"}:
-            yield Finding(("spec", "hostPath", "path"), "is a folder of the node's own")
-    if manifest.get("kind") in {"PersistentVolume", "PersistentVolumeClaim"} and spec.get("storageClassName") is None:
-        yield Finding(("spec", "storageClassName"), "must be stated, if only as an empty text: the default would apply")

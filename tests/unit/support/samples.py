@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Object = dict[str, Any]
@@ -143,6 +144,11 @@ def secret() -> Object:
     return _object("v1", "Secret", {"stringData": data})
 
 
+def pull_secret(registry: str) -> Object:
+    data = {".dockerconfigjson": json.dumps({"auths": {registry: {"auth": "bWU6aHVudGVyMg=="}}})}
+    return _object("v1", "Secret", {"type": "kubernetes.io/dockerconfigjson", "stringData": data}, "pull")
+
+
 def network_policy() -> Object:
     spec = {"podSelector": {"matchLabels": dict(LABELS)}, "policyTypes": ["Ingress"], "ingress": []}
     return _object("networking.k8s.io/v1", "NetworkPolicy", {"spec": spec})
@@ -163,8 +169,16 @@ def broken(make: Callable[[], Object], path: str | tuple[str | int, ...], value:
     return found
 
 
-def _object(version: str, kind: str, rest: Object) -> Object:
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": "sample", "namespace": "space"}, **rest}
+def field_paths(item: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path of every key below ``item``, without those in lists."""
+    if isinstance(item, dict):
+        for key, value in item.items():
+            yield (*path, key)
+            yield from field_paths(value, (*path, key))
+
+
+def _object(version: str, kind: str, rest: Object, name: str = "sample") -> Object:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": "space"}, **rest}
 
 
 ALL: tuple[Callable[[], Object], ...] = (
