@@ -109,7 +109,7 @@ def test_the_table_of_outputs_has_the_words_of_the_code() -> None:
 
 def docstrings(model: type[Any]) -> dict[str, str]:
     """The text under each field of a class."""
-    tree = ast.parse((ROOT / f"{model.__module__}.py").read_text())
+    tree = ast.parse((ROOT / f"{model.__module__.replace('.', '/')}.py").read_text())
     body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == model.__name__)
     found = {}
     for field, text in itertools.pairwise(body):

@@ -120,7 +120,7 @@ def test_a_stack_may_say_that_nobody_is_to_be_asked() -> None:
 
 
 def test_a_registry_that_never_answers_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_SECONDS_IN_ALL", 0.2)
+    monkeypatch.setattr("preflight.registry._SECONDS_IN_ALL", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
