@@ -83,7 +83,7 @@ e2e: E2E := artifacts operations metrics secrets vault lifecycle storage version
 e2e: $(VENV)/.complete ## the whole stack on a real cluster, then everything is removed
 	@$(PY) -m embedded clean
 	@$(PY) -m pytest -v -p no:randomly --durations=25 -m 'cluster or e2e' tests/e2e/test_stack.py tests/kit/plugins \
-		tests/kit/test_cluster_live.py $(E2E:%=tests/e2e/test_%.py) tests/kit/test_cluster_mending.py tests/e2e/test_prod.py \
+		tests/kit/test_cluster_live.py $(E2E:%=tests/e2e/test_%.py) tests/kit/test_cluster_mending.py tests/e2e/test_prod.py tests/e2e/test_images.py \
 		tests/e2e/test_clean.py
 
 judge: $(VENV)/.complete ## the stack's and the plugins' tests on the cluster that is current, with the stock CLI, plugins and images

@@ -99,6 +99,8 @@ def spawn(names: n.Names, spec: Spec) -> int:
         [sys.executable, "-I", "-S", str(Path(unit.__file__)), str(names.unit(name) / "spec.json")],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
         start_new_session=True,
+        # A proxy is for what leaves the cluster, so each component that has one is given it.
+        env={name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
     )  # fmt: skip
     pid = alive(names, name)
     if done.returncode != 0 or not pid:

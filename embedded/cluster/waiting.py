@@ -183,5 +183,5 @@ def _kubectl(
     names: n.Names, programs: components.Programs, *arguments: str, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     command = [str(programs.kubernetes / "kubectl"), "--kubeconfig", str(names.kubeconfig), *arguments]
-    environment = {**os.environ, "KUBECONFIG": ""}
+    environment = {**os.environ, **wayout.direct(os.environ), "KUBECONFIG": ""}
     return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=environment)

@@ -70,9 +70,15 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
         if value:
             found[name] = _from_node(value)
     if found:
-        direct = environment.get("NO_PROXY") or environment.get("no_proxy", "")
-        found["NO_PROXY"] = ",".join(filter(None, [direct, *_DIRECT]))
+        found |= direct(environment)
     return found | {name: environment[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environment.get(name)}
+
+
+def direct(environment: Mapping[str, str]) -> dict[str, str]:
+    """NO_PROXY with the cluster's own addresses: no proxy of this machine's reaches them."""
+    known = (environment.get("NO_PROXY") or environment.get("no_proxy", "")).split(",")
+    value = ",".join(dict.fromkeys(filter(None, [*known, *_DIRECT])))
+    return {"NO_PROXY": value, "no_proxy": value}
 
 
 def loopback_ports(environment: Mapping[str, str]) -> set[int]:

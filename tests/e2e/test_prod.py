@@ -139,7 +139,8 @@ def trial(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def way_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The registry answers by its name: what is asked is the password-protected registry of the cluster."""
     node = names.node_address(1)
-    with corporate.way_out(tmp_path_factory.mktemp("way-out"), (node, names.PRIVATE_REGISTRY_PORT), node) as found:
+    routes = {"registry.wso2.com": (node, names.PRIVATE_REGISTRY_PORT)}
+    with corporate.way_out(tmp_path_factory.mktemp("way-out"), routes, node) as found:
         yield found
 
 

@@ -1,7 +1,7 @@
-"""A company's way out to WSO2's registry: an HTTP proxy on loopback, behind which the embedded registry answers.
+"""Ways out to registries, on loopback: a company's HTTP proxy, and addresses of the registries' own.
 
-The cluster's registry speaks plain HTTP on a node; what the program asks is ``https://registry.wso2.com``. So the proxy
-takes CONNECT for that name alone, ends TLS with a certificate of a CA of its own, and passes the bytes on.
+What is asked is ``https://NAME``; what answers speaks plain HTTP somewhere on this machine. So both end TLS with a
+certificate of a CA of their own, and pass the bytes on. The proxy takes CONNECT for the names that it knows alone.
 """
 
 from __future__ import annotations
@@ -9,60 +9,82 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
-from components.nginx.tls import self_signed
+from tests.registries import server_context
 
-NAME = "registry.wso2.com"
+Address = tuple[str, int]
 
 
 @contextmanager
-def way_out(folder: Path, registry: tuple[str, int], *direct: str) -> Iterator[dict[str, str]]:
+def way_out(folder: Path, routes: Mapping[str, Address], *direct: str) -> Iterator[dict[str, str]]:
     """Environment variables of a shell that goes out through the proxy.
 
     :param folder: holds certificate and key.
-    :param registry: address and port of the embedded registry.
+    :param routes: names that the proxy lets through, and where what answers for them listens.
     :param direct: addresses that are asked without the proxy.
     """
-    pair = self_signed(b"2" * 32, [NAME])
-    (folder / "ca.pem").write_text(pair.certificate)
-    (folder / "both.pem").write_text(pair.certificate + pair.key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "both.pem")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=_serve, args=(server, context, registry), daemon=True).start()
-        proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
-        yield {"HTTPS_PROXY": proxy, "NO_PROXY": ",".join(direct), "SSL_CERT_FILE": str(folder / "ca.pem")}
+    context = server_context(folder, list(routes))
 
-
-def _serve(server: socket.socket, context: ssl.SSLContext, registry: tuple[str, int]) -> None:
-    while True:
-        try:
-            client, _ = server.accept()
-        except OSError:
-            return  # closed: the test is over
-        threading.Thread(target=_tunnel, args=(client, context, registry), daemon=True).start()
-
-
-def _tunnel(client: socket.socket, context: ssl.SSLContext, registry: tuple[str, int]) -> None:
-    """One connection; whatever breaks ends it, as a proxy would."""
-    with suppress(OSError), client:
-        client.settimeout(30)
+    def tunnel(client: socket.socket) -> None:
         head = b""
         while b"\r\n\r\n" not in head:
             piece = client.recv(4096)
             if not piece:
                 return
             head += piece
-        if not head.startswith(f"CONNECT {NAME}:443 ".encode()):
+        target = routes.get(head.split(b" ")[1].decode().removesuffix(":443")) if head[:8] == b"CONNECT " else None
+        if target is None:
             client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
             return
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        with context.wrap_socket(client, server_side=True) as inside, socket.create_connection(registry, 10) as outside:
-            threading.Thread(target=_copy, args=(outside, inside), daemon=True).start()
-            _copy(inside, outside)
+        _end_tls(client, context, target)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_serve, args=(server, tunnel), daemon=True).start()
+        proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
+        yield {"HTTPS_PROXY": proxy, "NO_PROXY": ",".join(direct), "SSL_CERT_FILE": str(folder / "ca.pem")}
+
+
+@contextmanager
+def at_addresses(folder: Path, routes: Mapping[str, Address], addresses: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Environment variables of a shell that trusts them; each name answers at port 443 of its address."""
+    context = server_context(folder, list(routes))
+    servers = [(socket.create_server((addresses[name], 443)), target) for name, target in routes.items()]
+    try:
+        for server, target in servers:
+            work = partial(_end_tls, context=context, target=target)
+            threading.Thread(target=_serve, args=(server, work), daemon=True).start()
+        yield {"SSL_CERT_FILE": str(folder / "ca.pem")}
+    finally:
+        for server, _ in servers:
+            # Without it the thread that accepts would keep the port open.
+            server.shutdown(socket.SHUT_RDWR)
+            server.close()
+
+
+def _serve(server: socket.socket, work: Callable[[socket.socket], None]) -> None:
+    def one(client: socket.socket) -> None:
+        """One connection; whatever breaks ends it, as a proxy would."""
+        with suppress(OSError), client:
+            client.settimeout(60)
+            work(client)
+
+    while True:
+        try:
+            client, _ = server.accept()
+        except OSError:
+            return  # closed: the test is over
+        threading.Thread(target=one, args=(client,), daemon=True).start()
+
+
+def _end_tls(client: socket.socket, context: ssl.SSLContext, target: Address) -> None:
+    with context.wrap_socket(client, server_side=True) as inside, socket.create_connection(target, 10) as outside:
+        threading.Thread(target=_copy, args=(outside, inside), daemon=True).start()
+        _copy(inside, outside)
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

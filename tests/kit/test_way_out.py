@@ -46,6 +46,7 @@ def test_a_node_s_runtime_goes_out_by_the_shell_s_proxies_and_reaches_its_own_ad
     assert found["HTTP_PROXY"] == "http://proxy.example.com:8080"
     assert found["SSL_CERT_FILE"] == "/etc/ca.pem"
     assert found["NO_PROXY"].split(",")[:3] == ["example.org", n.NODE_RANGE, n.POD_RANGE]
+    assert found["no_proxy"] == found["NO_PROXY"]
     assert "HOME" not in found
     assert wayout.loopback_ports(shell) == {3128}
     assert wayout.variables({"NO_PROXY": "x"}) == {}
