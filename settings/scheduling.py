@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.shared.scheduling import SchedulingArgs, TolerationArgs, toleration_problem
+from components.shared.scheduling import SchedulingArgs, TolerationArgs
 from settings.types import Conflict, LabelKey, LabelValue, ObjectName, Seconds, Section
 
 
@@ -24,6 +24,17 @@ class Toleration(Section):
     """Effect of the taint; default every one."""
     seconds: Annotated[Seconds | None, Field(ge=0, le=86400, examples=[60])] = None
     """NoExecute: so long a pod stays after the taint came (``tolerationSeconds``). Default: for ever."""
+
+    def problem(self) -> tuple[str, str] | None:
+        """The field that the API server would reject in combination with the others, and what is allowed."""
+        exists = self.operator == "Exists"
+        if not exists and not self.key:
+            return "key", "is required with operator Equal; a toleration of every taint has operator Exists"
+        if exists and self.value:
+            return "value", "must not be set with operator Exists"
+        if self.seconds is not None and self.effect != "NoExecute":
+            return "seconds", "is for the effect NoExecute only, which evicts pods"
+        return None
 
     def as_args(self) -> TolerationArgs:
         """As the components take it."""
@@ -42,9 +53,9 @@ class SchedulingSettings(Section):
     """An existing PriorityClass. Default: the cluster's own default."""
 
     def conflicts(self) -> Iterator[Conflict]:
-        """Tolerations that the API server would refuse."""
+        """Tolerations that the API server would reject."""
         for index, toleration in reversed(list(enumerate(self.tolerations))):
-            problem = toleration_problem(toleration.as_args())
+            problem = toleration.problem()
             if problem:
                 place = f"scheduling.tolerations[{index}]"
                 yield Conflict(f"{place}.{problem[0]}", (place,), problem[1], {place: None})

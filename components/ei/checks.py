@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from components.ei import metrics as ei_metrics
 from components.ei.args import EiClusterArgs
-from components.ei.operations import operation_problems, scheduling_problems
+from components.ei.operations import operation_problems
 from components.shared.problems import Problem
 from components.shared.quantities import quantity
 from components.wso2ei.additions import (
@@ -37,7 +37,7 @@ def check(name: str, args: EiClusterArgs) -> EiVersion:
         raise ValueError(f"EiCluster {name}: version: {error}") from error
     found = [*_sizes(args), *_secrets(args), *image_problems(version, args["image"], args)]
     found += addition_problems(version, args, ei_metrics.patches(args.get("metrics")))
-    found += [*operation_problems(args), *scheduling_problems(args)]
+    found += operation_problems(args)
     found += ei_metrics.metrics_problems(version, args, args.get("java_options") or ())
     if found:
         raise ValueError("\n".join(f"EiCluster {name}: {problem.field} {problem.expected}" for problem in found))

@@ -10,7 +10,6 @@ from typing import get_args
 import pulumi_kubernetes as k8s
 
 from components.ei.args import HostAliasArgs, OperationsArgs
-from components.shared import scheduling
 from components.shared.problems import Problem
 from components.wso2ei.logs import LOGGER, Level
 
@@ -50,12 +49,6 @@ def _of_alias(alias: HostAliasArgs) -> Iterator[tuple[str, str]]:
     wrong = [name for name in alias["hostnames"] if len(name) > 253 or not _DNS_NAME.fullmatch(name)]
     if wrong or not alias["hostnames"]:
         yield "hostnames", f"must be host names in lower case, not {', '.join(map(repr, wrong)) or 'none'}"
-
-
-def scheduling_problems(args: OperationsArgs) -> Iterator[Problem]:
-    """The same of ``scheduling``."""
-    for field, words in scheduling.problems(args.get("scheduling")):
-        yield Problem((field,), words)
 
 
 def host_aliases(args: OperationsArgs) -> list[k8s.core.v1.HostAliasArgs] | None:

@@ -1,19 +1,19 @@
 #!/bin/sh
-# Writes every database of this server but MySQL's own to standard output, as SQL that makes them again.
+# Dumps every database of this server, except MySQL's own, to standard output.
 #
 #   kubectl -n NAMESPACE exec wso2ei-mysql-0 -c mysql -- sh /in_pod/mysql_dump.sh > wso2ei.sql
 #
-# Users and passwords are not in it: the server's init file makes them at every start. A complete dump ends with the line
+# Without users and passwords: the server's init file creates them at every start. A complete dump ends with the line
 # "-- Dump completed".
 set -eu
-# What reads the password is written for bash, and people call this with sh.
+# mysql_files.sh needs bash; the documented command names sh.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 . "$(dirname "$0")/mysql_root.sh"
 databases=$(mysql --defaults-extra-file="$options" --batch --skip-column-names --execute="
     SELECT SCHEMA_NAME FROM information_schema.SCHEMATA
     WHERE SCHEMA_NAME NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')")
 [ -n "$databases" ] || { echo "mysql_dump: the server holds no database" >&2; exit 1; }
-# One transaction sees one moment of all InnoDB tables, without locking anybody out.
+# One transaction gives a consistent dump of all InnoDB tables without locks.
 # shellcheck disable=SC2086 # one word a database
 mysqldump --defaults-extra-file="$options" --single-transaction --routines --triggers --events --hex-blob \
     --set-gtid-purged=OFF --no-tablespaces --default-character-set=utf8mb4 --databases $databases

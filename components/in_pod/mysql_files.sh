@@ -1,40 +1,41 @@
 # shellcheck shell=bash
-# Sourced by the programs that run in the MySQL image: passwords from mounted files, quoted for SQL and option files.
+# Sourced by the programs in the MySQL image: reads passwords from mounted files and quotes them for SQL and option files.
 #
-# A password is one line of text; the line end that editors and `echo` leave behind it does not belong to it. It may
-# hold any character but control characters, and none of it is ever printed.
+# A password is one line of text without control characters; a line end after it, as editors and `echo` write it, is
+# not part of it. No message contains a password.
 secrets=${SECRETS:-/run/secrets}
 
-# read_secret VARIABLE FILE: the password in a file below the mounted Secrets.
+# read_secret VARIABLE FILE: reads a password from a file of a mounted Secret.
 read_secret() {
     local content LC_ALL=C
-    [ -r "$secrets/$2" ] || { echo "there is no readable file $secrets/$2" >&2; exit 1; }
+    [ -r "$secrets/$2" ] || { echo "$secrets/$2 is missing or not readable" >&2; exit 1; }
     content=$(<"$secrets/$2")
     content=${content%"${content##*[!$'\r\n']}"}
     [ -n "$content" ] || { echo "the password in $secrets/$2 is empty" >&2; exit 1; }
     if [[ $content == *[[:cntrl:]]* ]]; then
-        echo "the password in $secrets/$2 holds a line end or another control character, which no password here may" >&2
+        echo "the password in $secrets/$2 contains a line end or another control character, which is not supported" >&2
         exit 1
     fi
     printf -v "$1" %s "$content"
 }
 
-# sql_text VALUE: an SQL string literal.
+# sql_text VALUE: prints VALUE as an SQL string literal.
 sql_text() {
     local backslash=\\ quote=\' text=$1
     text=${text//"$backslash"/"$backslash$backslash"}
     printf "'%s'" "${text//"$quote"/"$quote$quote"}"
 }
 
-# option_text VALUE: a value of a MySQL option file, in double quotes.
+# option_text VALUE: prints VALUE quoted for a MySQL option file.
 option_text() {
     local backslash=\\ quote=\" text=$1
     text=${text//"$backslash"/"$backslash$backslash"}
     printf '"%s"' "${text//"$quote"/"$backslash$quote"}"
 }
 
-# server_sql: what mysqld runs at every start before it listens. Makes what is missing and sets every password, so a
-# fresh stack fits kept data, and rotation is a restart. One statement a line, as init_file demands.
+# server_sql: prints the init file, which mysqld runs at every start before it accepts connections. Creates missing
+# databases and users and sets every password, so that a new stack works with existing data and a restart rotates
+# passwords. One statement per line, as init_file requires.
 server_sql() {
     local password kind database user
     read_secret password mysql/root-password
@@ -50,7 +51,7 @@ server_sql() {
     done
 }
 
-# client_files FOLDER: FOLDER/user.cnf and FOLDER/registry.cnf, for mysql's --defaults-extra-file.
+# client_files FOLDER: writes FOLDER/user.cnf and FOLDER/registry.cnf for mysql --defaults-extra-file.
 client_files() {
     local password kind database user
     umask 077
@@ -61,16 +62,16 @@ client_files() {
             printf '[client]\nhost=%s\nport=%s\nuser=%s\n' "$DATABASE_HOST" "$DATABASE_PORT" "${!user}"
             printf 'password=%s\nconnect-timeout=5\nssl-mode=%s\n' "$(option_text "$password")" "$DATABASE_SSL_MODE"
             [ -z "${DATABASE_CA:-}" ] || printf 'ssl-ca=%s\n' "$DATABASE_CA"
-            # Without TLS caching_sha2_password hides the password with the server's key.
+            # Without TLS caching_sha2_password encrypts the password with the server's public key.
             [ "$DATABASE_SSL_MODE" != DISABLED ] || echo get-server-public-key
             printf '\n[mysql]\ndatabase=%s\n' "${!database}"
         } >"$1/${kind,,}.cnf"
     done
 }
 
-# admin_sql: sets the administrator's password where the row exists and has another one. WSO2's default store keeps
-# base64(SHA-256(password + salt)) (carbon-kernel, JDBCUserStoreManager). On an empty database there is no row yet: EI
-# makes it from user-mgt.xml.
+# admin_sql: prints SQL that sets the administrator's password if the row exists with another one. WSO2's default user
+# store keeps base64(SHA-256(password + salt)) (carbon-kernel, JDBCUserStoreManager). On an empty database EI itself
+# creates the row from user-mgt.xml.
 admin_sql() {
     local password
     read_secret password admin/password

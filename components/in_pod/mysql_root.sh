@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced: leaves in $options an option file for root's clients, which goes when the script ends.
+# Sourced: writes an option file with root's password, $options, which is deleted when the script exits.
 #
-# The password is never an argument, which `ps` would show.
+# A password as an argument would be visible in the process list.
 . "$(dirname "$0")/mysql_files.sh"
 umask 077
 options=$(mktemp)

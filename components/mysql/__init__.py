@@ -1,1 +1,1 @@
-"""``MysqlDatabase``, a MySQL server for EI, and ``ExternalMysql``, one that exists already."""
+"""The database of an EI cluster: ``MysqlDatabase``, a MySQL server, and ``ExternalMysql``, an existing one."""

@@ -1,4 +1,7 @@
-"""How EI reaches MySQL, whoever runs the server: address, TLS, databases and users, and where the passwords lie."""
+"""The connection of EI's pods to a MySQL server: address, TLS, databases, users, and mounts of the passwords.
+
+The same for ``MysqlDatabase`` and ``ExternalMysql``. Pure functions and types.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from components.shared.mysql_tls import Tls
 
 PORT = 3306
 CLIENT_LABEL = {"wso2ei/mysql-client": "true"}
-"""Pods with this label may reach the server."""
+"""Label of the pods that the server's NetworkPolicy admits."""
 _SSL_MODES: dict[Tls, str] = {
     "disabled": "DISABLED",
     "preferred": "PREFERRED",
@@ -23,35 +26,35 @@ _SSL_MODES: dict[Tls, str] = {
 }
 ROOT_KEY, USER_KEY, REGISTRY_KEY = "root-password", "user-password", "registry-password"
 PASSWORD_KEYS = (USER_KEY, REGISTRY_KEY)
-"""Keys of the Secret with EI's two passwords; that of a server in the stack has ``ROOT_KEY`` too."""
+"""Keys of the Secret with EI's two passwords; a server of the stack also needs ``ROOT_KEY``."""
 SECRETS_MOUNT = "/run/secrets"
-"""Below it each Secret is a folder, and each key a file."""
+"""Folder with a subfolder for each Secret, in which each key is a file."""
 RENDERED_MOUNT = "/run/rendered"
-"""In memory: what the programs of ``components/in_pod`` make of the passwords."""
+"""In memory: files that the programs of ``components/in_pod`` write from the passwords."""
 CA_MOUNT, CA_KEY = "/run/mysql-ca", "ca.crt"
-"""Where the certificates that ``verifyCa`` trusts lie."""
+"""Mount and key of the certificates that ``verifyCa`` trusts."""
 PROGRAMS = ("mysql_files.sh",)
-"""What every container that speaks to MySQL needs of ``components/in_pod``, beside its own program."""
+"""Files of ``components/in_pod`` that every client of MySQL needs in addition to its own program."""
 
 
 @dataclass(frozen=True)
 class Schema:
-    """One database and the one user that may use it."""
+    """One database and its user, who has all privileges on it and on nothing else."""
 
     database: str
     user: str
 
 
 class MysqlServer(TypedDict):
-    """Where one MySQL server is, and what EI's two databases on it are called."""
+    """Address of one MySQL server and the names of EI's two databases on it."""
 
     host: str
-    """Name or address, valid in the pods' namespace. Plain, so that nothing waits for pods that wait for it."""
+    """Host name or address, resolvable in the pods' namespace. Plain: nothing waits for the server's pods."""
     port: int
     tls: Tls
-    """``preferred`` and ``required`` verify no certificate."""
+    """TLS mode; ``preferred`` and ``required`` do not verify the certificate."""
     ca_config_map: NotRequired[str | None]
-    """ConfigMap whose key ``CA_KEY`` holds the certificates, PEM, that ``verifyCa`` trusts."""
+    """ConfigMap whose key ``CA_KEY`` holds the PEM certificates that ``verifyCa`` trusts."""
     user: Schema
     """Users and permissions (UM_*)."""
     registry: Schema
@@ -64,11 +67,11 @@ class MysqlConnection(MysqlServer):
     secret: pulumi.Input[str]
     """Name of the Secret with ``PASSWORD_KEYS``."""
     claim: NotRequired[pulumi.Input[str]]
-    """Claim of a server in the stack, which says it as its ``report_host``."""
+    """Claim of a server of the stack; the server reports it as ``report_host``."""
 
 
 def client_env(connection: MysqlConnection) -> list[k8s.core.v1.EnvVarArgs]:
-    """What ``mysql_files.sh`` has to know to write option files; nothing secret."""
+    """Environment from which ``mysql_files.sh`` writes option files. Holds no secret."""
     values = {
         "DATABASE_HOST": connection["host"],
         "DATABASE_PORT": str(connection["port"]),
@@ -80,7 +83,7 @@ def client_env(connection: MysqlConnection) -> list[k8s.core.v1.EnvVarArgs]:
 
 
 def schema_values(user: Schema, registry: Schema) -> dict[str, str]:
-    """Names of databases and users, as ``mysql_files.sh`` reads them."""
+    """Names of databases and users as environment variables of ``mysql_files.sh``."""
     return {
         "USER_DATABASE": user.database,
         "USER_DATABASE_USER": user.user,
@@ -90,46 +93,46 @@ def schema_values(user: Schema, registry: Schema) -> dict[str, str]:
 
 
 def env(values: dict[str, str]) -> list[k8s.core.v1.EnvVarArgs]:
-    """Environment variables of a container."""
+    """Environment variables with plain values."""
     return [k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in values.items()]
 
 
 def password_volumes(secret: pulumi.Input[str], keys: Sequence[str] = PASSWORD_KEYS) -> list[k8s.core.v1.VolumeArgs]:
-    """The passwords, and a place in memory for what is made of them.
+    """Volumes of the passwords, and of the files that are written from them, in memory.
 
-    The keys are named: a Secret that lacks one is told by the kubelet, and the server's root password stays away from
-    the pods that need it not.
+    The keys are named: the kubelet reports a missing one, and pods that do not need the root password do not get it.
     """
     return [volumes.secret_volume("mysql-passwords", secret, keys), volumes.empty_dir("rendered", "1Mi", memory=True)]
 
 
 def passwords_mount() -> k8s.core.v1.VolumeMountArgs:
-    """Where the patcher and ``mysql_files.sh`` look for the passwords."""
+    """Mount the passwords for the patcher and ``mysql_files.sh``."""
     return volumes.mount("mysql-passwords", f"{SECRETS_MOUNT}/mysql", read_only=True)
 
 
 def rendered_mount() -> k8s.core.v1.VolumeMountArgs:
-    """Where a program of the MySQL image writes what it makes of the passwords."""
+    """Mount the folder for files that are written from the passwords."""
     return volumes.mount("rendered", RENDERED_MOUNT)
 
 
 def ca_volumes(connection: MysqlConnection) -> list[k8s.core.v1.VolumeArgs]:
-    """The authority's certificates, where there are any."""
+    """Volume of the CA's certificates; empty without a CA."""
     name = connection.get("ca_config_map")
     return [volumes.config_map_volume("mysql-ca", name)] if name else []
 
 
 def ca_mounts(connection: MysqlConnection) -> list[k8s.core.v1.VolumeMountArgs]:
-    """Where ``DATABASE_CA`` and ``copy-conf`` look for them."""
+    """Mount the CA's certificates for ``DATABASE_CA`` and ``copy-conf``; empty without a CA."""
     return [volumes.mount("mysql-ca", CA_MOUNT, read_only=True)] if connection.get("ca_config_map") else []
 
 
 def trust_script(connection: MysqlConnection, folder: str, opened_with: str) -> str:
-    """Shell lines that add the authority to ``folder/client-truststore.jks``; keytool takes one certificate at a time.
+    """Shell lines that import the CA into ``folder/client-truststore.jks``; empty without a CA.
 
-    ``opened_with``: options of keytool that open the store.
+    Connector/J verifies a server against the JVM's truststore. keytool imports the first certificate of a file only,
+    so each one gets a file.
 
-    Connector/J asks the JVM's truststore when it verifies a server.
+    :param opened_with: options of keytool that open the store.
     """
     if not connection.get("ca_config_map"):
         return ""

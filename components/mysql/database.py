@@ -1,7 +1,7 @@
-"""``MysqlDatabase``: one MySQL server with two schemas, for EI's users and EI's registry.
+"""``MysqlDatabase``: one MySQL server with two databases, for EI's users and EI's registry.
 
-Owns the server, its Service, its passwords and its claim. Does not own the tables (``EiCluster`` loads WSO2's own
-scripts) nor the data on the volume, which outlives it.
+Owns the server, its Service, NetworkPolicy, passwords and claim. Does not own the tables (``EiCluster`` loads WSO2's
+scripts) or the data on the volume, which stays when the component is deleted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from components.mysql import objects as mysql_objects
 from components.mysql.connection import CLIENT_LABEL, PORT, PROGRAMS, MysqlConnection
 from components.shared import metadata, pods, volumes
 from components.shared.recommended_labels import tag, with_labels
-from components.shared.scheduling import SchedulingArgs, problems
+from components.shared.scheduling import SchedulingArgs
 from components.shared.storage import DataVolume, DataVolumeArgs
 
 
@@ -24,11 +24,11 @@ class MysqlDatabaseArgs(TypedDict):
     """Inputs of ``MysqlDatabase``."""
 
     namespace: pulumi.Input[str]
-    """Namespace of everything."""
+    """Namespace of all objects."""
     image: str
     """Image reference of MySQL 8.4."""
     storage: DataVolumeArgs
-    """Where the data lives; see ``DataVolumeArgs``."""
+    """Volume of the data; see ``DataVolumeArgs``."""
     cpu: str
     """CPU request, e.g. ``150m``."""
     cpu_limit: NotRequired[str]
@@ -40,9 +40,9 @@ class MysqlDatabaseArgs(TypedDict):
     max_connections: int
     """``max_connections`` of the server."""
     passwords_secret: NotRequired[str | None]
-    """Existing Secret with ``mysql_objects.SERVER_KEYS``; without one, random passwords are made and kept."""
+    """Existing Secret with the keys ``mysql_objects.SERVER_KEYS``. Default: random passwords, kept in the state."""
     rotation: NotRequired[str | None]
-    """Any text; another one makes new random passwords, and has the server set what the Secret holds now."""
+    """Any text. A change makes new random passwords and restarts the server, which sets the Secret's passwords."""
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of the server."""
     options: NotRequired[list[str]]
@@ -52,24 +52,25 @@ class MysqlDatabaseArgs(TypedDict):
 
 
 class MysqlDatabase(pulumi.ComponentResource):
-    """MySQL for one EI cluster. See the module's text for what it owns."""
+    """A MySQL server for one EI cluster. The module's docstring says what it owns.
+
+    :raises ValueError: for a ``max_connections`` that is not positive.
+    """
 
     connection: MysqlConnection
-    """How a pod with ``CLIENT_LABEL`` reaches it."""
+    """Connection for pods with ``CLIENT_LABEL``."""
     volume: DataVolume
-    """Where the data lies."""
+    """Volume of the data."""
     stateful_set: k8s.apps.v1.StatefulSet
 
     def __init__(self, name: str, args: MysqlDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("wso2ei:index:MysqlDatabase", name, {}, with_labels(opts, name, tag(args["image"])))
         if args["max_connections"] < 1:
             raise ValueError(f"MysqlDatabase {name}: max_connections must be positive, not {args['max_connections']}")
-        if wrong := [f"MysqlDatabase {name}: {field} {words}" for field, words in problems(args.get("scheduling"))]:
-            raise ValueError("\n".join(wrong))
         child = pulumi.ResourceOptions(parent=self)
         selector = metadata.labels("mysql", name)
         self.volume = DataVolume(f"{name}-data", args["storage"], child)
-        secret = args.get("passwords_secret") or self._made_passwords(name, args, selector, child)
+        secret = args.get("passwords_secret") or self._random_passwords(name, args, selector, child)
         self.connection = {
             "host": name,
             "port": PORT,
@@ -99,7 +100,7 @@ class MysqlDatabase(pulumi.ComponentResource):
         )
         self.stateful_set = k8s.apps.v1.StatefulSet(
             f"{name}-server",
-            # An explicit name: an auto-named StatefulSet that is replaced would run two servers on one data folder.
+            # Explicit name: replacing an auto-named StatefulSet would run two servers on one data folder.
             metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=selector),
             spec=mysql_objects.stateful_set_spec(
                 selector=selector,
@@ -117,7 +118,7 @@ class MysqlDatabase(pulumi.ComponentResource):
                 ),
                 options=[
                     f"--max-connections={args['max_connections']}",
-                    # For whoever must know which volume the server that answers is on (schema.sh).
+                    # schema.sh reads it to see which volume the server that answers is on.
                     pulumi.Output.concat("--report-host=", self.volume.claim_name),
                     *args.get("options", []),
                 ],
@@ -130,11 +131,11 @@ class MysqlDatabase(pulumi.ComponentResource):
         )
         self.register_outputs({"host": name, "secret": secret})
 
-    def _made_passwords(
+    def _random_passwords(
         self, name: str, args: MysqlDatabaseArgs, selector: dict[str, str], child: pulumi.ResourceOptions
     ) -> pulumi.Output[str]:
-        """Random passwords in a Secret; its name."""
-        # Without a rotation there are no keepers at all, as there were none before there were rotations.
+        """Make random passwords and their Secret; return the Secret's name."""
+        # Without a rotation no keepers, not empty ones: adding them would replace the passwords of stacks of 1.0.0.
         keepers = {"rotation": rotation} if (rotation := args.get("rotation")) else None
         passwords = {
             key: random.RandomPassword(

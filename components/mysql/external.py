@@ -1,7 +1,7 @@
-"""``ExternalMysql``: a MySQL server of somebody else, as the database of one EI cluster.
+"""``ExternalMysql``: an existing MySQL server as the database of one EI cluster.
 
-Owns at most the Secret with its two passwords. Makes no server, volume or NetworkPolicy, and neither databases nor
-users: those exist (docs/secrets.md has the SQL), and the tables are loaded by ``EiCluster``.
+Owns the Secret with the two passwords, unless one exists. Does not own the server, its databases and its users
+(docs/secrets.md has the SQL that creates them) or the tables, which ``EiCluster`` loads.
 """
 
 from __future__ import annotations
@@ -22,24 +22,28 @@ class ExternalMysqlArgs(MysqlServer):
     namespace: pulumi.Input[str]
     """Namespace of the Secret."""
     passwords: NotRequired[dict[str, pulumi.Input[str]] | None]
-    """Passwords by key ``user`` and ``registry``; kept secret."""
+    """Passwords under the keys ``user`` and ``registry``; marked secret."""
     passwords_secret: NotRequired[str | None]
-    """Existing Secret with ``mysql_connection.PASSWORD_KEYS``, instead of ``passwords``."""
+    """Existing Secret with the keys ``connection.PASSWORD_KEYS``, instead of ``passwords``."""
 
 
 class ExternalMysql(pulumi.ComponentResource):
-    """An existing server. See the module's text for what it owns."""
+    """An existing server. The module's docstring says what it owns.
+
+    :raises ValueError: unless exactly one of ``passwords`` and ``passwords_secret`` is given, and for ``verifyCa``
+        without ``ca_config_map``.
+    """
 
     connection: MysqlConnection
-    """How a pod reaches it."""
+    """Connection for EI's pods."""
 
     def __init__(self, name: str, args: ExternalMysqlArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("wso2ei:index:ExternalMysql", name, {}, with_labels(opts, name))
         passwords, secret = args.get("passwords"), args.get("passwords_secret")
         if bool(passwords) == bool(secret):
-            raise ValueError(f"ExternalMysql {name}: exactly one of passwords and passwords_secret is needed")
+            raise ValueError(f"ExternalMysql {name}: exactly one of passwords and passwords_secret is required")
         if args["tls"] == "verifyCa" and not args.get("ca_config_map"):
-            raise ValueError(f"ExternalMysql {name}: tls verifyCa needs ca_config_map")
+            raise ValueError(f"ExternalMysql {name}: tls verifyCa requires ca_config_map")
         made: pulumi.Input[str] = secret or ""
         if passwords:
             made = metadata.name_of(

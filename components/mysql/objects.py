@@ -1,4 +1,4 @@
-"""The Kubernetes bodies of ``MysqlDatabase``, as pure functions."""
+"""Kubernetes bodies of ``MysqlDatabase``. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from components.mysql.connection import PASSWORD_KEYS, PORT, ROOT_KEY, Schema
 from components.shared import metadata, network_policies, pods, scheduling, volumes
 
 UID = 999
-"""User and group of the official image (docker-library/mysql, Dockerfile.oracle)."""
+"""User and group of the official image (docker-library/mysql, ``Dockerfile.oracle``)."""
 USERS = Schema("WSO2EI_USER_DB", "wso2ei_user")
 REGISTRY = Schema("WSO2EI_INTEGRATOR_CONFIG_GOV_DB", "wso2ei_registry")
 SERVER_KEYS = (ROOT_KEY, *PASSWORD_KEYS)
-"""Keys of the Secret with the server's passwords."""
+"""Required keys of the Secret with the server's passwords."""
 PROGRAMS = ("mysql_server.sh", "check_volume.sh", "mysql_root.sh", "mysql_dump.sh", "mysql_restore.sh")
-"""What the pod holds in ``volumes.IN_POD_MOUNT``; the last two are for people (docs/storage.md)."""
+"""Files of ``components/in_pod`` in the pod; dump and restore are run with kubectl exec (docs/storage.md)."""
 
 
 def service_spec(selector: dict[str, str]) -> k8s.core.v1.ServiceSpecArgs:
-    """The Service that EI's datasources name."""
+    """The Service whose name is the host of EI's datasources."""
     return k8s.core.v1.ServiceSpecArgs(
         selector=selector, ports=[k8s.core.v1.ServicePortArgs(name="mysql", port=PORT, target_port="mysql")]
     )
@@ -42,18 +42,18 @@ def stateful_set_spec(
     rotation: str | None = None,
     place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.apps.v1.StatefulSetSpecArgs:
-    """One mysqld on one claim, on a read-only root."""
+    """One mysqld on one claim, with a read-only root file system."""
     container = k8s.core.v1.ContainerArgs(
         name="mysql",
         image=image,
-        # The server may not reach DNS, so looking up a client's name would only hold its login up.
+        # The NetworkPolicy keeps the server from DNS; a lookup of the client's name would only delay each login.
         command=["bash", f"{volumes.IN_POD_MOUNT}/mysql_server.sh", "--skip-name-resolve", *options],
         env=mysql_connection.env(mysql_connection.schema_values(USERS, REGISTRY)),
         ports=[k8s.core.v1.ContainerPortArgs(name="mysql", container_port=PORT)],
         security_context=pods.container_security(),
         resources=resources,
-        # A ping is answered (exit 0) even when the user is refused, so the probe needs no password; for a user that
-        # does not exist the server would pick an authentication plugin at random and log that it is deprecated.
+        # mysqladmin ping exits with 0 even when the login is rejected, so the probe needs no password. The user exists:
+        # for an unknown one the server picks an authentication plugin at random and may log a deprecation.
         readiness_probe=_ping(period_seconds=3, failure_threshold=3),
         startup_probe=_ping(period_seconds=2, failure_threshold=300),
         liveness_probe=_ping(period_seconds=20, failure_threshold=6),
@@ -78,7 +78,7 @@ def stateful_set_spec(
                 automount_service_account_token=False,
                 enable_service_links=False,
                 security_context=pods.pod_security(UID),
-                # mysqld flushes on SIGTERM; 30 s would cut a large buffer pool off.
+                # mysqld flushes its buffer pool on SIGTERM, which may take longer than the default 30 s.
                 termination_grace_period_seconds=120,
                 init_containers=[first],
                 containers=[container],
@@ -105,7 +105,7 @@ def _ping(*, period_seconds: int, failure_threshold: int) -> k8s.core.v1.ProbeAr
 
 
 def network_policy_spec(selector: dict[str, str], clients: dict[str, str]) -> k8s.networking.v1.NetworkPolicySpecArgs:
-    """Only ``clients`` reach the server; the server reaches nobody."""
+    """Admit ``clients`` on the server's port; allow no egress."""
     return k8s.networking.v1.NetworkPolicySpecArgs(
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         policy_types=["Ingress", "Egress"],

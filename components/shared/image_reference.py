@@ -1,4 +1,4 @@
-"""Image references, read as containerd and Docker read them (distribution/reference)."""
+"""Image references, parsed as containerd and Docker do (distribution/reference)."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ DOCKER_HUB = "docker.io"
 
 @dataclass(frozen=True)
 class ImageReference:
-    """One image reference, taken apart."""
+    """The parts of an image reference."""
 
     registry: str
-    """Registry as people write it, with its port if it has one; ``docker.io`` where the reference names none."""
+    """Registry host as written, with its port if there is one; default ``docker.io``."""
     repository: str
-    """Path below the registry; Docker Hub's official images lie below ``library/``."""
+    """Path in the registry; Docker Hub's official images are in ``library/``."""
     version: str
-    """The digest if there is one, else the tag; ``latest`` where the reference has neither."""
+    """The digest, else the tag, else ``latest``."""
 
     @property
     def api_host(self) -> str:
-        """Where the registry's HTTP API answers; Docker Hub's is another host than its name."""
+        """Host of the registry's HTTP API; for Docker Hub it differs from the registry's name."""
         return "registry-1.docker.io" if self.registry == DOCKER_HUB else self.registry
 
     @property
     def credentials_key(self) -> str:
-        """The registry's key in a dockerconfigjson; Docker Hub keeps the one of its first API."""
+        """The registry's key in a dockerconfigjson; for Docker Hub the URL of its first API."""
         return "https://index.docker.io/v1/" if self.registry == DOCKER_HUB else self.registry
 
 
 def parse_image(text: str) -> ImageReference:
-    """``text`` taken apart; ``wso2/ei:1`` is one of Docker Hub's, ``localhost/ei:1`` and ``a.b/ei:1`` are not."""
+    """Parse an image reference; ``wso2/ei:1`` is on Docker Hub, ``localhost/ei:1`` and ``a.b/ei:1`` are not."""
     name, _, digest = text.partition("@")
     first, slash, rest = name.partition("/")
     if not slash or not ("." in first or ":" in first or first == "localhost"):

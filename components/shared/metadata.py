@@ -1,4 +1,4 @@
-"""Names, labels and annotations of objects, and hashes that make an object change. Pure functions."""
+"""Labels, names, hashes and timeouts of resources. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pulumi
 
 
 def labels(name: str, component: str, part_of: str = "wso2ei") -> dict[str, str]:
-    """The recommended labels (kubernetes.io, "Recommended Labels") that also select the pods.
+    """Labels of an object and selector of its pods (kubernetes.io, "Recommended Labels").
 
     :param name: the application: ``mysql``, ``nginx-ingress`` or ``wso2ei``.
-    :param component: its part in the stack; must be unique for one owner in a namespace.
+    :param component: its part in the stack; unique in a namespace for each ``name``.
     """
     return {
         "app.kubernetes.io/name": name,
@@ -23,23 +23,23 @@ def labels(name: str, component: str, part_of: str = "wso2ei") -> dict[str, str]
 
 
 def name_of(resource: pulumi.CustomResource) -> pulumi.Output[str]:
-    """The Kubernetes name of an object, auto-named or not; whoever uses it depends on the object."""
+    """Kubernetes name of an object, auto-named or not; using it adds a dependency on the object."""
     name: pulumi.Output[str] = resource.metadata["name"]  # type: ignore[attr-defined] # every object has metadata
     return name
 
 
 def spec_hash(values: Mapping[str, pulumi.Input[Any]]) -> pulumi.Output[str]:
-    """A short hash of resolved inputs; it changes when one of them does. Values must not be secret."""
+    """Short hash of resolved inputs, which must not be secret."""
     return pulumi.Output.json_dumps(dict(values), sort_keys=True).apply(
         lambda text: hashlib.sha256(text.encode()).hexdigest()[:16]
     )
 
 
 def rotated(rotation: str | None) -> dict[str, str] | None:
-    """Annotations of a pod template that must change when a Secret's content did under the same name."""
+    """Annotation that restarts pods when the content of an existing Secret has changed under the same name."""
     return {"wso2ei/secrets-rotated": rotation} if rotation else None
 
 
 def timeouts(minutes: int) -> pulumi.CustomTimeouts:
-    """How long create and update may take."""
+    """Timeouts of create and update."""
     return pulumi.CustomTimeouts(create=f"{minutes}m", update=f"{minutes}m")

@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Literal
 
 Tls = Literal["disabled", "preferred", "required", "verifyCa"]
-"""How far a connection to MySQL is protected; ``preferred`` and ``required`` verify no certificate."""
+"""TLS mode of a connection to MySQL; ``preferred`` and ``required`` do not verify the certificate."""

@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 
 def no_clients_spec(selector: dict[str, str]) -> k8s.networking.v1.NetworkPolicySpecArgs:
-    """A NetworkPolicy for pods that ask others and that nobody has to ask."""
+    """NetworkPolicy of pods that are clients only: no ingress."""
     return k8s.networking.v1.NetworkPolicySpecArgs(
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector), policy_types=["Ingress"], ingress=[]
     )
@@ -17,7 +17,7 @@ def no_clients_spec(selector: dict[str, str]) -> k8s.networking.v1.NetworkPolicy
 def allow(
     peers: Sequence[k8s.networking.v1.NetworkPolicyPeerArgs] | None, *ports: int
 ) -> k8s.networking.v1.NetworkPolicyIngressRuleArgs:
-    """A rule of a NetworkPolicy: ``peers`` reach TCP ``ports``; ``None``: whoever reaches the pod."""
+    """Ingress rule of a NetworkPolicy: admit ``peers`` on TCP ``ports``; ``None`` admits every peer."""
     return k8s.networking.v1.NetworkPolicyIngressRuleArgs(
         from_=peers,
         ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol="TCP") for port in ports],

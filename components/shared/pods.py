@@ -9,9 +9,11 @@ from components.shared.volumes import mount
 
 
 def pod_security(uid: int, gid: int | None = None) -> k8s.core.v1.PodSecurityContextArgs:
-    """Pod-level context that passes Pod Security *restricted*; volumes belong to ``gid`` (default: ``uid``).
+    """Pod-level security context for Pod Security *restricted*.
 
-    ``OnRootMismatch`` spares large volumes a walk over every file at each start.
+    ``OnRootMismatch`` avoids a walk over every file of a large volume at each start.
+
+    :param gid: group of the process and of volumes; default ``uid``.
     """
     group = uid if gid is None else gid
     return k8s.core.v1.PodSecurityContextArgs(
@@ -27,7 +29,7 @@ def pod_security(uid: int, gid: int | None = None) -> k8s.core.v1.PodSecurityCon
 def container_security(
     *, read_only: bool = True, add: tuple[str, ...] = (), uid: int | None = None
 ) -> k8s.core.v1.SecurityContextArgs:
-    """Container-level context: no privilege escalation, all capabilities dropped but ``add``."""
+    """Container-level security context: no privilege escalation, all capabilities dropped except ``add``."""
     return k8s.core.v1.SecurityContextArgs(
         allow_privilege_escalation=False,
         capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"], add=list(add) or None),
@@ -37,12 +39,12 @@ def container_security(
 
 
 def chown_container(image: pulumi.Input[str], volume: str, uid: int, what: str = "") -> k8s.core.v1.ContainerArgs:
-    """The one container that runs as root: gives the top folder of a hostPath volume to ``uid``.
+    """Init container that sets the owner of a hostPath volume's top folder; the only container that runs as root.
 
-    A hostPath folder is made root:root and ``fsGroup`` does not apply to it (kubernetes/kubernetes#138411 and its
-    elders). Not recursive: what is below was written by ``uid`` itself.
+    The kubelet makes a hostPath folder as root:root, and ``fsGroup`` does not apply (kubernetes/kubernetes#138411).
+    Not recursive: ``uid`` itself has written the content.
 
-    :param what: part of the container's name, where a pod has several such volumes.
+    :param what: suffix of the container's name in a pod with several such volumes.
     """
     return k8s.core.v1.ContainerArgs(
         name=f"own-folder-{what}" if what else "own-folder",
@@ -65,9 +67,9 @@ def chown_container(image: pulumi.Input[str], volume: str, uid: int, what: str =
 def resources(
     cpu: str, memory: str, *, cpu_limit: str | None = None, memory_limit: str | None = None
 ) -> k8s.core.v1.ResourceRequirementsArgs:
-    """Requests and limits, all four: a namespace with a ResourceQuota refuses a container that leaves one out.
+    """Requests and limits of CPU and memory; a namespace with a ResourceQuota rejects a container that lacks one.
 
-    :param cpu_limit: default one CPU, enough for the short programs that say nothing.
+    :param cpu_limit: default one CPU.
     :param memory_limit: default the request.
     """
     limits = {"cpu": cpu_limit or "1", "memory": memory_limit or memory}
@@ -75,6 +77,6 @@ def resources(
 
 
 def from_pod(name: str, field: str) -> k8s.core.v1.EnvVarArgs:
-    """An environment variable from the pod's own fields."""
+    """Environment variable from a field of the pod."""
     reference = k8s.core.v1.ObjectFieldSelectorArgs(field_path=field)
     return k8s.core.v1.EnvVarArgs(name=name, value_from=k8s.core.v1.EnvVarSourceArgs(field_ref=reference))

@@ -1,4 +1,4 @@
-"""What components reject about their arguments, in a form that names the argument."""
+"""Invalid arguments of components, each with the place of the argument."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """An argument that is refused."""
+    """One invalid argument."""
 
     place: tuple[str | int, ...]
-    """The argument, the item's index or name in it, and the field of the item, as far as they go."""
+    """Name of the argument, then index or key and field of an item in it, as far as they apply."""
     expected: str
-    """What is allowed; completes a sentence that begins with the field."""
+    """The allowed value; continues a sentence that begins with the field."""
 
     @property
     def field(self) -> str:
-        """The place in words: ``patches[0].path``, ``environment["A"]``."""
+        """The place as text: ``patches[0].path``, ``environment["A"]``."""
         first, *rest = self.place
         names = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest]
         if first in {"environment", "secret_environment"}:
@@ -24,5 +24,5 @@ class Problem:
         return "".join([str(first), *names])
 
     def within(self, *place: str | int) -> Problem:
-        """The same of an item of something larger."""
+        """Return the problem with ``place`` in front of its own place."""
         return Problem((*place, *self.place), self.expected)

@@ -11,7 +11,10 @@ _FACTORS = {"": 1.0, "m": 0.001, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12} | {
 
 
 def quantity(text: str) -> float:
-    """A Kubernetes quantity as a number (bytes, or CPUs). Raises ``ValueError`` for anything else."""
+    """Parse a Kubernetes quantity into bytes or CPUs.
+
+    :raises ValueError: for anything else.
+    """
     match = _QUANTITY.fullmatch(text)
     if not match:
         raise ValueError("expected a Kubernetes quantity such as 512Mi, 1Gi or 200m")

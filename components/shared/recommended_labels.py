@@ -1,7 +1,6 @@
-"""The rest of Kubernetes' recommended labels, on every object of a component and on the pods that it makes.
+"""Recommended labels that may change (instance, version, managed-by), on every object and pod of a component.
 
-``metadata.labels`` are those by which pods are selected, and selectors never change; these may, so they stand beside
-them and no selector has them (kubernetes.io, "Recommended Labels").
+``metadata.labels`` returns the ones of selectors, which are immutable (kubernetes.io, "Recommended Labels").
 """
 
 from __future__ import annotations
@@ -21,26 +20,26 @@ _NAME = f"{_PREFIX}/name"
 def with_labels(
     opts: pulumi.ResourceOptions | None, instance: str, version: str | None = None
 ) -> pulumi.ResourceOptions:
-    """Options of a component by which its children bear ``instance``, ``version`` and ``managed-by``.
+    """Add a transformation that labels the component's children with ``instance``, ``version`` and ``managed-by``.
 
-    Objects that have no ``app.kubernetes.io/name`` are left alone.
+    Objects without ``app.kubernetes.io/name`` are left alone.
 
     :param instance: the component's name.
-    :param version: of the application; left out where it is not a label's value.
+    :param version: version of the application; omitted if it is not a valid label value.
     """
     added = {f"{_PREFIX}/instance": instance, f"{_PREFIX}/managed-by": "pulumi"}
     if version and _VALUE.fullmatch(version):
         added[f"{_PREFIX}/version"] = version
 
     def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
-        # The SDK hands the inputs over as the very objects that the component made.
+        # The SDK passes the objects that the component made, not copies.
         template = getattr(args.props.get("spec"), "template", None)
         for metadata in (args.props.get("metadata"), getattr(template, "metadata", None)):
             if not isinstance(metadata, k8s.meta.v1.ObjectMetaArgs):
                 continue
             labels = metadata.labels
             if isinstance(labels, dict) and _NAME in labels:
-                # One that is there was chosen: a user's, by which something else finds the object.
+                # An existing label wins: users set it so that other programs select the object.
                 metadata.labels = {**added, **labels}
         return pulumi.ResourceTransformationResult(args.props, args.opts)
 
@@ -48,7 +47,7 @@ def with_labels(
 
 
 def tag(image: str | None) -> str | None:
-    """The version that an image reference tells: its tag, and nothing of a digest."""
+    """The tag of an image reference; ``None`` for a digest, ``latest`` or no reference."""
     if not image or "@" in image:
         return None
     version = parse_image(image).version

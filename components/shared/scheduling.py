@@ -1,42 +1,41 @@
-"""Where pods run and what they are worth: node selector, tolerations, priority class. Checks and pod fields, pure."""
+"""Scheduling of pods: node selector, tolerations, priority class. Pure functions."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
 import pulumi_kubernetes as k8s
 
 
 class TolerationArgs(TypedDict):
-    """One taint of nodes that pods put up with; without ``key`` (and with ``Exists``) every taint."""
+    """One toleration; without ``key`` and with ``Exists`` it matches every taint."""
 
     key: NotRequired[str | None]
     """Key of the taint."""
     operator: NotRequired[Literal["Exists", "Equal"]]
-    """Default ``Equal``: the taint has ``value``."""
+    """Default ``Equal``: the taint's value must be ``value``."""
     value: NotRequired[str | None]
-    """Value of the taint; default the empty one."""
+    """Value of the taint; default empty."""
     effect: NotRequired[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None]
-    """Default: every effect."""
+    """Effect of the taint; default all."""
     seconds: NotRequired[int | None]
-    """``NoExecute``: so long a pod stays after the taint came; default for ever."""
+    """``NoExecute``: seconds that a pod stays after the taint was added; default for ever."""
 
 
 class SchedulingArgs(TypedDict):
-    """Which nodes may run a component's pods, and which pods give way to them."""
+    """Nodes and priority of a component's pods."""
 
     node_selector: NotRequired[Mapping[str, str]]
-    """Labels that a node must have."""
+    """Required labels of the node."""
     tolerations: NotRequired[Sequence[TolerationArgs]]
-    """Taints that a node may have."""
+    """Tolerations of the pods."""
     priority_class: NotRequired[str | None]
-    """An existing PriorityClass; default the cluster's own default."""
+    """An existing PriorityClass; default the cluster's default."""
 
 
 def pod_fields(args: SchedulingArgs | None) -> dict[str, Any]:
-    """Fields of a pod spec; empty for what is not given."""
+    """Fields of a pod spec; those that are not given are left out."""
     args = args or {}
     tolerations = [
         k8s.core.v1.TolerationArgs(
@@ -54,26 +53,3 @@ def pod_fields(args: SchedulingArgs | None) -> dict[str, Any]:
         "priority_class_name": args.get("priority_class"),
     }
     return {name: value for name, value in fields.items() if value}
-
-
-def toleration_problem(toleration: TolerationArgs) -> tuple[str, str] | None:
-    """The field of a toleration that the API server would refuse beside the others, and what is allowed."""
-    exists = toleration.get("operator") == "Exists"
-    if not exists and not toleration.get("key"):
-        return "key", "is needed with the operator Equal; a toleration of every taint has the operator Exists"
-    if exists and toleration.get("value"):
-        return "value", "must not stand beside the operator Exists"
-    if toleration.get("seconds") is not None and toleration.get("effect") != "NoExecute":
-        return "seconds", "is for the effect NoExecute alone, the one that makes pods go"
-    return None
-
-
-def problems(args: SchedulingArgs | None) -> Iterator[tuple[str, str]]:
-    """Fields that are wrong, each with what is allowed."""
-    for index, toleration in enumerate((args or {}).get("tolerations") or ()):
-        problem = toleration_problem(toleration)
-        if problem:
-            yield f"scheduling.tolerations[{index}].{problem[0]}", problem[1]
-    name = (args or {}).get("priority_class")
-    if name and not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", name):
-        yield "scheduling.priority_class", f"must be the name of a PriorityClass, not {name!r}"

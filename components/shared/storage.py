@@ -1,12 +1,12 @@
-"""``DataVolume``: one claim for data, on hostPath, NFS, an existing claim or a storage class.
+"""``DataVolume``: one claim for data, on hostPath, NFS, an existing claim or a StorageClass.
 
 Owns the PersistentVolumeClaim and, for hostPath and NFS, the PersistentVolume. Does not own the data: a folder or an
-export stays when the objects go, and is found again when they are made again; what a storage class made goes with its
-claim, unless ``retain`` leaves the claim behind.
+export stays when the objects are deleted and is used again when they are created again; a volume of a StorageClass is
+deleted with its claim, unless ``retain`` keeps the claim.
 
-Data that moves to another place, or gets another access mode, needs a claim of another name: pods go over to it, and
-only then the old one goes. Under one name the old claim would have to go first, and waits for ever for the pods that
-use it.
+Data that moves to another place, or gets another access mode, needs a claim with another name: pods switch to it
+before the old claim is deleted. Under the same name the old claim would have to be deleted first, which waits for the
+pods that use it.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ AccessMode = Literal["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany", "Read
 
 
 class DataVolumeArgs(TypedDict):
-    """Inputs of ``DataVolume``. Which children exist depends on ``kind``, so all but ``namespace`` are plain."""
+    """Inputs of ``DataVolume``. They decide which children exist, so all but ``namespace`` are plain."""
 
     kind: Kind
-    """Where the data lives."""
+    """Kind of storage."""
     namespace: pulumi.Input[str]
     """Namespace of the claim."""
     claim_name: str
-    """Name of the claim: made, or (``claim``) existing. The PersistentVolume is named after it."""
+    """Name of the claim, created or (``claim``) existing. The PersistentVolume is named after it."""
     access_mode: NotRequired[AccessMode]
-    """Default ``ReadWriteOnce``. ``ReadOnlyMany``: pods get the volume read-only, also on an existing claim."""
+    """Default ``ReadWriteOnce``. With ``ReadOnlyMany`` pods mount the volume read-only, an existing claim too."""
     size: NotRequired[str]
     """Kubernetes quantity; required unless ``kind`` is ``claim``."""
     path: NotRequired[str]
-    """Folder on the node (hostPath) or in the export (nfs)."""
+    """hostPath: folder on the node. nfs: the export or a folder in it."""
     node: NotRequired[str | None]
-    """hostPath: the node that holds the folder."""
+    """hostPath: label kubernetes.io/hostname of the node with the folder; default any node."""
     server: NotRequired[str]
-    """nfs: host of the NFS server."""
+    """nfs: host name or address of the server."""
     mount_options: NotRequired[list[str]]
-    """nfs: mount options, the version among them. A change reaches a pod when it starts again."""
+    """nfs: mount options, including the version. A change takes effect when a pod restarts."""
     storage_class: NotRequired[str]
-    """class: name of the StorageClass."""
+    """class: the StorageClass."""
     keep: NotRequired[bool]
     """Protect claim and volume from deletion."""
     retain: NotRequired[bool]
-    """class: deleting the claim from the stack leaves it, and the data, in the cluster."""
+    """class: keep the claim, and the data, in the cluster when it is removed from the stack."""
 
 
 _REQUIRED = {
@@ -61,18 +61,18 @@ _REQUIRED = {
 
 
 def volume_name(stack: str, claim: str) -> str:
-    """PersistentVolumes have no namespace, so their name says program, stack and claim.
+    """Name of a claim's PersistentVolume: unique in the cluster by program, stack and claim.
 
-    A stack's name may hold what an object's name may not.
+    Characters of the stack's name that are invalid in an object's name become ``-``.
     """
     return "wso2ei-" + re.sub(r"[^a-z0-9.-]+", "-", f"{stack}-{claim}".lower())
 
 
 def persistent_volume_spec(args: DataVolumeArgs) -> k8s.core.v1.PersistentVolumeSpecArgs:
-    """The volume of a hostPath or NFS kind.
+    """PersistentVolume of kind hostPath or nfs.
 
-    ``storage_class_name`` is the empty string: left out, a default class would catch volume and claim. The capacity is
-    a number that nobody enforces: what the disk or the export has is what there is.
+    ``storage_class_name`` is empty, not omitted: a default StorageClass would otherwise apply. The capacity is not
+    enforced for these kinds; the disk or the export limits the data.
     """
     spec = k8s.core.v1.PersistentVolumeSpecArgs(
         capacity={"storage": args["size"]},
@@ -103,8 +103,8 @@ def persistent_volume_spec(args: DataVolumeArgs) -> k8s.core.v1.PersistentVolume
     return spec
 
 
-def ownership_remedy(args: DataVolumeArgs, uid: int) -> str:
-    """What to do when ``uid`` may not use the volume."""
+def ownership_fix(args: DataVolumeArgs, uid: int) -> str:
+    """The command, or the setting, that gives ``uid`` access to the volume."""
     if args["kind"] == "nfs":
         return f"On {args['server']}: chown {uid}:{uid} {args['path']}, and export it writable for that user"
     where = f"claim {args['claim_name']}" if args["kind"] == "claim" else f"storage class {args['storage_class']}"
@@ -112,10 +112,13 @@ def ownership_remedy(args: DataVolumeArgs, uid: int) -> str:
 
 
 class DataVolume(pulumi.ComponentResource):
-    """One claim for data. See the module's text for what it owns."""
+    """One claim for data. The module's docstring says what it owns.
+
+    :raises ValueError: for an unknown ``kind`` and for missing arguments.
+    """
 
     claim_name: pulumi.Output[str]
-    """Name of the claim; whoever uses it depends on the claim."""
+    """Name of the claim; using it adds a dependency on the claim."""
     read_only: bool
     """Whether pods mount the volume read-only."""
     shared: bool
@@ -127,7 +130,7 @@ class DataVolume(pulumi.ComponentResource):
         if args["kind"] not in _REQUIRED:
             raise ValueError(f"DataVolume {name}: kind {args['kind']!r} is not one of {', '.join(_REQUIRED)}")
         if missing:
-            raise ValueError(f"DataVolume {name}: kind {args['kind']} needs {', '.join(missing)}")
+            raise ValueError(f"DataVolume {name}: kind {args['kind']} requires {', '.join(missing)}")
         self._args = args
         mode = args.get("access_mode", "ReadWriteOnce")
         self.read_only, self.shared = mode == "ReadOnlyMany", mode in {"ReadOnlyMany", "ReadWriteMany"}
@@ -140,15 +143,15 @@ class DataVolume(pulumi.ComponentResource):
     def first_container(
         self, image: str, volume: str, programs: str, uid: int, *, what: str = ""
     ) -> k8s.core.v1.ContainerArgs:
-        """The init container that must go first in a pod that mounts the volume.
+        """First init container of a pod that mounts the volume: sets (hostPath) or checks the owner.
 
-        A hostPath folder is made root:root: it is given to ``uid``. Anywhere else the owner is somebody else's to set
-        (``fsGroup`` does it for most storage classes, and never for NFS): it is checked, and said.
+        Other kinds get their owner elsewhere: from ``fsGroup`` with most StorageClasses, on the server with NFS. There
+        the container fails with the command that fixes it.
 
-        :param image: has a shell and the usual commands.
+        :param image: image with a POSIX shell and coreutils.
         :param volume: the pod's volume of this claim.
-        :param programs: the pod's volume that holds ``check_volume.sh``.
-        :param what: part of the container's name, where a pod has several such volumes.
+        :param programs: the pod's volume with ``check_volume.sh``.
+        :param what: suffix of the container's name in a pod with several such volumes.
         """
         if self._args["kind"] == "hostPath":
             return pods.chown_container(image, volume, uid, what)
@@ -156,7 +159,7 @@ class DataVolume(pulumi.ComponentResource):
             name=f"check-volume-{what}" if what else "check-volume",
             image=image,
             command=["sh", f"{volumes.IN_POD_MOUNT}/check_volume.sh"],
-            args=["/volume", "read" if self.read_only else "write", ownership_remedy(self._args, uid)],
+            args=["/volume", "read" if self.read_only else "write", ownership_fix(self._args, uid)],
             security_context=pods.container_security(),
             resources=pods.resources("10m", "16Mi"),
             volume_mounts=[
@@ -186,8 +189,8 @@ class DataVolume(pulumi.ComponentResource):
                 opts=child,
             )
             spec.volume_name = metadata.name_of(volume)
-            # The API server grows a claim only when its StorageClass says so, and there is none here (admission plugin
-            # PersistentVolumeClaimResize). The volume grows; the claim keeps what it asked for when it was made.
+            # The API server rejects a larger request without a StorageClass that allows expansion (admission plugin
+            # PersistentVolumeClaimResize). The volume grows; the claim keeps its first request.
             own = pulumi.ResourceOptions(ignore_changes=["spec.resources"])
         return k8s.core.v1.PersistentVolumeClaim(
             f"{name}-claim",

@@ -11,26 +11,29 @@ import pulumi_kubernetes as k8s
 IN_POD = Path(__file__).parents[1] / "in_pod"
 IN_POD_MOUNT = "/in_pod"
 API_ACCESS_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-"""Where every client of the Kubernetes API looks for its token and the cluster's CA."""
+"""Default path of token and CA in every client of the Kubernetes API."""
 CLUSTER_CA = "kube-root-ca.crt"
-"""ConfigMap that the cluster keeps in every namespace; its key ``ca.crt`` is the API server's CA."""
+"""ConfigMap that Kubernetes publishes in every namespace; its key ``ca.crt`` is the API server's CA."""
 
 
 def mount(
     name: str, path: str, *, sub_path: str | None = None, read_only: bool | None = None
 ) -> k8s.core.v1.VolumeMountArgs:
-    """A volume mount."""
+    """Mount of a volume of the pod."""
     return k8s.core.v1.VolumeMountArgs(name=name, mount_path=path, sub_path=sub_path, read_only=read_only)
 
 
 def empty_dir(name: str, size: str | None = None, *, memory: bool = False) -> k8s.core.v1.VolumeArgs:
-    """A volume that lives as long as the pod, at most ``size``; in ``memory`` it counts to its containers' memory."""
+    """emptyDir volume of at most ``size``; with ``memory`` its content counts towards the containers' memory limits."""
     source = k8s.core.v1.EmptyDirVolumeSourceArgs(size_limit=size, medium="Memory" if memory else None)
     return k8s.core.v1.VolumeArgs(name=name, empty_dir=source)
 
 
 def secret_volume(name: str, secret: pulumi.Input[str], keys: Sequence[str] | None = None) -> k8s.core.v1.VolumeArgs:
-    """A Secret's keys as files, readable by the pod's group only; ``keys``: these alone, and all of them must exist."""
+    """Secret as files that only the pod's group can read.
+
+    :param keys: the only keys to mount, all required; default every key that exists.
+    """
     items = [k8s.core.v1.KeyToPathArgs(key=key, path=key) for key in keys] if keys else None
     return k8s.core.v1.VolumeArgs(
         name=name, secret=k8s.core.v1.SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440, items=items)
@@ -38,14 +41,14 @@ def secret_volume(name: str, secret: pulumi.Input[str], keys: Sequence[str] | No
 
 
 def config_map_volume(name: str, config_map: pulumi.Input[str]) -> k8s.core.v1.VolumeArgs:
-    """A ConfigMap's keys as files."""
+    """ConfigMap as files."""
     return k8s.core.v1.VolumeArgs(
         name=name, config_map=k8s.core.v1.ConfigMapVolumeSourceArgs(name=config_map, default_mode=0o444)
     )
 
 
 def claim_volume(name: str, claim: pulumi.Input[str]) -> k8s.core.v1.VolumeArgs:
-    """A PersistentVolumeClaim."""
+    """Volume of a PersistentVolumeClaim."""
     return k8s.core.v1.VolumeArgs(
         name=name,
         persistent_volume_claim=k8s.core.v1.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim),
@@ -53,10 +56,10 @@ def claim_volume(name: str, claim: pulumi.Input[str]) -> k8s.core.v1.VolumeArgs:
 
 
 def api_access_volume(name: str) -> k8s.core.v1.VolumeArgs:
-    """What a client of the Kubernetes API looks for at ``API_ACCESS_MOUNT``: token, the cluster's CA, the namespace.
+    """Volume for ``API_ACCESS_MOUNT``: token, the cluster's CA and the namespace.
 
-    The same files as the token that is mounted by default, but only in the containers that mount the volume: that one
-    reaches every container of the pod. The kubelet renews the token.
+    Replaces the default mount, which every container of the pod would get. The kubelet renews the token, which is
+    valid for an hour.
     """
     return k8s.core.v1.VolumeArgs(
         name=name,
@@ -88,5 +91,5 @@ def api_access_volume(name: str) -> k8s.core.v1.VolumeArgs:
 
 
 def programs(*names: str) -> dict[str, str]:
-    """Files of ``components/in_pod`` as ConfigMap data."""
+    """Read files of ``components/in_pod`` as ConfigMap data."""
     return {name: (IN_POD / name).read_text(encoding="utf-8") for name in names}

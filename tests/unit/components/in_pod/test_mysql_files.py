@@ -145,4 +145,4 @@ def test_a_key_that_is_missing_is_named(mounted: Mounted) -> None:
     (folder / "mysql" / "user-password").unlink()
     done = bash(folder, f"client_files '{folder}'")
     assert done.returncode == 1
-    assert f"there is no readable file {folder}/mysql/user-password" in done.stderr
+    assert f"{folder}/mysql/user-password is missing or not readable" in done.stderr
