@@ -16,6 +16,7 @@ from settings.secret_values import plain_registry_password
 from settings.volumes import diagnostics, volume
 from stack import outputs, passwords
 from stack.database import make_database
+from stack.pull_secrets import pull_secret
 
 settings, secrets = loading.from_pulumi()
 checked = checks.run(settings, plain_registry_password())
@@ -66,6 +67,7 @@ nginx = NginxIngress(
             "gateway": {"host": settings.hosts.gateway, "service": gateway_service, "port": 8243},
         },
         "image": settings.image(settings.images.nginx),
+        "pull_secret": pull_secret(settings, settings.images.nginx),
         "expose": settings.ingress.expose,
         "http_port": settings.ingress.http_port,
         "https_port": settings.ingress.https_port,
@@ -124,6 +126,7 @@ Acceptance(
     {
         "namespace": namespace,
         "image": settings.image(settings.images.python),
+        "pull_secret": pull_secret(settings, settings.images.python),
         "address": outputs.controller_address(settings, nginx),
         "console_host": settings.hosts.console,
         "gateway_host": settings.hosts.gateway,

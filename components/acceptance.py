@@ -35,6 +35,8 @@ class AcceptanceArgs(TypedDict):
     """Port that the console's redirect must name; default 443, which it leaves out."""
     triggers: dict[str, pulumi.Input[str]]
     """The Job runs again when one of these changes. Not secret: their hash is an annotation."""
+    pull_secret: NotRequired[str | None]
+    """Secret of type kubernetes.io/dockerconfigjson for ``image``."""
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of the Job's pod."""
     seconds: NotRequired[int]
@@ -76,6 +78,7 @@ def job_spec(
                 automount_service_account_token=False,
                 enable_service_links=False,
                 restart_policy="Never",
+                image_pull_secrets=pods.pull_secrets(args.get("pull_secret")),
                 security_context=pods.pod_security(_UID),
                 containers=[container],
                 volumes=[volumes.config_map_volume("programs", config_map)],

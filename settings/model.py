@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from components.shared.image_reference import from_mirror
 from settings import cross_checks
 from settings.ei import EiSettings
 from settings.mysql import MysqlSettings
@@ -85,8 +86,8 @@ class ImagesSettings(Section):
     """Images of everything but EI."""
 
     mirror: Registry | None = None
-    """Registry that stands in for every registry of the stack, e.g. ``harbor.example.com`` or
-    ``harbor.example.com/proxy``."""
+    """Registry that replaces every registry of the stack, e.g. ``harbor.example.com`` or
+    ``harbor.example.com/proxy``. With a login: ``registryUsername`` or ``secrets.registry``."""
     mysql: Image = "docker.io/library/mysql:8.4.10"
     """MySQL 8.4."""
     python: Image = "docker.io/library/python:3.13.11-slim-trixie"
@@ -189,7 +190,8 @@ class Settings(Section):
     protect: bool = False
     """Refuse to delete the namespace and the data claims."""
     registry_username: Annotated[Text | None, Field(examples=["subscriber@example.com"])] = None
-    """User (e-mail or token user) of the WSO2 subscription registry; needs ``registryPassword`` and ``ei.image``."""
+    """User (e-mail or token user) of the registry of the EI image; needs ``registryPassword``, and ``ei.image`` or
+    ``images.mirror``. Every pod with an image of that registry uses the credentials."""
     registry_check: Literal["required", "whenReachable", "never"] = "whenReachable"
     """Before anything is made, the image's registry is asked whether the credentials pull it. When it cannot be
     reached, ``required`` refuses to go on and ``whenReachable`` warns; ``never`` does not ask."""
@@ -216,11 +218,7 @@ class Settings(Section):
 
     def image(self, reference: str) -> str:
         """``reference``, taken from the mirror if the stack names one."""
-        if self.images.mirror is None:
-            return reference
-        registry, _, rest = reference.partition("/")
-        has_registry = bool(rest) and ("." in registry or ":" in registry or registry == "localhost")
-        return f"{self.images.mirror}/{rest if has_registry else reference}"
+        return from_mirror(reference, self.images.mirror) if self.images.mirror else reference
 
     @property
     def has_host_folders(self) -> bool:

@@ -45,13 +45,15 @@ def conflicts(settings: Settings, given: Mapping[str, str]) -> list[Mistake]:
                 "pulumi config set registryUsername USER",
             )
         )
-    if (settings.registry_username or given["registryPassword"]) and settings.ei.image is None:
+    named = settings.ei.image or settings.images.mirror
+    if (settings.registry_username or given["registryPassword"]) and named is None:
         found.append(
             Mistake(
                 full("ei.image"),
                 "",
-                "must name the subscription image in full when credentials are given: the public image on Docker "
-                "Hub has none of WSO2's updates, and the path of the private one is in WSO2's support portal",
+                "must name the subscription image in full when credentials are given without images.mirror: the public "
+                "image on Docker Hub has none of WSO2's updates, and the path of the private one is in WSO2's support "
+                "portal",
                 set_command("ei.image", "registry.wso2.com/PROJECT/IMAGE:TAG"),
             )
         )

@@ -46,7 +46,7 @@ class SecretsSettings(Section):
     """Secrets that exist already in the namespace (External Secrets, CSI, by hand), in place of those made here."""
 
     registry: Annotated[ObjectName | None, Field(examples=["wso2-registry"])] = None
-    """Secret of type kubernetes.io/dockerconfigjson that pulls the EI image."""
+    """Secret of type kubernetes.io/dockerconfigjson; every pod of the stack uses it to pull its images."""
     mysql: Annotated[ObjectName | None, Field(examples=["wso2ei-mysql"])] = None
     """Secret with the keys ``user-password`` and ``registry-password``; for the stack's own server ``root-password``
     too."""

@@ -12,6 +12,7 @@ from settings.model import Settings
 from settings.secret_values import Secrets
 from settings.volumes import volume
 from stack import passwords
+from stack.pull_secrets import pull_secret
 
 
 def make_database(
@@ -46,6 +47,7 @@ def make_database(
         {
             "namespace": namespace,
             "image": settings.image(settings.images.mysql),
+            "pull_secret": pull_secret(settings, settings.images.mysql),
             "storage": volume(settings, "mysql", namespace, storage.volumes["mysql"].claim),
             "cpu": mysql.cpu,
             "cpu_limit": mysql.cpu_limit,

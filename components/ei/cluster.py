@@ -189,7 +189,7 @@ class EiCluster(pulumi.ComponentResource):
             mysql_image=args["mysql_image"],
             selector=selector,
             service_account=metadata.name_of(account),
-            pull_secret=args.get("registry_secret") or (f"{name}-pull" if args.get("registry") else None),
+            pull_secret=args.get("registry_secret") or (pull_secret_name(name) if args.get("registry") else None),
             programs=metadata.name_of(programs),
             patches=metadata.name_of(patches),
             mysql=args["mysql"],
@@ -242,7 +242,9 @@ class EiCluster(pulumi.ComponentResource):
         )
         return k8s.core.v1.Secret(
             f"{name}-pull",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=f"{name}-pull", namespace=args["namespace"], labels=labels),
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=pull_secret_name(name), namespace=args["namespace"], labels=labels
+            ),
             type="kubernetes.io/dockerconfigjson",
             string_data={".dockerconfigjson": content},
             opts=child,
@@ -323,6 +325,11 @@ def schema_labels(name: str) -> dict[str, str]:
 def service_names(name: str) -> tuple[str, str]:
     """Names of the Services of console and gateway of the cluster ``name``, for what is made before it."""
     return f"{name}-console", f"{name}-gateway"
+
+
+def pull_secret_name(name: str) -> str:
+    """Return the name of the pull Secret of the cluster ``name``, for pods that are not part of it."""
+    return f"{name}-pull"
 
 
 def jvm_size(memory: str) -> str:

@@ -43,6 +43,8 @@ class MysqlDatabaseArgs(TypedDict):
     """Existing Secret with the keys ``mysql_objects.SERVER_KEYS``. Default: random passwords, kept in the state."""
     rotation: NotRequired[str | None]
     """Any text. A change makes new random passwords and restarts the server, which sets the Secret's passwords."""
+    pull_secret: NotRequired[str | None]
+    """Secret of type kubernetes.io/dockerconfigjson for ``image``."""
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of the server."""
     options: NotRequired[list[str]]
@@ -123,6 +125,7 @@ class MysqlDatabase(pulumi.ComponentResource):
                     *args.get("options", []),
                 ],
                 rotation=args.get("rotation"),
+                pull_secret=args.get("pull_secret"),
                 place=args.get("scheduling"),
             ),
             opts=pulumi.ResourceOptions.merge(

@@ -40,6 +40,7 @@ def stateful_set_spec(
     resources: k8s.core.v1.ResourceRequirementsArgs,
     options: Sequence[pulumi.Input[str]],
     rotation: str | None = None,
+    pull_secret: str | None = None,
     place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.apps.v1.StatefulSetSpecArgs:
     """One mysqld on one claim, with a read-only root file system."""
@@ -77,6 +78,7 @@ def stateful_set_spec(
             spec=k8s.core.v1.PodSpecArgs(
                 automount_service_account_token=False,
                 enable_service_links=False,
+                image_pull_secrets=pods.pull_secrets(pull_secret),
                 security_context=pods.pod_security(UID),
                 # mysqld flushes its buffer pool on SIGTERM, which may take longer than the default 30 s.
                 termination_grace_period_seconds=120,

@@ -67,6 +67,8 @@ class NginxIngressArgs(TypedDict):
     """Seconds."""
     max_body: str
     """Largest request body, e.g. ``256m``."""
+    pull_secret: NotRequired[str | None]
+    """Secret of type kubernetes.io/dockerconfigjson for ``image``."""
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of an installed controller."""
     wait_minutes: NotRequired[int]
@@ -233,6 +235,7 @@ class NginxIngress(pulumi.ComponentResource):
                 expose=args.get("expose", "LoadBalancer"),
                 http_port=ports[0],
                 https_port=ports[1],
+                pull_secret=args.get("pull_secret"),
                 place=args.get("scheduling"),
             ),
             # The controller exits at start when one of these is missing.

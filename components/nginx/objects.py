@@ -104,6 +104,7 @@ def deployment_spec(
     expose: Expose,
     http_port: int,
     https_port: int,
+    pull_secret: str | None = None,
     place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.apps.v1.DeploymentSpecArgs:
     """Return the Deployment: one controller with a read-only root file system.
@@ -170,6 +171,7 @@ def deployment_spec(
                 service_account_name=service_account,
                 automount_service_account_token=False,
                 enable_service_links=False,
+                image_pull_secrets=pods.pull_secrets(pull_secret),
                 security_context=pods.pod_security(UID),
                 termination_grace_period_seconds=60,
                 init_containers=[copy],

@@ -31,13 +31,26 @@ class ImageReference:
 
 def parse_image(text: str) -> ImageReference:
     """Parse an image reference; ``wso2/ei:1`` is on Docker Hub, ``localhost/ei:1`` and ``a.b/ei:1`` are not."""
-    name, _, digest = text.partition("@")
-    first, slash, rest = name.partition("/")
-    if not slash or not ("." in first or ":" in first or first == "localhost"):
-        first, rest = DOCKER_HUB, name
-    repository, colon, tag = rest.rpartition(":")
-    if not colon:
-        repository, tag = rest, ""
-    if first == DOCKER_HUB and "/" not in repository:
-        repository = f"library/{repository}"
-    return ImageReference(first, repository, digest or tag or "latest")
+    registry, path = _split(text)
+    name, _, digest = path.partition("@")
+    repository, _, tag = name.partition(":")
+    return ImageReference(registry, repository, digest or tag or "latest")
+
+
+def from_mirror(text: str, mirror: str) -> str:
+    """Return the reference of the same image in ``mirror``, a registry with or without a path.
+
+    Docker Hub's official images keep ``library/``, which only Docker Hub itself implies. A reference to the mirror
+    stays as it is.
+    """
+    return text if text.startswith(f"{mirror}/") else f"{mirror}/{_split(text)[1]}"
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the registry and everything after it, with ``library/`` where Docker Hub implies it."""
+    registry, slash, path = text.partition("/")
+    if not slash or not ("." in registry or ":" in registry or registry == "localhost"):
+        registry, path = DOCKER_HUB, text
+    if registry == DOCKER_HUB and "/" not in path:
+        path = f"library/{path}"
+    return registry, path

@@ -76,6 +76,11 @@ def resources(
     return k8s.core.v1.ResourceRequirementsArgs(requests={"cpu": cpu, "memory": memory}, limits=limits)
 
 
+def pull_secrets(name: str | None) -> list[k8s.core.v1.LocalObjectReferenceArgs] | None:
+    """Return ``imagePullSecrets`` of a pod, or ``None`` without a Secret."""
+    return [k8s.core.v1.LocalObjectReferenceArgs(name=name)] if name else None
+
+
 def from_pod(name: str, field: str) -> k8s.core.v1.EnvVarArgs:
     """Environment variable from a field of the pod."""
     reference = k8s.core.v1.ObjectFieldSelectorArgs(field_path=field)

@@ -156,6 +156,12 @@ def test_requests_of_the_local_stack_fit_the_seed_machine() -> None:
         (None, "docker.io/library/mysql:8.4", "docker.io/library/mysql:8.4"),
         ("m.example.com", "docker.io/library/mysql:8.4", "m.example.com/library/mysql:8.4"),
         ("m.example.com", "wso2/ei:1.0", "m.example.com/wso2/ei:1.0"),
+        ("m.example.com", "mysql:8.4", "m.example.com/library/mysql:8.4"),
+        ("m.example.com", "docker.io/mysql:8.4", "m.example.com/library/mysql:8.4"),
+        ("m.example.com", "r.example.com:5000/mysql:8.4", "m.example.com/mysql:8.4"),
+        ("m.example.com:5000/hub", "localhost/a/ei@sha256:ab", "m.example.com:5000/hub/a/ei@sha256:ab"),
+        ("m.example.com/hub", "m.example.com/hub/library/mysql:8.4", "m.example.com/hub/library/mysql:8.4"),
+        ("m.example.com/hub", "m.example.com/hub2/mysql:8.4", "m.example.com/hub/hub2/mysql:8.4"),
     ],
 )
 def test_one_setting_redirects_every_image(mirror: str | None, reference: str, expected: str) -> None:

@@ -53,6 +53,14 @@ STACKS: dict[str, dict[str, Any]] = {
     "only one host name": with_(hosts={"gateway": "api.example.com"}),
     "mirror by host": with_(images={"mirror": "harbor.example.com"}),
     "mirror by port and path": with_(images={"mirror": "harbor.example.com:5000/proxy/hub"}),
+    "mirror with a login": with_(
+        images={"mirror": "harbor.example.com/proxy", "mysql": "harbor.example.com/proxy/library/mysql:8.4.10"},
+        registryUsername="robot",
+    ),
+    "existing pull secret": with_(secrets={"registry": "team-pull"}),
+    "EI and MySQL from one registry with a login": with_(
+        registryUsername="me", ei={"image": "r.example.com/ei:6.5.0"}, images={"mysql": "r.example.com/mysql:8.4.10"}
+    ),
     "another controller image": with_(images={"nginx": "docker.io/nginx/nginx-ingress:5.5.4-alpine"}),
     "images by digest": with_(images={"mysql": "docker.io/library/mysql@sha256:" + "b" * 64}),
     "images by tag and digest": with_(images={"python": "python:3.13-slim@sha256:" + "c" * 64}),
