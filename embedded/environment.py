@@ -18,7 +18,6 @@ from embedded.machine import Plan, choose, make_plan, stack_settings, user_kubec
 from embedded.paths import state_dir
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables
-from embedded.toolchain.official import official_folder, official_pulumi
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -29,8 +28,8 @@ class Environment:
 
     plan: Plan
     pulumi: PulumiEnv
-    stand_ins: list[str] = field(default_factory=list)
-    """Plugins that are stand-ins, a line each."""
+    plugins: list[plugins.Plugin] = field(default_factory=list)
+    """Of the Pulumi home that is the kit's; empty where the user has one."""
     images: sources.Choice | None = None
     """Where the embedded cluster pulls from."""
     stand_in_digests: Collection[str] = ()
@@ -59,7 +58,6 @@ def ensure(plan: Plan, reporter: Reporter, *, pulls: bool = True) -> Environment
 
     :param pulls: images are going to be pulled, so it is decided where from.
     """
-    stand_ins: list[str] = []
     kubeconfig = user_kubeconfig()
     choice, digests = None, set()
     if plan.embedded_cluster:
@@ -72,19 +70,20 @@ def ensure(plan: Plan, reporter: Reporter, *, pulls: bool = True) -> Environment
         # The images are mostly downloads and the toolchain mostly compiling, so they go side by side.
         with ThreadPoolExecutor(max_workers=1) as beside:
             making = beside.submit(images.ensure, reporter, config.stand_ins(recorded))
-            bins = [pulumi_cli(reporter)] if plan.pulumi is None else []
+            bins = [toolchain.ensure("pulumi", reporter)] if plan.pulumi is None else []
             bins.append(toolchain.ensure("kubernetes", reporter))
             store = making.result()
         lifecycle.start(store.public_root, store.private_root, reporter=reporter, sources=recorded)
         kubeconfig, digests = state_dir() / "cluster" / "kubeconfig", store.digests()
     else:
-        bins = [pulumi_cli(reporter)] if plan.pulumi is None else []
+        bins = [toolchain.ensure("pulumi", reporter)] if plan.pulumi is None else []
     env = pulumi_environment(plan, bins, kubeconfig)
     Path(env.environment().get("PULUMI_HOME", state_dir() / "pulumi" / "home")).mkdir(parents=True, exist_ok=True)
     if "PULUMI_HOME" in env.variables:
-        for name in plugins.install(Path(env.variables["PULUMI_HOME"]), env.environment(), reporter):
-            stand_ins.append(f"plugin {name}: a stand-in, since the official one could not be downloaded")
-    return Environment(plan, env, stand_ins, choice, digests)
+        found = plugins.install(Path(env.variables["PULUMI_HOME"]), env.environment(), reporter)
+    else:
+        found = []
+    return Environment(plan, env, found, choice, digests)
 
 
 def existing(stack: str, *, look_only: bool = False) -> PulumiEnv:
@@ -94,7 +93,7 @@ def existing(stack: str, *, look_only: bool = False) -> PulumiEnv:
     """
     plan = make_plan(CHECKOUT, stack)
     kubeconfig = state_dir() / "cluster" / "kubeconfig" if plan.embedded_cluster else user_kubeconfig()
-    bins = [] if plan.pulumi else [toolchain.built("pulumi") or official_folder()]
+    bins = [] if plan.pulumi else [toolchain.built("pulumi")]
     bins += [toolchain.built("kubernetes")] if plan.embedded_cluster else []
     found = [folder for folder in bins if folder is not None]
     if kubeconfig is None or not kubeconfig.exists() or len(found) != len(bins):
@@ -110,12 +109,7 @@ def configuring(stack: str, reporter: Reporter) -> PulumiEnv:
     plan = choose(CHECKOUT, stack)
     if _has_own_backend(plan):
         return PulumiEnv(CHECKOUT, stack)
-    return pulumi_environment(plan, [] if plan.pulumi else [pulumi_cli(reporter)], None)
-
-
-def pulumi_cli(reporter: Reporter) -> Path:
-    """The folder of a Pulumi CLI for a machine that has none: one that was built, the official one, or a build."""
-    return toolchain.built("pulumi") or official_pulumi(reporter) or toolchain.ensure("pulumi", reporter)
+    return pulumi_environment(plan, [] if plan.pulumi else [toolchain.ensure("pulumi", reporter)], None)
 
 
 def pulumi_environment(plan: Plan, bins: list[Path], kubeconfig: Path | None, *, look_only: bool = False) -> PulumiEnv:

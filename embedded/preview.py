@@ -11,8 +11,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from embedded import plugins
-from embedded.environment import CHECKOUT, pulumi_cli
+from embedded import plugins, toolchain
+from embedded.environment import CHECKOUT
 from embedded.errors import KitError
 from embedded.machine import user_program
 from embedded.progress import Reporter
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
     source = args.stack_file or CHECKOUT / f"Pulumi.{args.stack}.yaml"
     if not source.is_file():
         raise KitError(f"there is no stack file {source.name}", "copy one of the existing ones and edit it")
-    bins = [] if user_program("pulumi") else [pulumi_cli(reporter)]
+    bins = [] if user_program("pulumi") else [toolchain.ensure("pulumi", reporter)]
     folder = Path(tempfile.mkdtemp(prefix="wso2ei-preview-"))
     try:
         # No kubeconfig at all: a preview in a pull request must not depend on what the machine happens to reach.

@@ -8,6 +8,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from embedded.plugins import Plugin
+
 
 def image_lines(pods: Sequence[Mapping[str, Any]], stand_ins: Collection[str]) -> list[str]:
     """Each image that runs or has run in the pods, a line each; what it is says its digest.
@@ -24,10 +26,10 @@ def image_lines(pods: Sequence[Mapping[str, Any]], stand_ins: Collection[str]) -
     return sorted(found)
 
 
-def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: Sequence[str], images: Sequence[str]) -> Table:
+def summary_table(stack: str, outputs: Mapping[str, Any], plugins: Sequence[Plugin], images: Sequence[str]) -> Table:
     """The table for one stack, from its outputs.
 
-    :param stand_ins: plugins that are stand-ins, a line each.
+    :param plugins: those that the kit has installed.
     :param images: as `image_lines` gives them.
     """
     hosts = outputs.get("ingress_hosts") or {}
@@ -44,8 +46,9 @@ def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: Sequence[st
         ("try", f"curl -k -i {base}/carbon -H 'Host: {hosts.get('console')}'"),
         ("", f"curl -k -i {base}/services -H 'Host: {hosts.get('gateway')}'"),
         ("kept on destroy", "\n".join(outputs.get("kept_data") or [])),
+        ("plugins", "\n".join(plugin.line() for plugin in plugins) or "yours"),
         ("images", "\n".join(images)),
-        ("STAND-INS", "\n".join(_stand_ins(stand_ins, images)) or "none: everything is the real thing"),
+        ("STAND-INS", "\n".join(_stand_ins(plugins, images)) or "none: everything is the real thing"),
     ]
     table = Table(show_header=False, title=f"WSO2 EI, stack {stack}", title_justify="left")
     table.add_column(style="bold", no_wrap=True)
@@ -56,9 +59,10 @@ def summary_table(stack: str, outputs: Mapping[str, Any], stand_ins: Sequence[st
     return table
 
 
-def _stand_ins(plugins: Sequence[str], images: Sequence[str]) -> list[str]:
+def _stand_ins(plugins: Sequence[Plugin], images: Sequence[str]) -> list[str]:
     some = any(line.endswith("STAND-IN") for line in images)
-    return [*(["images that are marked so above; they announce themselves in their logs"] if some else []), *plugins]
+    announced = ["images that are marked so above; they announce themselves in their logs"] if some else []
+    return [*announced, *(f"plugin {plugin.name}" for plugin in plugins if plugin.stand_in)]
 
 
 def _port(url: str) -> str:

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
     reporter.timings.append(("pulumi up", time.monotonic() - updating))
     outputs = pulumi.outputs()
     images = image_lines(pods(pulumi, str(outputs.get("namespace"))), environment.stand_in_digests)
-    reporter.console.print(summary_table(plan.stack, outputs, environment.stand_ins, images))
+    reporter.console.print(summary_table(plan.stack, outputs, environment.plugins, images))
     parts = ", ".join(f"{title} {elapsed_text(seconds)}" for title, seconds in reporter.timings if seconds >= 1)
     reporter.note(f"done in {elapsed_text(time.monotonic() - started)} ({parts})")
     return 0

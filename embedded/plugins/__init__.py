@@ -1,10 +1,11 @@
-"""Stand-ins for the provider plugins that a machine without downloads cannot have.
+"""The provider plugins: the official release, else built from its module, else a stand-in.
 
-A plugin process starts by importing this package, so what only the installer needs is imported inside the functions.
+The process of a stand-in starts by importing this package: what only the installer needs is imported inside functions.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,29 @@ if TYPE_CHECKING:
     from embedded.progress import Reporter
 
 NAMES = ("kubernetes", "random")
+RELEASE, BUILT, STAND_IN = "the official release", "built here from its Go module", "STAND-IN"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin of a Pulumi home."""
+
+    name: str
+    version: str
+    """What it is, without ``v``. The engine looks for the version of the Python SDK, whichever runs."""
+    source: str = RELEASE
+    """`RELEASE`, `BUILT` or `STAND_IN`."""
+    reason: str = ""
+    """Why it is not the official release."""
+
+    @property
+    def stand_in(self) -> bool:
+        """Whether it only imitates the official plugin."""
+        return self.source == STAND_IN
+
+    def line(self) -> str:
+        """Which plugin runs, and why."""
+        return f"{self.name} {self.version}: {self.source}" + (f", since {self.reason}" if self.reason else "")
 
 
 def shared_home() -> Path:
@@ -21,19 +45,12 @@ def shared_home() -> Path:
     return state_dir() / "pulumi" / "home"
 
 
-def install(pulumi_home: Path, environment: dict[str, str], reporter: Reporter) -> list[str]:
-    """Have both plugins in ``pulumi_home``, official if possible; the names of those that are stand-ins.
+def install(pulumi_home: Path, environment: dict[str, str], reporter: Reporter) -> list[Plugin]:
+    """Have both plugins in ``pulumi_home``; what they are.
 
     :param environment: of the ``pulumi`` command, which must be on its PATH.
-    :raises KitError: the CLI is missing or refuses a stand-in.
+    :raises KitError: the CLI is missing or refuses a plugin, or the provider can be neither downloaded nor built.
     """
     from embedded.plugins import installer  # noqa: PLC0415
 
     return installer.install(pulumi_home, environment, reporter)
-
-
-def is_stand_in(pulumi_home: Path, name: str) -> bool:
-    """Whether the installed plugin of that name, in the version of its Python SDK, is a stand-in."""
-    from embedded.plugins import installer  # noqa: PLC0415
-
-    return installer.installed_key(pulumi_home, name) is not None

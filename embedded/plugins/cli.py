@@ -1,4 +1,4 @@
-"""``python -m embedded plugins``: install both provider plugins, official or stand-in."""
+"""``python -m embedded plugins``: install both provider plugins."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
-    """Install what is missing or outdated, and say which are stand-ins."""
+    """Install what is missing or outdated, and print what they are."""
     home = args.pulumi_home or plugins.shared_home()
     home.mkdir(parents=True, exist_ok=True)
     path = os.environ.get("PATH", "")
     if not user_program("pulumi"):
         path = f"{toolchain.ensure('pulumi', reporter)}{os.pathsep}{path}"
-    found = plugins.install(home, {"PATH": path}, reporter)
-    for name in plugins.NAMES:
-        print(f"{name}: {'STAND-IN' if name in found else 'official'}")
+    for plugin in plugins.install(home, {"PATH": path}, reporter):
+        print(plugin.line())
     return 0

@@ -1,7 +1,8 @@
-"""Puts the provider plugins into a Pulumi home: the official ones, else stand-ins that hold their own sources.
+"""Puts the provider plugins into a Pulumi home.
 
-A stand-in's folder is complete but for the virtual environment that runs it: it survives a checkout that moves, and is
-made anew when the sources or the virtual environment change.
+The engine starts only a plugin whose folder names exactly the version that the Python SDK asks for (``getPluginPath``
+and ``SelectCompatiblePlugin`` in its ``workspace/plugins.go``), so what is made here gets that folder, whatever version
+it is. It reports its true version; the engine then warns that it expected a newer one, which is the case.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -20,14 +22,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from embedded import toolchain
 from embedded.errors import KitError
-from embedded.plugins import NAMES
+from embedded.plugins import BUILT, NAMES, STAND_IN, Plugin
 from embedded.progress import Reporter
 
 _DOWNLOAD_SECONDS = 90.0
 _GIVE_UP = ("will retry", "no such host", "failed to download")  # the CLI's own five tries change nothing offline
-_MARKER = "STAND-IN.json"
+_MARKER = "MADE-HERE.json"
 _KIT = Path(__file__).resolve().parent.parent
+_GROUP = "pulumi-kubernetes"
 
 
 def version(name: str) -> str:
@@ -36,78 +40,117 @@ def version(name: str) -> str:
 
 
 def folder(pulumi_home: Path, name: str) -> Path:
-    """Where the CLI keeps that plugin."""
+    """Where the engine looks for that plugin."""
     return pulumi_home / "plugins" / f"resource-{name}-v{version(name)}"
 
 
-def installed_key(pulumi_home: Path, name: str) -> str | None:
-    """What the installed stand-in was made from; None if there is no plugin, or the official one."""
-    try:
-        return str(json.loads((folder(pulumi_home, name) / _MARKER).read_text())["key"])
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def install(pulumi_home: Path, environment: dict[str, str], reporter: Reporter) -> list[str]:
-    """See ``embedded.plugins.install``. A stand-in that is there is kept, or renewed, without asking the network."""
-    key = _key()
-    keys = {name: installed_key(pulumi_home, name) for name in NAMES}
-    there = {name for name in NAMES if (folder(pulumi_home, name) / f"pulumi-resource-{name}").is_file()}
-    wanted = [name for name in NAMES if name not in there or keys[name] not in (None, key)]
+def install(pulumi_home: Path, environment: dict[str, str], reporter: Reporter) -> list[Plugin]:
+    """See ``embedded.plugins.install``. What is there and current is kept without asking the network."""
+    wanted = [name for name in NAMES if not _current(pulumi_home, name)]
     if wanted:
-        with reporter.step("provider plugins", expected="5 s") as step:
-            env = {**os.environ, **environment, "PULUMI_HOME": str(pulumi_home)}
+        env = {**os.environ, **environment, "PULUMI_HOME": str(pulumi_home)}
+        with reporter.step("provider plugins", expected="5s") as step:
             with ThreadPoolExecutor() as pool:
-                official = list(pool.map(lambda name: keys[name] is None and _official(name, env), wanted))
-            for name, downloaded in zip(wanted, official, strict=True):
-                if not downloaded:
-                    _stand_in(name, key, env)
-            step.detail(", ".join(f"{name} {version(name)}" for name in NAMES))
-    found = [name for name in NAMES if installed_key(pulumi_home, name) is not None]
-    if wanted and found:
-        reporter.note(
-            f"    STAND-IN plugins: {', '.join(found)}. The official ones could not be downloaded; these imitate what "
-            "this program uses of them and refuse the rest by name (not imitated: ...)"
-        )
+                refused = list(pool.map(lambda name: _official(pulumi_home, name, env), wanted))
+            step.detail(", ".join(f"{name} {version(name)}" for name in wanted))
+        for name, reason in zip(wanted, refused, strict=True):
+            if reason:
+                _make(name, reason, env, reporter)
+    found = [_installed(pulumi_home, name) for name in NAMES]
+    for plugin in found:
+        if plugin.name in wanted:
+            reporter.note(f"    plugin {plugin.line()}")
     return found
 
 
-def _official(name: str, env: dict[str, str]) -> bool:
+def _current(pulumi_home: Path, name: str) -> bool:
+    place = folder(pulumi_home, name)
+    marker = _marker(place)
+    if marker is None:
+        return (place / f"pulumi-resource-{name}").is_file()
+    return marker.get("key") == _key(name) and (name != "kubernetes" or toolchain.built(_GROUP) is not None)
+
+
+def _installed(pulumi_home: Path, name: str) -> Plugin:
+    marker = _marker(folder(pulumi_home, name))
+    if marker is None:
+        return Plugin(name, version(name))
+    return Plugin(name, marker["version"], BUILT if name == "kubernetes" else STAND_IN, marker["reason"])
+
+
+def _marker(place: Path) -> dict[str, str] | None:
+    """What was written down about a plugin that was made here; ``None`` if there is none, or the official one."""
+    try:
+        return dict(json.loads((place / _MARKER).read_text()))
+    except (OSError, ValueError):
+        return None
+
+
+def _official(pulumi_home: Path, name: str, env: dict[str, str]) -> str:
+    """Download it; the reason when that fails. One that was made here is only renewed."""
+    marker = _marker(folder(pulumi_home, name))
+    if marker is not None:
+        return marker.get("reason", "") or "it was made here before"
     command = ["pulumi", "plugin", "install", "resource", name, f"v{version(name)}", "--non-interactive"]
     try:
         process = subprocess.Popen(
             command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
     except OSError as error:
-        raise KitError(f"the pulumi command cannot be run: {error}", "run `make up`, which builds it") from error
+        raise KitError(f"the pulumi command cannot be run: {error}", "run `make up`, which installs it") from error
     timer = threading.Timer(_DOWNLOAD_SECONDS, process.kill)
     timer.start()
+    said = []
     try:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         for line in process.stdout:
+            said.append(line.strip())
             if any(word in line.lower() for word in _GIVE_UP):
                 process.kill()
                 break
-        return process.wait() == 0
+        if process.wait() == 0:
+            return ""
     finally:
         timer.cancel()
         process.kill()
+    return f"release {version(name)} could not be downloaded ({_reason(said)})"
 
 
-def _stand_in(name: str, key: str, env: dict[str, str]) -> None:
+def _reason(said: list[str]) -> str:
+    """What the CLI printed, without its own words around the cause and the address, which it repeats."""
+    text = next((line for line in said if "rror" in line), said[-1] if said else "no answer in time")
+    return re.sub(r'^.*?rror[^:]*: (?:Get "[^"]*": )?', "", text)
+
+
+def _make(name: str, reason: str, env: dict[str, str], reporter: Reporter) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary) / "plugin"
-        _write(made, name, key)
+        made.mkdir()
+        if name == "kubernetes":
+            what = toolchain.GROUPS[_GROUP].version().removeprefix("v")
+            program = [str(toolchain.ensure(_GROUP, reporter) / f"pulumi-resource-{name}")]
+        else:
+            what = version(name)
+            _write_sources(made, name)
+            # -I keeps the program's own PYTHONPATH out.
+            program = [sys.executable, "-I"]
+        # A shell line instead of a shebang or a copy: a path may hold spaces, and the provider has 300 MB.
+        last = "" if name == "kubernetes" else ' "$(dirname "$0")/main.py"'
+        script = made / f"pulumi-resource-{name}"
+        script.write_text(f'#!/bin/sh\nexec {shlex.join(program)}{last} "$@"\n')
+        script.chmod(0o755)
+        marker = {"key": _key(name), "name": name, "version": what, "reason": reason}
+        (made / _MARKER).write_text(json.dumps(marker) + "\n")
         command = ["pulumi", "plugin", "install", "resource", name, f"v{version(name)}", "--file", str(made)]
         answer = subprocess.run(
             [*command, "--reinstall", "--non-interactive"], env=env, capture_output=True, text=True, check=False
         )
         if answer.returncode != 0:
-            raise KitError(f"the stand-in plugin {name} cannot be installed: {answer.stderr.strip()}")
+            raise KitError(f"the plugin {name} cannot be installed: {answer.stderr.strip()}")
 
 
-def _write(made: Path, name: str, key: str) -> None:
-    for source in _sources():
+def _write_sources(made: Path, name: str) -> None:
+    for source in _sources(name):
         target = made / "sources" / "embedded" / source.relative_to(_KIT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
@@ -121,22 +164,21 @@ def _write(made: Path, name: str, key: str) -> None:
         "end_with_parent()\n"
         f"main(sys.argv[1:], {version(name)!r})\n"
     )
-    script = made / f"pulumi-resource-{name}"
-    # A shell line instead of a shebang: a path may hold spaces, and -I keeps the program's own PYTHONPATH out.
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I "$(dirname "$0")/main.py" "$@"\n')
-    script.chmod(0o755)
-    (made / _MARKER).write_text(json.dumps({"key": key, "name": name, "version": version(name)}) + "\n")
 
 
-def _sources() -> list[Path]:
-    return [_KIT / "__init__.py", *sorted((_KIT / "plugins").rglob("*.py"))]
+def _sources(name: str) -> list[Path]:
+    plugins = _KIT / "plugins"
+    shared = [_KIT / "__init__.py", plugins / "__init__.py", plugins / "lifeline.py"]
+    return [*shared, *sorted((plugins / name).glob("*.py"))]
 
 
-def _key() -> str:
-    """What a stand-in depends on: its sources, the interpreter and the SDK versions."""
+def _key(name: str) -> str:
+    """What a plugin that was made here depends on: the build, or sources, interpreter and SDK versions."""
+    if name == "kubernetes":
+        return f"{toolchain.key(_GROUP)} {toolchain.built(_GROUP)}"
     digest = hashlib.sha256()
-    for source in _sources():
+    for source in _sources(name):
         digest.update(str(source.relative_to(_KIT)).encode() + b"\0" + source.read_bytes() + b"\0")
-    for part in (sys.executable, sys.version, *(version(name) for name in NAMES)):
+    for part in (sys.executable, sys.version, version(name)):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:16]

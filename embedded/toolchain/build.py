@@ -1,10 +1,14 @@
-"""One folder of binaries for each group, in the cache, named by what it is built from."""
+"""One folder of programs for each group: the user's own, else the official release, else built from Go modules.
+
+Folders of the cache are named by what they were made of.
+"""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections import deque
@@ -12,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from embedded.errors import KitError
+from embedded.machine import user_program
 from embedded.paths import cache_dir
 from embedded.progress import Reporter, Step
-from embedded.toolchain import golang
+from embedded.toolchain import golang, releases
 from embedded.toolchain.failures import explain
 from embedded.toolchain.groups import GROUPS, MODULES, Group, Module, key, needed_go
 from embedded.toolchain.locks import locked
@@ -30,23 +35,16 @@ _STUCK_SECONDS = 30
 
 
 def built(name: str) -> Path | None:
-    """The folder of the group's binaries when all of them are there, whole; ``None`` when they must be built."""
-    folder = _folder(name)
-    try:
-        sizes = json.loads((folder / _STAMP).read_text())
-        whole = all(
-            (folder / "bin" / binary).stat().st_size == sizes[binary] and os.access(folder / "bin" / binary, os.X_OK)
-            for binary in GROUPS[name].binaries
-        )
-    except (OSError, ValueError, KeyError):
-        return None
-    return folder / "bin" if whole else None
+    """The folder of the group's programs when all of them are there, whole; ``None`` when they must be made."""
+    return _on_path(GROUPS[name]) or next(
+        (folder / "bin" for folder in (_folder(name), _release_folder(name)) if _whole(folder, GROUPS[name])), None
+    )
 
 
 def ensure(name: str, reporter: Reporter) -> Path:
-    """Build the group unless it is there; the folder of its binaries.
+    """Download or build the group unless it is there; the folder of its programs.
 
-    Safe to call from several processes: one builds, the others wait for it. A build gets its final name when it is
+    Safe to call from several processes: one works, the others wait for it. A folder gets its final name when it is
     complete and on the disk; what was left half made is removed and made again.
 
     :raises KitError: when Go cannot be had, a module cannot be downloaded, or the disk does not hold the build.
@@ -57,10 +55,11 @@ def ensure(name: str, reporter: Reporter) -> Path:
     group, final = GROUPS[name], _folder(name)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with locked(final, reporter, f"building {group.title}", group.expected) as lock:
+        with locked(final, reporter, f"getting {group.title}", group.expected) as lock:
             found = built(name)
             if found is None:
-                _make(group, final, lock, reporter)
+                if not _downloaded(group, _release_folder(name), reporter):
+                    _make(group, final, lock, reporter)
                 found = built(name)
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
@@ -68,7 +67,7 @@ def ensure(name: str, reporter: Reporter) -> Path:
         raise explain(group.title, [str(error)], "", group.instead) from error
     if found is None:
         raise KitError(
-            f"{group.title} was built into {final}, but cannot be run there",
+            f"{group.title} was put into {final.parent}, but cannot be run there",
             "set XDG_CACHE_HOME to a folder of a disk that is not mounted noexec",
         )
     return found
@@ -76,6 +75,52 @@ def ensure(name: str, reporter: Reporter) -> Path:
 
 def _folder(name: str) -> Path:
     return cache_dir() / "toolchain" / f"{name}-{key(name)}"
+
+
+def _release_folder(name: str) -> Path:
+    return cache_dir() / "toolchain" / f"{name}-release-{_release_version(GROUPS[name])}"
+
+
+def _release_version(group: Group) -> str:
+    stated = group.release.version if group.release else None
+    return (stated() if stated else group.version()).removeprefix("v")
+
+
+def _on_path(group: Group) -> Path | None:
+    """A folder of PATH that holds the whole group in the version that is pinned here."""
+    program = user_program(group.binaries[0]) if group.version_argument else None
+    if program is None or not all(os.access(program.parent / binary, os.X_OK) for binary in group.binaries):
+        return None
+    answer = subprocess.run([program, group.version_argument], check=False, capture_output=True, text=True)
+    pinned = rf"\bv?{re.escape(group.version().removeprefix('v'))}\b"
+    return program.parent if re.search(pinned, answer.stdout + answer.stderr) else None
+
+
+def _whole(folder: Path, group: Group) -> bool:
+    try:
+        sizes = json.loads((folder / _STAMP).read_text())
+        return all((folder / "bin" / name).stat().st_size == size for name, size in sizes.items()) and all(
+            binary in sizes and os.access(folder / "bin" / binary, os.X_OK) for binary in group.binaries
+        )
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _downloaded(group: Group, final: Path, reporter: Reporter) -> bool:
+    """Whether the official release is there now. What came whole stays for the next try; the rest is thrown away."""
+    if group.release is None:
+        return False
+    making, version = final.with_name(f"{final.name}.partial"), _release_version(group)
+    try:
+        with reporter.step(f"downloading {group.title} {version}", "20s") as step:
+            releases.download(group.release, version, group.binaries, making / "bin", step)
+            step.detail(f"{_seal(making) / 2**20:.0f} MiB")
+    except releases.UnavailableError as error:
+        reporter.note(f"{group.title} {version} was not downloaded, and is built from Go modules: {error}")
+        return False
+    shutil.rmtree(final, ignore_errors=True)
+    making.rename(final)
+    return True
 
 
 def _make(group: Group, final: Path, lock: int, reporter: Reporter) -> None:
@@ -87,14 +132,18 @@ def _make(group: Group, final: Path, lock: int, reporter: Reporter) -> None:
     making = final.with_name(f"{final.name}.making")
     (making / "bin").mkdir(parents=True)
     (making / "tmp").mkdir()
+    # One at a time: groups share libraries, which two builds side by side would both compile.
+    compiling = final.with_name("compiling")
     try:
-        with reporter.step(f"building {group.title} {group.version()} from Go modules", group.expected) as step:
+        with (
+            locked(compiling, reporter, "compiling another part"),
+            reporter.step(f"building {group.title} {group.version()} from Go modules", group.expected) as step,
+        ):
             go = golang.find_go(needed_go(group), reporter)
             for module in group.modules:
                 _Build(go, group, module, making, lock, step).run()
             shutil.rmtree(making / "tmp")
-            total = _seal(making, group)
-            step.detail(f"{total / 2**20:.0f} MiB")
+            step.detail(f"{_seal(making) / 2**20:.0f} MiB")
         making.rename(final)
     finally:
         shutil.rmtree(making, ignore_errors=True)
@@ -109,14 +158,13 @@ def _check_disk(group: Group, folder: Path) -> None:
         )
 
 
-def _seal(making: Path, group: Group) -> int:
+def _seal(making: Path) -> int:
     """Write the stamp when everything is on the disk, so that a power cut leaves no whole-looking half."""
     sizes = {}
-    for binary in group.binaries:
-        path = making / "bin" / binary
+    for path in sorted((making / "bin").iterdir()):
         with path.open("rb") as file:
             os.fsync(file.fileno())
-        sizes[binary] = path.stat().st_size
+        sizes[path.name] = path.stat().st_size
     with (making / _STAMP).open("w") as stamp:
         json.dump(sizes, stamp)
         stamp.flush()
@@ -139,13 +187,13 @@ class _Build:
 
     def run(self) -> None:
         self.step.detail(f"{self.label}looking at its packages")
-        flags, target = self.module.flags(), self.module.target()
+        flags, target = self.module.flags(), self.module.target
         stale = ["list", "-deps", "-f", "{{if .Stale}}stale{{end}}", *flags, target]
         self._go(stale, self._listed, self._download_silent)
         self.step.detail(f"{self.label}{self.total} packages to compile")
         self._go(["build", "-v", *flags, "-o", f"{self.bin}/", target], self._built, self._compile_silent)
-        if "pulumi-language-python-exec" in self.group.binaries and self.module is self.group.modules[-1]:
-            self._copy_launcher()
+        if self.module.files:
+            self._copy_files()
 
     def _go(self, arguments: list[str], on_line: Callable[[str], None], on_silence: Callable[[float], None]) -> None:
         folder = MODULES / self.module.folder
@@ -185,12 +233,12 @@ class _Build:
         )
         return answer.stdout.strip()
 
-    def _copy_launcher(self) -> None:
-        """The script that starts Python programs lies beside the language host's source."""
+    def _copy_files(self) -> None:
         answer = subprocess.run(
             [self.go, "list", "-m", "-f", "{{.Dir}}", self.module.path],
             cwd=MODULES / self.module.folder, env=self.variables, check=True, capture_output=True, text=True,
         )  # fmt: skip
-        launcher = self.bin / "pulumi-language-python-exec"
-        shutil.copyfile(Path(answer.stdout.strip()) / "python" / "cmd" / launcher.name, launcher)
-        launcher.chmod(0o755)
+        for name in self.module.files:
+            file = self.bin / Path(name).name
+            shutil.copyfile(Path(answer.stdout.strip()) / name, file)
+            file.chmod(0o755 if file.name in self.group.binaries else 0o644)

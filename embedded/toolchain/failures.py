@@ -18,7 +18,7 @@ class _Cause:
 # The first that fits is taken: a full disk also breaks downloads, a refusal also names the proxy.
 _CAUSES = (
     _Cause(
-        r"no space left on device|disk quota exceeded",
+        r"(?i)no space left on device|disk quota exceeded",
         "the disk is full",
         "free some space, or set XDG_CACHE_HOME to a folder on a larger disk",
     ),

@@ -1,4 +1,4 @@
-"""What can be built: the groups, their versions, and the key that says what a build was made from.
+"""What can be had: the groups of programs, their versions and releases, and the key of what a build was made from.
 
 Versions, Go's included, are stated in the ``go.mod`` files below ``modules/`` and nowhere else.
 """
@@ -11,26 +11,29 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedded.toolchain.releases import PULUMI_RELEASES, Release
+
 MODULES = Path(__file__).parent / "modules"
+_PROVIDER = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 
 
 @dataclass(frozen=True)
 class Module:
-    """One folder below ``modules/``: a ``go.mod``, its ``go.sum``, perhaps a ``main.go``."""
+    """One program or set of programs of a folder below ``modules/``, which holds a ``go.mod`` and its ``go.sum``."""
 
     folder: str
     path: str
     """The module whose version is the version of what is built."""
     version_variables: tuple[str, ...] = ()
     """Go variables that the linker sets to that version; their default names no release."""
+    target: str = "tool"
+    """What ``go build`` is asked for: a package of the folder, or all that the ``tool`` lines name."""
+    files: tuple[str, ...] = ()
+    """Files of the module ``path`` that belong next to the binaries."""
 
     def version(self) -> str:
         """The pinned version, e.g. ``v1.35.4``."""
         return module_version(self.folder, self.path)
-
-    def target(self) -> str:
-        """What ``go build`` is asked for: the program beside the ``go.mod``, else what its ``tool`` lines name."""
-        return "." if (MODULES / self.folder / "main.go").exists() else "tool"
 
     def flags(self) -> list[str]:
         """Flags of ``go build``.
@@ -44,15 +47,19 @@ class Module:
 
 @dataclass(frozen=True)
 class Group:
-    """Binaries that are built together into one folder."""
+    """Binaries that are had together in one folder."""
 
     title: str
     expected: str
-    """How long it takes on 2 cores with empty caches."""
+    """How long a build takes on 2 cores with empty caches, after the groups above it."""
     modules: tuple[Module, ...]
     binaries: tuple[str, ...]
     instead: str = "make a cluster of your own the current context"
-    """What a user can do who cannot build the group."""
+    """What a user can do who can neither download nor build the group."""
+    release: Release | None = None
+    """The project's own binaries; ``None`` where another tool downloads them."""
+    version_argument: str = ""
+    """What makes the first binary print its version; empty: PATH is not looked at, or elsewhere."""
 
     def version(self) -> str:
         """The version of the group's first module."""
@@ -62,21 +69,26 @@ class Group:
 GROUPS = {
     "pulumi": Group(
         "the Pulumi CLI and its Python language host",
-        "3 min",
+        "7 min",
         (
             Module(
                 "pulumi",
                 "github.com/pulumi/pulumi/pkg/v3",
                 ("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",),
             ),
-            Module("pulumi-language-python", "github.com/pulumi/pulumi/sdk/v3"),
+            Module(
+                "pulumi-language-python",
+                "github.com/pulumi/pulumi/sdk/v3",
+                files=("python/cmd/pulumi-language-python-exec",),
+            ),
         ),
         ("pulumi", "pulumi-language-python", "pulumi-language-python-exec"),
         "install the Pulumi CLI and put it on PATH",
+        PULUMI_RELEASES,
     ),
     "kubernetes": Group(
         "Kubernetes",
-        "3 min",
+        "6 min",
         (
             Module(
                 "kubernetes",
@@ -86,33 +98,86 @@ GROUPS = {
             ),
         ),
         ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"),
+        release=Release(
+            ("https://dl.k8s.io/v{version}/bin/{system}/{machine}/{binary}",), "{url}.sha256", archive=False
+        ),
+        version_argument="--version",
     ),
-    "coredns": Group("CoreDNS", "1 min", (Module("coredns", "github.com/coredns/coredns"),), ("coredns",)),
+    "coredns": Group(
+        "CoreDNS",
+        "20s",
+        (Module("kubernetes", "github.com/coredns/coredns", target="./coredns"),),
+        ("coredns",),
+        release=Release(
+            (
+                "https://github.com/coredns/coredns/releases/download/v{version}/"
+                "coredns_{version}_{system}_{machine}.tgz",
+            ),
+            "{url}.sha256",
+        ),
+        version_argument="-version",
+    ),
     "kube-router": Group(
         "kube-router (enforces NetworkPolicies)",
-        "2 min",
+        "10s",
         (
             Module(
-                "kube-router",
+                "kubernetes",
                 "github.com/cloudnativelabs/kube-router/v2",
                 ("github.com/cloudnativelabs/kube-router/v2/pkg/version.Version",),
+                "./kube-router",
             ),
         ),
         ("kube-router",),
+        release=Release(
+            (
+                "https://github.com/cloudnativelabs/kube-router/releases/download/v{version}/"
+                "kube-router_{version}_{system}_{machine}.tar.gz",
+            ),
+            "https://github.com/cloudnativelabs/kube-router/releases/download/v{version}/"
+            "kube-router_{version}_checksums.txt",
+        ),
+        version_argument="--version",
+    ),
+    # Its release comes with `pulumi plugin install`.
+    "pulumi-kubernetes": Group(
+        "Pulumi's Kubernetes provider",
+        "4 min",
+        (
+            Module(
+                "kubernetes",
+                _PROVIDER,
+                (f"{_PROVIDER}/pkg/version.Version",),
+                "./pulumi-resource-kubernetes",
+                tuple(f"cmd/pulumi-resource-kubernetes/{name}.json" for name in ("schema", "terraform-mapping")),
+            ),
+        ),
+        ("pulumi-resource-kubernetes",),
+        "install the plugin where there is a network: pulumi plugin install resource kubernetes",
     ),
     "vegeta": Group(
         "vegeta (makes the load of the end-to-end tests)",
-        "40s",
+        "5s",
         (Module("vegeta", "github.com/tsenart/vegeta/v12"),),
         ("vegeta",),
         "run the tests without load: pytest --ignore tests/e2e/test_lifecycle.py",
+        Release(
+            (
+                "https://github.com/tsenart/vegeta/releases/download/v{version}/"
+                "vegeta_{version}_{system}_{machine}.tar.gz",
+            ),
+            "https://github.com/tsenart/vegeta/releases/download/v{version}/vegeta_{version}_checksums.txt",
+        ),
     ),
 }
 
 
 def module_version(folder: str, path: str) -> str:
-    """The version of the module ``path`` in ``modules/<folder>/go.mod``, e.g. ``v1.35.4``."""
-    return _required(rf"(?m)^(?:require )?\s*{re.escape(path)} (v\S+)", folder, path)
+    """The version of the module ``path`` in ``modules/<folder>/go.mod``, e.g. ``v1.35.4``.
+
+    Where a commit without a tag is required, the release that it belongs to, which a comment after it names.
+    """
+    return _required(rf"(?m)^(?:require )?\s*{re.escape(path)} (?:v\S+ // )?(v\S+)", folder, path)
 
 
 def kubernetes_version() -> str:
@@ -127,16 +192,18 @@ def needed_go(group: Group) -> tuple[int, int]:
 
 
 def key(name: str) -> str:
-    """Changes when a file of the group's modules, a build flag or the kind of machine does.
+    """Changes when a file that the group is built from, a build flag or the kind of machine does.
 
-    Not when the installed Go gets a newer patch release: that would build everything again for no difference that
-    anybody asked for, and a finished build must be found where Go is gone.
+    Not when the installed Go gets a newer patch release: that would build everything again without any difference in
+    what it does, and a finished build must be found where Go is gone.
     """
     digest = hashlib.sha256(f"{platform.system()} {platform.machine()}\n".encode())
     for module in GROUPS[name].modules:
-        for file in sorted(path for path in (MODULES / module.folder).iterdir() if path.is_file()):
-            digest.update(f"{module.folder}/{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())
-        digest.update("\n".join(module.flags()).encode())
+        folder = MODULES / module.folder
+        for file in sorted(path for path in (*folder.iterdir(), *(folder / module.target).glob("*")) if path.is_file()):
+            text = file.relative_to(MODULES)
+            digest.update(f"{text} {file.stat().st_size}\n".encode() + file.read_bytes())
+        digest.update("\n".join((*module.flags(), *module.files)).encode())
     return digest.hexdigest()[:12]
 
 

@@ -12,8 +12,8 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from embedded.plugins.kubernetes.values import UNKNOWN, Secret, decode, encode, has_unknown, plain
 from embedded.plugins.random import values
+from embedded.plugins.random.wire import UNKNOWN, Secret, decode, encode, has_unknown, plain
 
 
 def _token(urn: str) -> str:

@@ -1,4 +1,4 @@
-"""How plugins get into a Pulumi home: official if possible, else a stand-in that says so and renews itself."""
+"""How plugins get into a Pulumi home: the official release, else one made here, which says so and is renewed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from embedded import plugins
+from embedded import plugins, toolchain
 from embedded.errors import KitError
-from embedded.plugins import installer
+from embedded.plugins import BUILT, RELEASE, STAND_IN, installer
 from embedded.progress import Reporter
 
 FAKE = """#!{python}
@@ -32,11 +32,13 @@ elif {online}:
     target.mkdir(parents=True)
     (target / f"pulumi-resource-{{name}}").write_text("official")
 else:
-    print("warning: Error downloading plugin: no such host", flush=True)
+    print(f"[resource plugin {{name}}] installing")
+    print('warning: Error downloading plugin: Get "https://get.invalid/x.tar.gz": dial tcp: no such host', flush=True)
     print("Will retry in 80ms [1/5]", flush=True)
     import time
     time.sleep(600)
 """
+PROVIDER = "#!/bin/sh\necho provider $*\n"
 
 
 class Home:
@@ -50,7 +52,7 @@ class Home:
         command.write_text(FAKE.format(python=sys.executable, online=online))
         command.chmod(0o755)
 
-    def install(self) -> list[str]:
+    def install(self) -> list[plugins.Plugin]:
         reporter = Reporter(Console(file=self.text, width=400))
         return plugins.install(self.path, {"PATH": f"{self.path}/bin:/usr/bin:/bin"}, reporter)
 
@@ -61,78 +63,106 @@ class Home:
     def forget(self) -> None:
         (self.path / "calls").unlink()
 
+    def script(self, name: str) -> Path:
+        return installer.folder(self.path, name) / f"pulumi-resource-{name}"
+
 
 @pytest.fixture
-def offline(tmp_path: Path) -> Home:
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Nothing can be downloaded; the provider is built in no time."""
+    built = tmp_path / "built here" / "pulumi-resource-kubernetes"
+
+    def ensure(name: str, _: Reporter) -> Path:
+        assert name == "pulumi-kubernetes"
+        built.parent.mkdir(exist_ok=True)
+        built.write_text(PROVIDER)
+        built.chmod(0o755)
+        return built.parent
+
+    monkeypatch.setattr(toolchain, "ensure", ensure)
+    monkeypatch.setattr(toolchain, "built", lambda _: built.parent if built.exists() else None)
     return Home(tmp_path, online=False)
 
 
-def test_the_official_plugins_are_used_where_they_can_be_had(tmp_path: Path) -> None:
+def test_the_official_releases_are_used_where_they_can_be_had(tmp_path: Path) -> None:
     home = Home(tmp_path, online=True)
-    assert home.install() == []
+    assert [plugin.source for plugin in home.install()] == [RELEASE, RELEASE]
     assert not any("--file" in call for call in home.calls())
-    assert not plugins.is_stand_in(tmp_path, "kubernetes")
-    assert "STAND-IN" not in home.text.getvalue()
     home.forget()
-    assert home.install() == []
+    assert [plugin.version for plugin in home.install()] == [installer.version(name) for name in plugins.NAMES]
     assert home.calls() == []
 
 
-def test_offline_both_are_stand_ins_in_the_version_of_their_sdk_and_it_is_said(offline: Home) -> None:
-    assert offline.install() == ["kubernetes", "random"]
-    assert plugins.is_stand_in(offline.path, "kubernetes")
-    assert plugins.is_stand_in(offline.path, "random")
-    assert "STAND-IN plugins: kubernetes, random" in offline.text.getvalue()
-    assert any(call.endswith(f"kubernetes v{installer.version('kubernetes')} --file") for call in offline.calls())
+def test_offline_the_provider_is_the_official_one_from_its_module_and_the_summary_says_why(offline: Home) -> None:
+    kubernetes, random = offline.install()
+    assert (kubernetes.source, random.source) == (BUILT, STAND_IN)
+    assert not kubernetes.stand_in
+    assert kubernetes.version == toolchain.module_version(
+        "kubernetes", "github.com/pulumi/pulumi-kubernetes/provider/v4"
+    ).removeprefix("v")
+    assert kubernetes.line() == (
+        f"kubernetes {kubernetes.version}: built here from its Go module, since release "
+        f"{installer.version('kubernetes')} could not be downloaded (dial tcp: no such host)"
+    )
+    assert kubernetes.line() in offline.text.getvalue()
 
 
-def test_a_stand_in_that_is_current_is_kept_without_a_word_to_the_network(offline: Home) -> None:
+def test_the_engine_finds_what_was_made_here_in_the_version_that_the_sdk_asks_for(offline: Home) -> None:
     offline.install()
+    for name in plugins.NAMES:
+        assert f"plugin install resource {name} v{installer.version(name)} --file" in offline.calls()
+    answer = subprocess.run([offline.script("kubernetes"), "1.2.3.4:5"], capture_output=True, text=True, check=True)
+    assert answer.stdout == "provider 1.2.3.4:5\n"
+
+
+def test_what_is_current_is_kept_without_a_word_to_the_network(offline: Home) -> None:
+    first = offline.install()
     offline.forget()
-    assert offline.install() == ["kubernetes", "random"]
+    assert offline.install() == first
     assert offline.calls() == []
 
 
-def test_a_stand_in_from_other_sources_is_renewed(offline: Home) -> None:
-    offline.install()
+@pytest.mark.parametrize("name", plugins.NAMES)
+def test_what_was_made_from_something_else_is_renewed(name: str, offline: Home) -> None:
+    first = offline.install()
     offline.forget()
-    marker = installer.folder(offline.path, "kubernetes") / "STAND-IN.json"
-    marker.write_text(json.dumps({"key": "of other sources"}))
+    marker = installer.folder(offline.path, name) / "MADE-HERE.json"
+    marker.write_text(json.dumps(json.loads(marker.read_text()) | {"key": "of something else"}))
+    assert offline.install() == first
+    assert offline.calls() == [f"plugin install resource {name} v{installer.version(name)} --file"]
+
+
+def test_a_provider_whose_build_is_gone_is_built_again(offline: Home) -> None:
     offline.install()
-    assert [call.split()[3] for call in offline.calls()] == ["kubernetes"]
-    assert installer.installed_key(offline.path, "kubernetes") != "of other sources"
-
-
-def test_a_stand_in_does_not_need_the_checkout_it_came_from(offline: Home, tmp_path: Path) -> None:
+    shutil.rmtree(offline.path / "built here")
     offline.install()
-    moved = tmp_path / "moved away"
-    shutil.move(installer.folder(offline.path, "kubernetes"), moved)
-    answer = subprocess.run(
-        [moved / "pulumi-resource-kubernetes"], capture_output=True, text=True, check=False, cwd="/", env={}
-    )
-    assert answer.stderr == "usage: pulumi-resource-kubernetes ENGINE_ADDRESS\n"
+    assert subprocess.run([offline.script("kubernetes")], capture_output=True, check=True).stdout == b"provider\n"
 
 
-def test_a_missing_command_is_said_with_a_way_out(tmp_path: Path) -> None:
+def test_a_missing_command_is_reported_with_a_way_out(tmp_path: Path) -> None:
     with pytest.raises(KitError, match="the pulumi command cannot be run"):
         plugins.install(tmp_path, {"PATH": str(tmp_path)}, Reporter(Console(file=io.StringIO())))
 
 
-@pytest.mark.parametrize("name", plugins.NAMES)
-def test_the_plugin_prints_its_port_and_answers_with_its_version(name: str, offline: Home) -> None:
+def test_the_stand_in_prints_its_port_and_answers_with_its_version_without_the_checkout(
+    offline: Home, tmp_path: Path
+) -> None:
     import grpc
     from google.protobuf import empty_pb2
     from pulumi.runtime.proto import provider_pb2_grpc
 
     offline.install()
-    script = installer.folder(offline.path, name) / f"pulumi-resource-{name}"
-    process = subprocess.Popen([script, "127.0.0.1:1"], stdout=subprocess.PIPE, text=True, cwd="/")
+    moved = tmp_path / "moved away"
+    shutil.move(installer.folder(offline.path, "random"), moved)
+    process = subprocess.Popen(
+        [moved / "pulumi-resource-random", "127.0.0.1:1"], stdout=subprocess.PIPE, text=True, cwd="/", env={}
+    )
     try:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             info = provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(empty_pb2.Empty())
-        assert info.version == installer.version(name)
+        assert info.version == installer.version("random")
     finally:
         process.kill()
         process.wait()

@@ -7,7 +7,6 @@ value; a value that is not known yet is `UNKNOWN`; everything else is what ``jso
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +30,6 @@ _UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 class Unknown:
     """The type of `UNKNOWN`: a value that only an update will know."""
 
-    def __repr__(self) -> str:
-        return "UNKNOWN"
-
-    def __deepcopy__(self, memo: object) -> Unknown:
-        return self
-
 
 UNKNOWN = Unknown()
 
@@ -49,7 +42,7 @@ class Secret:
 
 
 def decode(struct: struct_pb2.Struct) -> dict[str, Any]:
-    """A message's properties. ValueError for assets and resource references, which no Kubernetes field takes."""
+    """A message's properties. ValueError for assets and resource references, which no random value takes."""
     return {key: _decode(value) for key, value in struct.fields.items()}
 
 
@@ -82,12 +75,12 @@ def _decode_struct(struct: struct_pb2.Struct) -> Any:
     raise ValueError("not imitated: assets, archives and resource references as inputs")
 
 
-def encode(properties: dict[str, Any], keep_secrets: bool = True) -> struct_pb2.Struct:
-    """The inverse of `decode`; without ``keep_secrets`` (an engine that takes none) they are sent in the open."""
-    return struct_pb2.Struct(fields={key: _encode(value, keep_secrets) for key, value in properties.items()})
+def encode(properties: dict[str, Any]) -> struct_pb2.Struct:
+    """The inverse of `decode`."""
+    return struct_pb2.Struct(fields={key: _encode(value) for key, value in properties.items()})
 
 
-def _encode(value: Any, keep_secrets: bool) -> struct_pb2.Value:  # noqa: PLR0911 - one line for each type
+def _encode(value: Any) -> struct_pb2.Value:  # noqa: PLR0911 - one line for each type
     if isinstance(value, str):
         return struct_pb2.Value(string_value=value)
     if isinstance(value, bool):
@@ -95,15 +88,12 @@ def _encode(value: Any, keep_secrets: bool) -> struct_pb2.Value:  # noqa: PLR091
     if isinstance(value, int | float):
         return struct_pb2.Value(number_value=value)
     if isinstance(value, dict):
-        return struct_pb2.Value(struct_value=encode(value, keep_secrets))
+        return struct_pb2.Value(struct_value=encode(value))
     if isinstance(value, list):
-        items = [_encode(item, keep_secrets) for item in value]
+        items = [_encode(item) for item in value]
         return struct_pb2.Value(list_value=struct_pb2.ListValue(values=items))
     if isinstance(value, Secret):
-        inner = _encode(value.value, keep_secrets)
-        if not keep_secrets:
-            return inner
-        fields = {_SIGNATURE: struct_pb2.Value(string_value=_SECRET), "value": inner}
+        fields = {_SIGNATURE: struct_pb2.Value(string_value=_SECRET), "value": _encode(value.value)}
         return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
     if value is UNKNOWN:
         return struct_pb2.Value(string_value=_UNKNOWN_TEXT)
@@ -123,40 +113,10 @@ def plain(value: Any) -> Any:
 
 def has_unknown(value: Any) -> bool:
     """Whether any part is `UNKNOWN`."""
-    return _any(value, lambda item: item is UNKNOWN)
-
-
-def has_secret(value: Any) -> bool:
-    """Whether any part is a `Secret`."""
-    return _any(value, lambda item: isinstance(item, Secret))
-
-
-def _any(value: Any, test: Callable[[Any], bool]) -> bool:
-    if test(value):
-        return True
     if isinstance(value, Secret):
-        return _any(value.value, test)
+        return has_unknown(value.value)
     if isinstance(value, dict):
-        return any(_any(item, test) for item in value.values())
-    return isinstance(value, list) and any(_any(item, test) for item in value)
-
-
-def annotate_secrets(outs: dict[str, Any], ins: dict[str, Any] | None) -> None:
-    """Mark in ``outs`` (changed in place) what is secret in ``ins``, as narrowly as objects allow.
-
-    An array with one secret in it becomes secret as a whole, because its order may change on the server. Data of a
-    Kubernetes Secret is always secret.
-    """
-    if outs.get("kind") == "Secret":
-        for key in ("data", "stringData"):
-            if key in outs and not isinstance(outs[key], Secret):
-                outs[key] = Secret(outs[key])
-        return
-    for key, given in (ins or {}).items():
-        if key not in outs:
-            continue
-        out = outs[key]
-        if isinstance(out, dict) and isinstance(given, dict):
-            annotate_secrets(out, given)
-        elif not isinstance(out, Secret) and has_secret(given):
-            outs[key] = Secret(out)
+        return any(has_unknown(item) for item in value.values())
+    if isinstance(value, list):
+        return any(has_unknown(item) for item in value)
+    return value is UNKNOWN
