@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import platform
 import shutil
 import ssl
 import subprocess
@@ -22,7 +23,7 @@ from rich.console import Console
 from embedded import toolchain
 from embedded.errors import KitError
 from embedded.progress import Reporter
-from embedded.toolchain import build, groups, releases
+from embedded.toolchain import build, groups
 from embedded.toolchain.releases import Release
 
 NAME = "coredns"
@@ -292,8 +293,8 @@ def test_a_full_disk_is_named_and_leaves_nothing_half_installed(
 
 
 def test_the_addresses_are_those_of_the_projects(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(releases.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(releases.sys, "platform", "linux")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(sys, "platform", "linux")
     found = {
         name: list(group.release.files("1.2.3", group.binaries))[-1]
         for name, group in groups.GROUPS.items()

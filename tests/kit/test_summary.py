@@ -7,6 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
+from embedded.plugins import BUILT, STAND_IN, Plugin
 from embedded.summary import image_lines, summary_table
 
 
@@ -44,6 +45,17 @@ def test_each_image_is_listed_and_its_digest_decides_what_it_is() -> None:
     assert f"{mysql}  STAND-IN" in shown
     assert "announce themselves in their logs" in shown
     assert "none: everything is the real thing" in summary("local", {}, lines[1:])
+
+
+def test_the_plugins_are_listed_with_what_they_are_and_why() -> None:
+    built = Plugin("kubernetes", "4.25.0", BUILT, "release 4.34.2 could not be downloaded (no such host)")
+    text = io.StringIO()
+    Console(file=text, width=160).print(summary_table("local", {}, [built, Plugin("random", "4.21.4", STAND_IN)], []))
+    shown = text.getvalue()
+    assert "kubernetes 4.25.0: built here from its Go module, since release 4.34.2 could not be downloaded" in shown
+    assert "random 4.21.4: STAND-IN" in shown
+    assert "plugin random" in shown
+    assert "plugin kubernetes" not in shown
 
 
 def summary(stack: str, outputs: dict[str, object], images: list[str]) -> str:
