@@ -9,7 +9,7 @@ from embedded.images.spec import File, Image, Layer, write_layer
 from embedded.progress import Reporter
 from embedded.toolchain.build import key
 
-_VERSION = toolchain.module_version("coredns", "github.com/coredns/coredns")
+_VERSION = toolchain.GROUPS["coredns"].version()
 
 
 def _build(destination: Path, reporter: Reporter) -> None:
