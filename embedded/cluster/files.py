@@ -93,6 +93,9 @@ def write_changed(path: Path, text: str) -> None:
 
 def image_sources(names: n.Names) -> dict[str, str]:
     """Where the nodes pull from, as far as it was decided: registry name to ``real`` or ``stand-in``."""
+    if units.specification(names, n.node_name(1)) and not names.image_sources.exists():
+        # A cluster of an older kit, which knew nothing but stand-ins.
+        return dict.fromkeys(n.IMITATED, "stand-in")
     return {name: str(source) for name, source in units.read_json(names.image_sources).items()}
 
 

@@ -94,6 +94,15 @@ def test_registry_credentials_are_made_once_and_are_nobody_elses(names: n.Names)
     assert names.credentials.stat().st_mode & 0o077 == 0
 
 
+def test_where_images_come_from_is_known_as_long_as_the_cluster_lives(names: n.Names) -> None:
+    assert files.image_sources(names) == {}
+    names.unit("node-1").mkdir(parents=True)
+    (names.unit("node-1") / "spec.json").write_text('{"name": "node-1"}')
+    assert set(files.image_sources(names).values()) == {"stand-in"}, "an older kit's cluster"
+    names.image_sources.write_text('{"docker.io": "real"}')
+    assert files.image_sources(names) == {"docker.io": "real"}
+
+
 def test_configuration_is_written_only_when_it_changes(tmp_path: Path) -> None:
     path = tmp_path / "a" / "file"
     files.write_changed(path, "one")
