@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedded import images, plugins, toolchain
-from embedded.cluster import config, files, lifecycle, wayout
+from embedded.cluster import config, egress, files, lifecycle
 from embedded.cluster import names as n
 from embedded.errors import KitError
 from embedded.images import sources
@@ -116,7 +116,7 @@ def pulumi_environment(plan: Plan, bins: list[Path], kubeconfig: Path | None, *,
     """The variables and the stack file for a plan. A user who is logged in to a backend keeps it."""
     variables = {} if _has_own_backend(plan) else embedded_variables(bins, kubeconfig)
     if plan.embedded_cluster:
-        variables |= wayout.direct(os.environ)
+        variables |= egress.direct(os.environ)
     copy = None if look_only else copy_stack_file(plan.stack_file, state_dir() / "stacks")
     return PulumiEnv(CHECKOUT, plan.stack, variables, copy)
 

@@ -12,18 +12,18 @@ from embedded.plugins import Plugin
 
 
 def image_lines(pods: Sequence[Mapping[str, Any]], stand_ins: Collection[str]) -> list[str]:
-    """Each image that runs or has run in the pods, a line each; what it is says its digest.
+    """Each image that runs or has run in the pods, a line each; its digest decides what it is.
 
     :param stand_ins: digests of images that are stand-ins.
     """
-    found: dict[str, None] = {}
+    result: dict[str, None] = {}
     for pod in pods:
         status = pod.get("status") or {}
         for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
             digest = str(container.get("imageID", "")).rpartition("@")[2]
             if digest:
-                found[f"{container['image']}  {'STAND-IN' if digest in stand_ins else 'real'}"] = None
-    return sorted(found)
+                result[f"{container['image']}  {'STAND-IN' if digest in stand_ins else 'real'}"] = None
+    return sorted(result)
 
 
 def summary_table(stack: str, outputs: Mapping[str, Any], plugins: Sequence[Plugin], images: Sequence[str]) -> Table:

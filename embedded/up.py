@@ -9,8 +9,8 @@ import subprocess
 import time
 from typing import Any
 
+from embedded.cluster import egress
 from embedded.cluster import names as n
-from embedded.cluster import wayout
 from embedded.environment import CHECKOUT, Environment, describe, ensure
 from embedded.errors import KitError
 from embedded.images import sources
@@ -57,9 +57,9 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
 
 
 def check_images(environment: Environment, reporter: Reporter) -> None:
-    """Have the registries say that they have the stack's images and let it pull them, before anything is updated.
+    """Check in their registries that the stack's images exist and may be pulled, before anything is updated.
 
-    The images are those of a preview. Where it fails, the update fails too, and says why.
+    The images are those of a preview. Where it fails, the update fails too, with the reason.
 
     :raises KitError: naming each image that cannot be pulled.
     """
@@ -67,7 +67,7 @@ def check_images(environment: Environment, reporter: Reporter) -> None:
     if choice is None or not choice.any_real:
         return
     settings = stack_settings(pulumi.config_file or environment.plan.stack_file)
-    with reporter.step("asking the registries for the stack's images", "10s"):
+    with reporter.step("checking the stack's images in their registries", "10s"):
         preview = pulumi.read(["preview", "--json", "--show-sames"])
         images = sources.named_images(json.loads(preview.stdout)) if preview.returncode == 0 else {}
         account = Account(environment.plan.stack, str(settings.get("registryUsername") or ""))
@@ -80,7 +80,7 @@ def check_images(environment: Environment, reporter: Reporter) -> None:
 
 
 def _check_node(registry: str) -> None:
-    why = wayout.why_closed(n.current(), f"{base(registry)}/v2/", os.environ)
+    why = egress.why_closed(n.current(), f"{base(registry)}/v2/", os.environ)
     if why:
         raise KitError(
             f"this machine reaches {registry}, but the nodes of the embedded cluster do not ({why})",

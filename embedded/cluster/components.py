@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embedded.cluster import config, network, wayout
+from embedded.cluster import config, egress, network
 from embedded.cluster import names as n
 
 Spec = dict[str, Any]
@@ -45,7 +45,7 @@ def node_unit(names: n.Names, node: int, nodes: int, programs: Programs) -> Spec
             str(names.root), str(programs.kubernetes), str(programs.kube_router),
             str(programs.public_root), str(programs.private_root),
         ],
-        "files": {"/etc/resolv.conf": wayout.NODE_RESOLV_CONF},
+        "files": {"/etc/resolv.conf": egress.NODE_RESOLV_CONF},
         "read_only": True,
         "sysctls": network.NODE_SYSCTLS,
         # Configuration is linked below /run, where the programs find the same path on every node.
@@ -228,7 +228,7 @@ def _worker(names: n.Names, node: int, programs: Programs) -> dict[str, Spec]:
         "kube-router": _component(names, unit, "kube-router", router, [api]),
     }  # fmt: skip
     parts["kube-router"]["env"]["NODE_NAME"] = unit
-    parts["containerd"]["env"] |= wayout.variables(os.environ)
+    parts["containerd"]["env"] |= egress.variables(os.environ)
     return parts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from embedded.cluster import cgroups, network, wayout
+from embedded.cluster import cgroups, egress, network
 from embedded.cluster import names as n
 from embedded.errors import KitError
 
@@ -32,7 +32,7 @@ def leftovers(names: n.Names | None = None) -> list[str]:
         if route.interface == names.bridge:
             found.append(f"route {route.destination} over {route.interface}")
     found += [f"network namespace {name}" for name in _named_namespaces() if names.key in name]
-    if wayout.exists(names):
+    if egress.exists(names):
         found.append(f"nftables table {names.table}")
     if names.root.exists():
         found.append(f"folder {names.root}")

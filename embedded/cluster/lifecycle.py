@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from embedded import toolchain
-from embedded.cluster import api, cgroups, components, config, files, network, preconditions, units, waiting, wayout
+from embedded.cluster import api, cgroups, components, config, egress, files, network, preconditions, units, waiting
 from embedded.cluster import names as n
 from embedded.cluster.leftovers import leftovers, mounts_below
 from embedded.errors import KitError
@@ -106,7 +106,7 @@ def stop(reporter: Reporter | None = None) -> None:
         step.detail("ending its processes")
         units.end_processes(names.cgroup)
         step.detail("removing its network")
-        wayout.close(names)
+        egress.close(names)
         network.remove(names)
         step.detail("removing its cgroups")
         left = cgroups.remove(names.cgroup)
@@ -153,7 +153,7 @@ def _converge(names: n.Names, specs: list[Spec], reporter: Reporter) -> bool:
     missing = [spec for spec in specs if not units.alive(names, spec["name"])]
     stale = [spec for spec in specs if spec not in missing and _differs(names, spec)]
     network.ensure_bridge(names)
-    wayout.ensure(names, os.environ)
+    egress.ensure(names, os.environ)
     if not missing and not stale:
         network.ensure_routes(names, nodes)
         return False

@@ -96,7 +96,7 @@ class Names:
 
     @property
     def table(self) -> str:
-        """The nftables table of the way out; on this machine, in the machine's own network."""
+        """The nftables table of egress, in the machine's own network."""
         return f"wso2ei-{self.key}"
 
     @property

@@ -1,6 +1,6 @@
 """The host's side of the network: one bridge, a cable to every node, and routes to pods and Services.
 
-Owned: the bridge, the cables, their routes. Not owned: the way out of this machine (`wayout`), and firewall rules of
+Owned: the bridge, the cables, their routes. Not owned: egress (`egress`), and firewall rules of
 the host, which stay as they are.
 """
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from embedded.cluster import api, components, manifests, units, wayout
+from embedded.cluster import api, components, egress, manifests, units
 from embedded.cluster import names as n
 from embedded.cluster.files import write_changed
 from embedded.errors import KitError
@@ -154,7 +154,7 @@ def _fingerprint() -> str:
 
 
 def _objects() -> str:
-    return manifests.as_yaml(outside=wayout.find() is not None)
+    return manifests.as_yaml(outside=egress.find() is not None)
 
 
 def _applied(names: n.Names) -> str:
@@ -183,5 +183,5 @@ def _kubectl(
     names: n.Names, programs: components.Programs, *arguments: str, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     command = [str(programs.kubernetes / "kubectl"), "--kubeconfig", str(names.kubeconfig), *arguments]
-    environment = {**os.environ, **wayout.direct(os.environ), "KUBECONFIG": ""}
+    environment = {**os.environ, **egress.direct(os.environ), "KUBECONFIG": ""}
     return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=environment)

@@ -1,4 +1,4 @@
-"""Asks registries, from this machine, whether they can be reached and whether they have an image.
+"""Queries registries from this machine: can they be reached, and may the stack pull an image.
 
 Goes out as the machine does: by its proxy variables (HTTPS_PROXY, NO_PROXY) and its certificate authorities
 (SSL_CERT_FILE and SSL_CERT_DIR count). Speaks the registries' HTTP API v2 with its token flow (distribution:
@@ -130,7 +130,7 @@ def _token(client: httpx.Client, challenge: dict[str, str], user: tuple[str, str
 
 
 def _words(answer: httpx.Response) -> str:
-    """Status and its phrase, as containerd says them: the meanings in `embedded.status.pulls` fit them."""
+    """Status and its phrase, as containerd reports them: the meanings in `embedded.status.pulls` fit them."""
     return f"{answer.status_code} {answer.reason_phrase or HTTPStatus(answer.status_code).phrase}"
 
 

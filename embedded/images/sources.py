@@ -43,27 +43,27 @@ class Choice:
 
     def lines(self) -> list[str]:
         """One for each registry of the stack, with the reason."""
-        found = []
+        result = []
         for registry, source in self.sources.items():
             why = self.unreached.get(registry, "")
             if self.forced:
-                found.append(f"images of {registry}: {_plural(source)}, as {VARIABLE} says")
+                result.append(f"images of {registry}: {_plural(source)}, set by {VARIABLE}")
             elif source == "real" and why:
-                found.append(f"images of {registry}: real ones, as before; it cannot be reached now ({why})")
+                result.append(f"images of {registry}: real ones, as before; it cannot be reached now ({why})")
             elif source == "real":
-                found.append(f"images of {registry}: real ones, the registry answers")
+                result.append(f"images of {registry}: real ones, the registry answers")
             elif why:
-                found.append(f"images of {registry}: STAND-INS, since it cannot be reached from this machine ({why})")
+                result.append(f"images of {registry}: STAND-INS, since it cannot be reached from this machine ({why})")
             else:
-                found.append(
+                result.append(
                     f"images of {registry}: STAND-INS, as this cluster began; the registry answers now, so "
                     "`make clean` and `make up` bring the real ones"
                 )
-        return found
+        return result
 
 
 def choose(settings: Mapping[str, Any], recorded: Mapping[str, str]) -> Choice:
-    """Ask the registries that the stack names, all at once.
+    """Query the registries that the stack names, in parallel.
 
     :param settings: the stack file's plain config.
     :param recorded: what the living cluster was started with, by registry.
@@ -76,11 +76,11 @@ def choose(settings: Mapping[str, Any], recorded: Mapping[str, str]) -> Choice:
         return Choice(dict.fromkeys(n.IMITATED, "real"), forced=True)
     if wanted:
         raise KitError(
-            f"{VARIABLE} is '{wanted}'", "set it to real or stand-in, or unset it: then each registry is asked"
+            f"{VARIABLE} is '{wanted}'", "set it to real or stand-in, or unset it: then each registry is queried"
         )
     registries = named_registries(settings)
-    with ThreadPoolExecutor(max_workers=len(registries)) as asking:
-        reasons = dict(zip(registries, asking.map(why_unreachable, registries), strict=True))
+    with ThreadPoolExecutor(max_workers=len(registries)) as pool:
+        reasons = dict(zip(registries, pool.map(why_unreachable, registries), strict=True))
     sources: dict[str, Source] = {}
     for registry in filter(n.IMITATED.__contains__, registries):
         before = recorded.get(registry)
@@ -92,12 +92,12 @@ def choose(settings: Mapping[str, Any], recorded: Mapping[str, str]) -> Choice:
 
 def named_registries(settings: Mapping[str, Any]) -> list[str]:
     """Docker Hub and whatever in the stack file looks like an image reference or a mirror of images."""
-    found = [DOCKER_HUB, str((settings.get("images") or {}).get("mirror") or DOCKER_HUB).partition("/")[0]]
+    result = [DOCKER_HUB, str((settings.get("images") or {}).get("mirror") or DOCKER_HUB).partition("/")[0]]
     for text in _texts(settings):
         match = _REFERENCE.fullmatch(text)
         if match and match["registry"] == pulls.registry_of(text):
-            found.append(match["registry"])
-    return list(dict.fromkeys(found))
+            result.append(match["registry"])
+    return list(dict.fromkeys(result))
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -112,13 +112,13 @@ def _texts(value: object) -> Iterator[str]:
 
 def named_images(plan: Mapping[str, Any]) -> dict[str, str]:
     """Image to one of its containers, from ``pulumi preview --json --show-sames``: all that the stack will run."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
 
     def walk(value: object) -> None:
         if isinstance(value, Mapping):
             for key, part in value.items():
                 for item in part if key in {"containers", "initContainers"} and isinstance(part, list) else ():
-                    found.setdefault(str(item.get("image")), str(item.get("name")))
+                    result.setdefault(str(item.get("image")), str(item.get("name")))
                 walk(part)
         elif isinstance(value, list):
             for part in value:
@@ -126,17 +126,17 @@ def named_images(plan: Mapping[str, Any]) -> dict[str, str]:
 
     for step in plan.get("steps") or []:
         walk((step.get("newState") or {}).get("inputs"))
-    return found
+    return result
 
 
 def check(
     images: Mapping[str, str], choice: Choice, account: pulls.Account, password: str, *, skip_ei: bool = False
 ) -> None:
-    """Ask the registries for the images that are to be pulled from them.
+    """Request the manifests of the images that are to be pulled.
 
     :param images: as `named_images` gives them.
     :param password: of the account, sent for EI's own image alone.
-    :param skip_ei: its credentials are not at hand, so only the node can ask.
+    :param skip_ei: its credentials are not at hand, so only the node can pull.
     :raises KitError: naming every image that a registry refuses or does not have, each with the way out.
     """
 
@@ -156,8 +156,8 @@ def check(
         meaning = pulls.cause(said, image, account.user if user else "")
         return f"{image}: {meaning}\n    fix: {pulls.way_out(said, image, images[image], account, secrets)}"
 
-    with ThreadPoolExecutor(max_workers=4) as asking:
-        problems = list(filter(None, asking.map(problem, images)))
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        problems = list(filter(None, pool.map(problem, images)))
     if problems:
         raise KitError("the nodes could not pull these images:\n  " + "\n  ".join(problems), FORCE_STAND_INS)
 

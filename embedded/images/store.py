@@ -1,4 +1,4 @@
-"""Images as the storage of two docker-registries: one that anybody may read, one that asks for a password."""
+"""Images as the storage of two docker-registries: a public one, and one that requires a password."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def ensure(reporter: Reporter, registries: Collection[str] = n.IMITATED) -> Imag
 
 
 def _missing(store: ImageStore, every: list[Image], registries: Collection[str]) -> list[tuple[Image, list[Reference]]]:
-    found = []
+    result = []
     for image in every:
         wanted = [r for r in map(parse, image.references) if r.registry in registries or r.registry == n.OWN_REGISTRY]
         if missing := [reference for reference in wanted if not _tag(_root(store, reference), reference).exists()]:
-            found.append((image, missing))
-    return found
+            result.append((image, missing))
+    return result
 
 
 def _root(store: ImageStore, reference: Reference) -> Path:
@@ -80,7 +80,7 @@ def _tag(root: Path, reference: Reference) -> Path:
 
 
 def _layer(layer: Layer, folder: Path, reporter: Reporter) -> Path:
-    """The layer's tar, from the cache or built. Its digest lies beside it."""
+    """The layer's tar, from the cache or built. Its digest is in a file next to it."""
     tar = folder / f"{layer.key}.tar"
     if tar.exists() and tar.with_suffix(".sha256").exists():
         return tar

@@ -81,14 +81,14 @@ def hub(folder: Path, layers: Path) -> Iterator[Hub]:
         },
     }  # fmt: skip
     (folder / "config.yml").write_text(yaml.safe_dump(config))
-    found = Hub({REGISTRY: ("127.0.0.1", port), TOKENS: ("127.0.0.1", server.server_address[1])}, digests)
-    _Tokens.hub, _Tokens.key, _Tokens.certificate = found, pair.key, pair.certificate
+    result = Hub({REGISTRY: ("127.0.0.1", port), TOKENS: ("127.0.0.1", server.server_address[1])}, digests)
+    _Tokens.hub, _Tokens.key, _Tokens.certificate = result, pair.key, pair.certificate
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([program, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
     try:
         _wait(port, process, folder / "log")
-        yield found
+        yield result
     finally:
         server.shutdown()
         server.server_close()

@@ -39,8 +39,8 @@ def _clean(machine: Machine) -> Iterator[None]:
 def docker_hub() -> Iterator[Hub]:
     images.ensure(Reporter())
     layers = cache_dir() / "images" / "layers"
-    with tempfile.TemporaryDirectory(dir=layers.parent) as folder, hub(Path(folder), layers) as found:
-        yield found
+    with tempfile.TemporaryDirectory(dir=layers.parent) as folder, hub(Path(folder), layers) as result:
+        yield result
 
 
 def running_digests(machine: Machine) -> set[str]:
@@ -56,7 +56,7 @@ def running_digests(machine: Machine) -> set[str]:
 
 
 def rows(text: str) -> dict[str, str]:
-    """Image to what the table at the end says that it is."""
+    """Image to what it is in the table at the end."""
     return dict(re.findall(r"(docker\.io/\S+) +(real|STAND-IN)\b", text))
 
 

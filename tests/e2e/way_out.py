@@ -1,7 +1,7 @@
 """Ways out to registries, on loopback: a company's HTTP proxy, and addresses of the registries' own.
 
-What is asked is ``https://NAME``; what answers speaks plain HTTP somewhere on this machine. So both end TLS with a
-certificate of a CA of their own, and pass the bytes on. The proxy takes CONNECT for the names that it knows alone.
+Requests go to ``https://NAME``; the server speaks plain HTTP somewhere on this machine. So both terminate TLS with a
+certificate of a private CA, and pass the bytes on. The proxy takes CONNECT for the names of its routes alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def way_out(folder: Path, routes: Mapping[str, Address], *direct: str) -> Iterat
 
     :param folder: holds certificate and key.
     :param routes: names that the proxy lets through, and where what answers for them listens.
-    :param direct: addresses that are asked without the proxy.
+    :param direct: addresses that are reached without the proxy.
     """
     context = server_context(folder, list(routes))
 

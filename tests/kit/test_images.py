@@ -1,4 +1,4 @@
-"""Where images come from: registries are asked, on loopback and with TLS, as real ones are."""
+"""Where images come from: registries on loopback, with TLS as real ones have it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
-    """By HTTPS, with a CA that this machine has been told of."""
-    with token_registry("hub", tls=tmp_path) as found:
+    """By HTTPS, with a CA that this machine trusts."""
+    with token_registry("hub", tls=tmp_path) as result:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        yield found
+        yield result
 
 
 @contextmanager
@@ -119,9 +119,9 @@ def test_a_name_server_that_never_answers_costs_seconds(monkeypatch: pytest.Monk
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Registries that answer; the rest are not reached."""
-    found: set[str] = set()
-    monkeypatch.setattr(sources, "why_unreachable", lambda name: "" if name in found else "no such host")
-    return found
+    result: set[str] = set()
+    monkeypatch.setattr(sources, "why_unreachable", lambda name: "" if name in result else "no such host")
+    return result
 
 
 def test_every_registry_that_the_stack_names_is_decided_on(answering: set[str]) -> None:
@@ -131,10 +131,10 @@ def test_every_registry_that_the_stack_names_is_decided_on(answering: set[str]) 
         "ei": {"image": "registry.wso2.com/a/ei:6.6.0.1", "env": {"URL": "https://x.example.com/a"}},
         "images": {"mysql": "library/mysql:8.4", "mirror": "mirror.example.com/hub"},
     }
-    found = choose(settings, {})
-    assert found.sources == {"docker.io": "real", "registry.wso2.com": "stand-in"}
-    assert found.others == ("mirror.example.com",)
-    assert found.lines() == [
+    result = choose(settings, {})
+    assert result.sources == {"docker.io": "real", "registry.wso2.com": "stand-in"}
+    assert result.others == ("mirror.example.com",)
+    assert result.lines() == [
         "images of docker.io: real ones, the registry answers",
         "images of registry.wso2.com: STAND-INS, since it cannot be reached from this machine (no such host)",
     ]
@@ -144,18 +144,20 @@ def test_a_living_cluster_keeps_its_images_and_it_is_said_how_to_change_that(ans
     """MySQL's data must not meet another server."""
     assert choose({}, {"docker.io": "real"}).sources == {"docker.io": "real"}
     answering.add("docker.io")
-    found = choose({}, {"docker.io": "stand-in"})
-    assert found.sources == {"docker.io": "stand-in"}
-    assert "`make clean` and `make up` bring the real ones" in found.lines()[0]
+    result = choose({}, {"docker.io": "stand-in"})
+    assert result.sources == {"docker.io": "stand-in"}
+    assert "`make clean` and `make up` bring the real ones" in result.lines()[0]
 
 
 @pytest.mark.parametrize("wanted", ["real", "stand-in"])
-def test_a_variable_forces_one_or_the_other_and_asks_nobody(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
+def test_a_variable_forces_one_or_the_other_and_no_registry_is_queried(
+    monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
     monkeypatch.setenv(sources.VARIABLE, wanted)
-    monkeypatch.setattr(sources, "why_unreachable", lambda name: pytest.fail(f"asked {name}"))
-    found = choose({}, {"docker.io": "real"})
-    assert set(found.sources.values()) == {wanted}
-    assert found.any_real is (wanted == "real")
+    monkeypatch.setattr(sources, "why_unreachable", lambda name: pytest.fail(f"queried {name}"))
+    result = choose({}, {"docker.io": "real"})
+    assert set(result.sources.values()) == {wanted}
+    assert result.any_real is (wanted == "real")
 
 
 def test_another_value_of_the_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +185,7 @@ def test_refused_and_unknown_images_are_reported_together_with_the_way_out(regis
     said = str(caught.value)
     assert f"{registry.image}: {registry.host} refuses {USER}: unauthorized" in said
     assert "make credentials STACK=local" in said
-    # The password is EI's alone, so the other image is asked for without one.
+    # The password is EI's alone, so the other image is requested without one.
     assert f"{unknown}: {registry.host} refuses a pull without a user" in said
     assert "expired" not in said
     assert "library/mysql" not in said

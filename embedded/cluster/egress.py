@@ -1,4 +1,4 @@
-"""The nodes' way out: names and routes of this machine, for nodes and pods, where the machine has them.
+"""Egress of nodes and pods: names and routes outside, where this machine has them.
 
 Owns one nftables table of this machine's network, which masquerades what the nodes send out and leads their lookups
 and requests to a proxy on to where this machine sends its own; and the forwarding flags that it had to set. Both go
@@ -25,22 +25,22 @@ _FLAGS = Path("/proc/sys/net/ipv4")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _DIRECT = (n.NODE_RANGE, n.POD_RANGE, n.SERVICE_RANGE, ".svc", f".{n.CLUSTER_DOMAIN}")
 NODE_RESOLV_CONF = f"nameserver {n.HOST_ADDRESS}\noptions timeout:2 attempts:2\n"
-"""The same with and without a way out: where nothing answers, lookups are refused at once."""
+"""The same with and without egress: where nothing answers, lookups are refused at once."""
 
 
 @dataclass(frozen=True)
-class WayOut:
-    """What this machine goes out by."""
+class Egress:
+    """What this machine reaches the outside by."""
 
     name_server: str
     """The first IPv4 one of resolv.conf; a loopback address counts."""
 
 
-def find() -> WayOut | None:
-    """This machine's way out; ``None`` without a default route or an IPv4 name server."""
+def find() -> Egress | None:
+    """This machine's; ``None`` without a default route or an IPv4 name server."""
     server = name_server(_RESOLV_CONF.read_text() if _RESOLV_CONF.exists() else "")
     has_route = any(route.destination == "default" for route in network.routes())
-    return WayOut(server) if server and has_route else None
+    return Egress(server) if server and has_route else None
 
 
 def name_server(resolv_conf: str) -> str:
@@ -64,14 +64,14 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
 
     A proxy on loopback is reached at the bridge's address, and the cluster's own addresses without a proxy.
     """
-    found = {}
+    result = {}
     for name in _PROXIES:
         value = environment.get(name) or environment.get(name.lower(), "")
         if value:
-            found[name] = _from_node(value)
-    if found:
-        found |= direct(environment)
-    return found | {name: environment[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environment.get(name)}
+            result[name] = _from_node(value)
+    if result:
+        result |= direct(environment)
+    return result | {name: environment[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environment.get(name)}
 
 
 def direct(environment: Mapping[str, str]) -> dict[str, str]:
@@ -121,12 +121,12 @@ except OSError as error:
 """
 
 
-def ruleset(names: n.Names, out: WayOut, proxy_ports: set[int]) -> str:
+def ruleset(names: n.Names, out: Egress, proxy_ports: set[int]) -> str:
     """The table, as `nft -f` reads it: it replaces an earlier one as a whole.
 
     ``guard`` keeps pods from this machine's loopback addresses, which ``route_localnet`` opens for the two kinds of
-    packets that ``lead`` sends there; ``own`` gives these a loopback sender, as local resolvers and proxies serve
-    nobody else. ``forward`` lets nothing in that nobody inside has asked for, and fits TCP segments to the way.
+    packets that ``lead`` sends there; ``own`` gives these a loopback sender, the only one that local resolvers and
+    proxies accept. ``forward`` drops connections from outside, and clamps TCP segments to the route's MTU.
     """
     bridge = names.bridge
     proxies = "".join(
@@ -162,7 +162,7 @@ table ip {names.table} {{
 
 
 def ensure(names: n.Names, environment: Mapping[str, str]) -> None:
-    """Open the way out, or bring it up to date; without one, close what was open.
+    """Open egress, or bring it up to date; where the machine has none, close it.
 
     :raises KitError: with nft's words, when the table cannot be made.
     """
@@ -173,7 +173,7 @@ def ensure(names: n.Names, environment: Mapping[str, str]) -> None:
     done = _nft("-f", "-", stdin=ruleset(names, out, loopback_ports(environment)))
     if done.returncode != 0:
         raise KitError(
-            f"the nodes' way out cannot be made: {done.stderr.strip()}",
+            f"egress of the nodes cannot be set up: {done.stderr.strip()}",
             "this kernel needs nftables with NAT (modules nf_tables, nft_nat, nft_masq)",
         )
     (_FLAGS / "conf" / names.bridge / "route_localnet").write_text("1")

@@ -1,4 +1,4 @@
-"""The nodes' way out of the machine, as text and as the kernel runs it in network namespaces of the test's own."""
+"""Egress of the nodes, as text and as the kernel runs it in network namespaces of the test's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.cluster import manifests, wayout
+from embedded.cluster import egress, manifests
 from embedded.cluster import names as n
 
 NAMES = n.Names(Path("/state/of/a/test"))
@@ -26,8 +26,8 @@ NAMES = n.Names(Path("/state/of/a/test"))
         ("search example.com\n", ""),
     ],
 )
-def test_the_first_ipv4_name_server_is_asked(resolv_conf: str, server: str) -> None:
-    assert wayout.name_server(resolv_conf) == server
+def test_the_first_ipv4_name_server_is_used(resolv_conf: str, server: str) -> None:
+    assert egress.name_server(resolv_conf) == server
 
 
 def test_names_outside_are_looked_up_where_the_machine_does_or_do_not_exist() -> None:
@@ -41,15 +41,15 @@ def test_a_node_s_runtime_goes_out_by_the_shell_s_proxies_and_reaches_its_own_ad
         "HTTPS_PROXY": "http://user:secret@127.0.0.1:3128", "http_proxy": "http://proxy.example.com:8080",
         "no_proxy": "example.org", "SSL_CERT_FILE": "/etc/ca.pem", "HOME": "/root",
     }  # fmt: skip
-    found = wayout.variables(shell)
-    assert found["HTTPS_PROXY"] == "http://user:secret@10.123.0.254:3128"
-    assert found["HTTP_PROXY"] == "http://proxy.example.com:8080"
-    assert found["SSL_CERT_FILE"] == "/etc/ca.pem"
-    assert found["NO_PROXY"].split(",")[:3] == ["example.org", n.NODE_RANGE, n.POD_RANGE]
-    assert found["no_proxy"] == found["NO_PROXY"]
-    assert "HOME" not in found
-    assert wayout.loopback_ports(shell) == {3128}
-    assert wayout.variables({"NO_PROXY": "x"}) == {}
+    result = egress.variables(shell)
+    assert result["HTTPS_PROXY"] == "http://user:secret@10.123.0.254:3128"
+    assert result["HTTP_PROXY"] == "http://proxy.example.com:8080"
+    assert result["SSL_CERT_FILE"] == "/etc/ca.pem"
+    assert result["NO_PROXY"].split(",")[:3] == ["example.org", n.NODE_RANGE, n.POD_RANGE]
+    assert result["no_proxy"] == result["NO_PROXY"]
+    assert "HOME" not in result
+    assert egress.loopback_ports(shell) == {3128}
+    assert egress.variables({"NO_PROXY": "x"}) == {}
 
 
 SERVER = """
@@ -59,7 +59,7 @@ def udp(address):
         server.bind(address)
         while True:
             data, sender = server.recvfrom(100)
-            server.sendto(f"{sender[0]} asked".encode(), sender)
+            server.sendto(f"{sender[0]} sent".encode(), sender)
 def tcp(address):
     server = socket.create_server(address)
     while True:
@@ -125,7 +125,7 @@ def test_a_node_reaches_name_server_and_proxy_on_loopback_and_hosts_elsewhere_an
 ) -> None:
     """Local resolvers and proxies see a sender on loopback; hosts elsewhere see the machine."""
     node, machine, far = three
-    table = wayout.ruleset(NAMES, wayout.WayOut("127.0.0.53"), {3128})
+    table = egress.ruleset(NAMES, egress.Egress("127.0.0.53"), {3128})
     (tmp_path / "table").write_text(table)
     flags = "".join(
         f"sysctl -qw net.ipv4.conf.{flag}=1\n"
@@ -140,8 +140,8 @@ def test_a_node_reaches_name_server_and_proxy_on_loopback_and_hosts_elsewhere_an
             servers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         assert [server.stdout.readline() for server in servers if server.stdout] == ["ready\n", "ready\n"]
         said = ip_netns("exec", node, "python3", "-c", textwrap.dedent(CLIENT)).split("\n")
-        assert said[:4] == ["127.0.0.1 asked", "127.0.0.1 came", "192.0.2.2 came", "ConnectionRefusedError"]
-        # What comes from elsewhere and was not asked for stops at the machine.
+        assert said[:4] == ["127.0.0.1 sent", "127.0.0.1 came", "192.0.2.2 came", "ConnectionRefusedError"]
+        # A connection from elsewhere stops at the machine.
         ip_netns("exec", far, "ip", "route", "add", n.NODE_RANGE, "via", "192.0.2.2")
         ping = ["ip", "netns", "exec", far, "ping", "-c1", "-W1", "10.123.0.1"]
         if shutil.which("ping"):
