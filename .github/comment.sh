@@ -1,11 +1,11 @@
 #!/bin/bash
 # Posts FILE on the pull request whose newest commit is $HEAD_SHA, in place of the comment of an earlier run.
-# Names of branches are the author's choice, so every value goes to `gh` as data of its own.
+# Names of branches are untrusted, so every value is passed to `gh` as data.
 set -euo pipefail
 file=${1:?the comment}
 marker=$(head -n 1 "$file")
 
-# For a fork the event names no pull request; owner and branch find it. A newer push has a run of its own.
+# For a fork the event names no pull request; owner and branch find it. A newer push has a separate run.
 pull=$(gh api -X GET "repos/$REPOSITORY/pulls" -f state=open -f head="$HEAD_OWNER:$HEAD_BRANCH" \
     --jq 'map(select(.head.sha == env.HEAD_SHA)) | .[0].number // empty')
 if [ -z "$pull" ]; then

@@ -1,7 +1,7 @@
-"""Rule about secrets: they stand in Kubernetes Secrets and nowhere else.
+"""Rule about secrets: they are in Kubernetes Secrets and nowhere else.
 
-Two ways of finding one elsewhere: by its value, where the caller knows the values; and by what it looks like, which is
-all that a preview leaves (the CLI hides values).
+One elsewhere is found in two ways: by its value, where the caller has the values; and by its form, which is all that
+a preview leaves (the CLI hides values).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ PUBLISHED = frozenset({"wso2carbon", "changeit"})
 _KEY = "api[-_.]?key|private[-_.]?key"
 _WORD = f"(?:passw(?:or)?d|passphrase|storepass|keypass|secret|token|credentials?|{_KEY})"
 _NAME = re.compile(rf"(?i){_WORD}$")
-# A value that names where the secret is, and not the secret.
+# A value that names the place of the secret, not the secret.
 _ELSEWHERE = re.compile(r"^(?:$|[/~.]|file:|\$|%|<|\{|\[|\(|\*+$|x+$|(?:true|false|null|none|yes|no|\d{1,3})$)", re.I)
 _OPTION = re.compile(rf"(?i)^-{{1,2}}[\w.-]*{_WORD}(?:=(.*))?$")
 _IN_TEXT = re.compile(
     rf"""(?ix) (?: ^ | [\s"'<{{,;&?/.:_-] ) [\w.-]* {_WORD} ["']? \s* [=:>] \s* ["']? (?P<value> [^\s"'<>,;&]+ )"""
 )
 _SHELL_OPTION = re.compile(rf"(?i)(?:^|\s)-{{1,2}}[\w.-]*{_WORD}[ =]+[\"']?(?P<value>[^\s\"']+)")
-# keytool takes a password from a file or a variable that an option names, and then it is none of the option's.
+# keytool reads a password from a file or a variable that the option names.
 _FROM_FILE = re.compile(r"(?i)(?<=pass):(?:file|env)\s+\S+")
 _SHAPES = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
@@ -73,7 +73,7 @@ def _by_value(body: Manifest, known: Collection[str]) -> Iterator[Finding]:
 
 
 def _named(path: Path, values: Mapping[str, Any]) -> Iterator[Finding]:
-    """Keys that say that the value is a secret, and texts with such keys inside."""
+    """Keys whose names mark the value as a secret, and texts with such keys inside."""
     for key, value in values.items():
         if not isinstance(value, str) or is_unknown(value):
             continue
@@ -98,7 +98,7 @@ def _in_text(path: Path, text: str) -> Iterator[Finding]:
 
 
 def _in_json(path: Path, content: Any) -> Iterator[Finding]:
-    """Keys as above, and the project's own patches: ``{"path": ".../Password", "set": value}``."""
+    """Keys as above, and the project's patches: ``{"path": ".../Password", "set": value}``."""
     if isinstance(content, list):
         for item in content:
             yield from _in_json(path, item)
@@ -139,7 +139,7 @@ def _of_a_container(path: Path, container: Mapping[str, Any]) -> Iterator[Findin
 
 
 def _in_words(path: Path, command: Sequence[Any]) -> Iterator[Finding]:
-    """The words of a command: options by name, and what a shell is given as text."""
+    """The words of a command: options by name, and the text for a shell."""
     words = [str(word) for word in command]
     for index, word in enumerate(words):
         option = _OPTION.match(word)
@@ -147,7 +147,7 @@ def _in_words(path: Path, command: Sequence[Any]) -> Iterator[Finding]:
             following = words[index + 1] if index + 1 < len(words) else ""
             value = option[1] if option[1] is not None else following
             if _is_secret(value) and not value.startswith("-"):
-                message = "is an option with a secret; arguments can be read by anybody on the node"
+                message = "is an option with a secret; every user of the node can read arguments"
                 yield Finding((*path, index), message)
             continue
         text = _FROM_FILE.sub("=$elsewhere", word)

@@ -1,4 +1,4 @@
-"""Programs beside the stack: checks of a file of ``pulumi preview --json``, and what records states.
+"""Commands for users and pipelines: check a preview, store credentials, write the settings page, record states.
 
-Nothing here runs with the stack, or knows how a preview was made.
+Nothing here runs as part of a stack, or depends on how a preview was made.
 """

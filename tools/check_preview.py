@@ -1,8 +1,8 @@
-"""``python -m tools.check_preview FILE``: are the objects of a preview what Kubernetes and this project want?
+"""``python -m tools.check_preview FILE``: check the objects of a preview.
 
 FILE is the output of ``pulumi preview --json``. Each object is checked against Kubernetes' schemas of the oldest and
-the newest supported version, against the project's policies, and by checkov; then follows what an update would still
-need. Exit code 0 when nothing was found, 1 when something was, 2 when a check could not be made.
+the newest supported version, against the project's policies, and by checkov; the report ends with what an update
+still needs. Exit code 0 without findings, 1 with findings, 2 when a check could not run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tools.scan import ScanError, scan, skips
 
 @dataclass(frozen=True)
 class Found:
-    """One finding: what is wrong with which object, by which rule."""
+    """One finding: the rule, the object, the place in it, and the reason."""
 
     rule: str
     target: str
@@ -37,18 +37,18 @@ class Found:
 
 @dataclass
 class Report:
-    """Everything that was found, and what was looked at."""
+    """All findings, and the checks that ran."""
 
     findings: list[Found] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """A line for each check that was made, and what it could not judge."""
+    """A line for each check that ran, with what it could not judge."""
     broken: list[str] = field(default_factory=list)
-    """Checks that could not be made, and why."""
+    """Checks that could not run, with the reason."""
     needs: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """2 when a check could not be made, 1 when something was found, else 0."""
+        """2 when a check could not run, 1 with findings, else 0."""
         return 2 if self.broken else 1 if self.findings else 0
 
     def text(self) -> str:
@@ -58,12 +58,12 @@ class Report:
         lines += ["", *(f"NOT CHECKED: {reason}" for reason in self.broken)] if self.broken else []
         lines += ["", *self.needs] if self.needs else []
         count = len(self.findings)
-        result = "no check found anything" if not count else f"{count} finding{'s' if count > 1 else ''}"
-        return "\n".join([*lines, "", f"result: {'NOT ALL CHECKS COULD BE MADE, ' if self.broken else ''}{result}"])
+        result = "no findings" if not count else f"{count} finding{'s' if count > 1 else ''}"
+        return "\n".join([*lines, "", f"result: {'NOT ALL CHECKS COULD RUN, ' if self.broken else ''}{result}"])
 
 
 def check(preview: PreviewFile) -> Report:
-    """Run every check; checkov runs beside the others."""
+    """Run every check; checkov runs in parallel to the others."""
     report = Report(needs=preview.needs)
     changes = ", ".join(f"{count} {name}" for name, count in sorted(preview.changes.items()))
     report.notes.append(f"preview: {len(preview.objects)} Kubernetes objects; resources: {changes or 'none'}")
@@ -71,8 +71,8 @@ def check(preview: PreviewFile) -> Report:
     if not preview.objects:
         report.broken.append("the preview shows no Kubernetes object")
         return report
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        scanning = beside.submit(_scan, preview.objects)
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        scanning = executor.submit(_scan, preview.objects)
         _schemas(preview.objects, report)
         _policies(preview.objects, report)
         findings, notes, broken = scanning.result()
@@ -85,7 +85,7 @@ def check(preview: PreviewFile) -> Report:
         if (paths := list(unknown_paths(item)))
     ]
     if unknown:
-        report.notes.append("known only after an update, so not judged: " + "; ".join(unknown))
+        report.notes.append("known only after an update, so not checked: " + "; ".join(unknown))
     return report
 
 

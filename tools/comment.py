@@ -1,9 +1,9 @@
-"""``python -m tools.comment FOLDER --run URL``: the comment on a pull request, from what its previews said.
+"""``python -m tools.comment FOLDER --run URL``: print the comment on a pull request, from the output of its previews.
 
 FOLDER holds one folder ``preview-STACK`` for each stack, with ``diff.txt`` (of ``pulumi preview --diff``) and
-``report.txt`` (of ``tools.check_preview``). Both were written by the pull request's own code, so they are data to show
-and nothing else: they stand in code blocks that they cannot close, where GitHub makes no links, images or mentions of
-them. Only Python's standard library is needed.
+``report.txt`` (of ``tools.check_preview``). The pull request's code wrote both, so they are untrusted data: they are
+shown in code blocks that they cannot close, where GitHub creates no links, images or mentions. Needs only Python's
+standard library.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 MARKER = "<!-- pulumi-preview -->"
-"""First line of the comment, by which the next run finds it again."""
+"""First line of the comment, by which the next run finds it."""
 LIMIT = 65_000
-"""GitHub refuses a comment of more than 65536 characters."""
+"""GitHub rejects a comment of more than 65536 characters."""
 _MOST_BYTES = 4_000_000
 _STACK = re.compile(r"preview-([a-z0-9][a-z0-9-]{0,39})")
 _TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
@@ -36,12 +36,12 @@ def comment(folder: Path, run: str) -> str:
     )
     head = [
         MARKER,
-        "### What an update would do",
+        "### Preview",
         f"Previewed without a cluster and without secrets; nothing was changed. [Whole output]({run})",
-        "Everything in the boxes was printed by this pull request's own code.",
+        "Everything in the boxes is output of this pull request's code.",
     ]
     if not stacks:
-        return "\n\n".join([*head, "No preview was made: see the run for the reason.", ""])
+        return "\n\n".join([*head, "There is no preview: see the run for the reason.", ""])
     left = LIMIT - sum(map(len, head)) - 200
     reports = [block(readable(path / "report.txt"), left // (3 * len(stacks))) for _, path in stacks]
     left -= sum(map(len, reports))
@@ -56,7 +56,7 @@ def comment(folder: Path, run: str) -> str:
 
 
 def readable(file: Path) -> str:
-    """A text file of somebody else's, without what a terminal or a reader could be fooled with."""
+    """An untrusted text file, without control characters and invisible marks."""
     if file.is_symlink() or not file.is_file():
         return f"(there is no {file.name})"
     with file.open("rb") as opened:

@@ -1,7 +1,7 @@
-"""``python -m tools.credentials --stack NAME``: stores the registry's user and token in a stack's config, encrypted.
+"""``python -m tools.credentials --stack NAME``: store the registry's user and token in a stack's config, encrypted.
 
-Asks for both, the token without showing it, or takes them from ``WSO2_REGISTRY_USERNAME`` and
-``WSO2_REGISTRY_PASSWORD``; has the registry of ``ei.image`` say that they pull the image; stores them with the
+Prompts for both, for the token without showing it, or reads them from ``WSO2_REGISTRY_USERNAME`` and
+``WSO2_REGISTRY_PASSWORD``; checks with the registry of ``ei.image`` that they can pull the image; stores them with the
 ``pulumi`` on PATH in the stack file that this uses. The same again with a new token, then ``pulumi up``, is the whole
 rotation: it changes the pull secret and restarts no pod. Owns nothing else of the stack file.
 """
@@ -29,11 +29,11 @@ USERNAME, PASSWORD = "WSO2_REGISTRY_USERNAME", "WSO2_REGISTRY_PASSWORD"
 
 
 class CredentialsError(Exception):
-    """Nothing was stored; the text says why, and what to do."""
+    """Nothing was stored; the text has the reason and the fix."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask, check, store. Exit code 1, and nothing stored, unless the registry accepts or cannot be reached."""
+    """Prompt, check, store. Exit code 1, and nothing stored, unless the registry accepts or cannot be reached."""
     parser = argparse.ArgumentParser(description="store the registry's user and token in a stack's config, encrypted")
     parser.add_argument("-s", "--stack", required=True)
     stack = parser.parse_args(arguments).stack
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         accepted = _checked(settings, username, password, stack)
         _set(stack, ["registryUsername", "--plaintext"], username)
         _set(stack, ["registryPassword", "--secret"], password)
-    # The whole text of a mistake in the configuration is in the exception, as the Pulumi CLI would print it.
+    # The exception has the whole text of a mistake in the configuration, as the Pulumi CLI prints it.
     except (CredentialsError, pulumi.RunError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -57,15 +57,15 @@ Ask = Callable[[str], str]
 
 
 def choose(environment: Mapping[str, str], current: str | None, terminal: tuple[Ask, Ask] | None) -> tuple[str, str]:
-    """User and token: from the environment, else asked for.
+    """User and token: from the environment, else from a prompt.
 
     :param current: the user that an empty answer keeps.
-    :param terminal: asks for a text, and for one that is not shown; ``None`` where nobody can be asked.
+    :param terminal: prompts for a text, and for one that is not shown; ``None`` without a terminal.
     """
     username, password = environment.get(USERNAME, ""), environment.get(PASSWORD, "")
     if not (username and password) and terminal is None:
         missing = " and ".join(name for name in (USERNAME, PASSWORD) if not environment.get(name))
-        raise CredentialsError(f"Nobody can be asked here: set {missing}, or run this in a terminal.")
+        raise CredentialsError(f"There is no terminal for a prompt: set {missing}, or run this in a terminal.")
     if terminal:
         ask, ask_hidden = terminal
         username = username or ask(f"registry user{f' [{current}]' if current else ''}: ").strip() or (current or "")
@@ -84,16 +84,16 @@ def _settings(stack: str, config: dict[str, str]) -> Settings:
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["name"]
     user, secret = f"{project}:registryUsername", f"{project}:registryPassword"
     given = config.get(user)
-    values = config | {user: given or "to-be-asked-for", secret: "to-be-asked-for"}
+    values = config | {user: given or "from-the-prompt", secret: "from-the-prompt"}
     settings = loading.load(project, stack, values, frozenset({secret, f"{project}:adminPassword"}))
     return settings if given else settings.model_copy(update={"registry_username": None})
 
 
 def _checked(settings: Settings, username: str, password: str, stack: str) -> str:
-    """What to say of the credentials; raises when the registry refuses them."""
+    """The result of the registry check as text; raises when the registry rejects the credentials."""
     answer = registry.ask(settings.ei_image, username, password)
     if answer.verdict == "accepted":
-        return f"The registry lets {username} pull {settings.ei_image}"
+        return f"The registry allows {username} to pull {settings.ei_image}"
     text = registry.explain(settings.ei_image, username, answer, stack)
     if answer.verdict != "not asked":
         raise CredentialsError(f"{text}\nNothing was stored.")
@@ -106,13 +106,13 @@ def _config(stack: str) -> dict[str, str]:
     answer = _pulumi(["config", "--json", "--stack", stack])
     if answer.returncode != 0:
         raise CredentialsError(
-            f"pulumi config: {answer.stderr.strip()}\nIs there such a stack? Make it with: pulumi stack init {stack}"
+            f"pulumi config: {answer.stderr.strip()}\nIf the stack does not exist, create it: pulumi stack init {stack}"
         )
     return {key: entry["value"] for key, entry in json.loads(answer.stdout).items() if "value" in entry}
 
 
 def _set(stack: str, words: list[str], value: str) -> None:
-    """Store one value; it goes through a pipe, since arguments can be read by every user of the machine."""
+    """Store one value through a pipe, since every user of the machine can read arguments."""
     answer = _pulumi(["config", "set", "--stack", stack, *words], value)
     if answer.returncode != 0:
         raise CredentialsError(f"pulumi config set {words[0]}: {answer.stderr.strip()}")
@@ -125,7 +125,7 @@ def _pulumi(words: list[str], typed: str = "") -> subprocess.CompletedProcess[st
             input=typed, check=False, capture_output=True, text=True,
         )  # fmt: skip
     except FileNotFoundError as error:
-        raise CredentialsError("There is no pulumi on PATH; with `make credentials` one is found or made.") from error
+        raise CredentialsError("There is no pulumi on PATH; `make credentials` uses or installs one.") from error
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A file of ``pulumi preview --json``: its Kubernetes objects, what it says, and what went wrong."""
+"""A file of ``pulumi preview --json``: its Kubernetes objects, warnings and errors."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 from policies.objects import Manifest, mapping, target
 
 NEED = "an update will need"
-"""How the program begins a warning about something that a preview can do without."""
+"""Start of the program's warning about what an update needs and a preview does not."""
 
 
 @dataclass(frozen=True)
 class PreviewFile:
-    """What a preview would do."""
+    """The content of a preview."""
 
     objects: tuple[Manifest, ...]
-    """Kubernetes objects that would be there afterwards, as the provider checked them."""
+    """Kubernetes objects after the update, as the provider checked them."""
     changes: Mapping[str, int]
     """Number of resources by operation (``create``, ``update``, ``same``, ...)."""
     errors: tuple[str, ...]
@@ -28,12 +28,12 @@ class PreviewFile:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What an update would still need."""
+        """What an update still needs."""
         return tuple(text for text in self.warnings if NEED in text)
 
 
 class UnreadableError(Exception):
-    """The file holds no preview; the text says why."""
+    """The file holds no preview; the text has the reason."""
 
 
 def read(path: Path) -> PreviewFile:

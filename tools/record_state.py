@@ -1,9 +1,9 @@
-"""Records the state of a live stack, without its secrets, as that of a release.
+"""Record the state of a live stack, without its secrets, as that of a release.
 
     python -m tools.record_state RELEASE [--stack local] [--stack-file FILE]
 
-Writes ``tests/engine/states/RELEASE/STACK.json`` and the stack file beside it. Run it right after an update of the
-release's own code, in a shell where plain ``pulumi`` works on that stack; tests/engine/test_upgrade.py then holds every
+Writes ``tests/engine/states/RELEASE/STACK.json`` and the stack file next to it. Run it right after an update with the
+release's code, in a shell where plain ``pulumi`` works on that stack; tests/engine/test_upgrade.py then holds every
 later version of the program against it.
 """
 

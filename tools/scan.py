@@ -1,7 +1,7 @@
 """checkov over the objects of a preview, without any network: no policy download, no telemetry, no platform.
 
-checkov is found beside the running Python (``requirements-scan.txt``). Failures that are expected stand, with their
-reasons, in ``scan_skips.yaml``; they are taken out here and not by checkov, which would skip a check for every object.
+checkov is installed with the running Python (``requirements-scan.txt``). Expected failures are listed, with their
+reasons, in ``scan_skips.yaml``; they are removed here and not by checkov, which would skip a check for every object.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What checkov said."""
+    """The result of checkov."""
 
     version: str
     passed: int
@@ -62,7 +62,7 @@ class ScanResult:
 
 
 class ScanError(Exception):
-    """checkov could not be run, or said something else than a result."""
+    """checkov could not be run, or printed no result."""
 
 
 def skips(file: Path = SKIPS) -> tuple[Skip, ...]:
@@ -80,14 +80,14 @@ def scan(objects: Sequence[Manifest], known: Sequence[Skip]) -> ScanResult:
     """Run checkov once over all objects. Raises ``ScanError``."""
     program = Path(sys.executable).with_name("checkov")
     if not program.exists():
-        raise ScanError(f"there is no checkov beside {sys.executable}; pip install -r requirements-scan.txt")
+        raise ScanError(f"there is no checkov for {sys.executable}; pip install -r requirements-scan.txt")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "objects.yaml").write_text(yaml.safe_dump_all([_body(item) for item in objects]))
         words = [str(program), "-f", "objects.yaml", "--framework", "kubernetes", "--output", "json"]
         words += ["--compact", "--quiet", "--skip-download", "--soft-fail"]
         try:
-            # A folder of its own: no configuration file of the checkout or the user is read, none is written.
+            # A temporary folder: no configuration file of the checkout or the user is read, none is written.
             answer = subprocess.run(
                 words,
                 cwd=folder,
@@ -102,12 +102,12 @@ def scan(objects: Sequence[Manifest], known: Sequence[Skip]) -> ScanResult:
     try:
         return _result(json.loads(answer.stdout), objects, known)
     except (ValueError, KeyError, TypeError) as error:
-        last = (answer.stderr or answer.stdout).strip().splitlines()[-1:] or ["it said nothing"]
+        last = (answer.stderr or answer.stdout).strip().splitlines()[-1:] or ["no output"]
         raise ScanError(f"checkov gave no result (exit code {answer.returncode}): {last[0]}") from error
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Nothing of the caller's that could make checkov call its maker's platform."""
+    """The caller's environment without what makes checkov call its vendor's platform."""
     kept = {
         key: value for key, value in os.environ.items() if key in {"PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR"}
     }
@@ -128,15 +128,15 @@ def _body(manifest: Manifest) -> Any:
     return body
 
 
-def _result(said: Any, objects: Sequence[Manifest], known: Sequence[Skip]) -> ScanResult:
-    summary = said.get("summary", said)
+def _result(answer: Any, objects: Sequence[Manifest], known: Sequence[Skip]) -> ScanResult:
+    summary = answer.get("summary", answer)
     if summary.get("parsing_errors") or int(summary["resource_count"]) < len(objects):
-        raise ScanError(f"checkov saw {summary['resource_count']} of {len(objects)} objects")
+        raise ScanError(f"checkov checked {summary['resource_count']} of {len(objects)} objects")
     names = {_id(item): f"{item.get('kind')} {mapping(item.get('metadata')).get('name')}" for item in objects}
     failures = sorted(
         {
             Failure(check["check_id"], check["check_name"], _target(str(check["resource"]), names))
-            for check in said.get("results", {}).get("failed_checks", [])
+            for check in answer.get("results", {}).get("failed_checks", [])
         },
         key=lambda failure: (failure.check, failure.target),
     )
@@ -150,7 +150,7 @@ def _result(said: Any, objects: Sequence[Manifest], known: Sequence[Skip]) -> Sc
 
 
 def _id(manifest: Manifest) -> str:
-    """An object as checkov names it; what has no namespace is in ``default`` there."""
+    """An object as checkov names it, in ``default`` without a namespace."""
     metadata = mapping(manifest.get("metadata"))
     return f"{manifest.get('kind')}.{metadata.get('namespace', 'default')}.{metadata.get('name')}"
 

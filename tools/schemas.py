@@ -1,6 +1,6 @@
-"""Kubernetes' own schemas of one version, strict: unknown fields are refused, as ``kubectl --validate=strict`` does.
+"""Kubernetes' schemas of one version, strict: unknown fields are errors, as with ``kubectl --validate=strict``.
 
-The schemas are those that kubernetes-validate bundles. Its own function reads them anew for every object and stops at
+The schemas are those that kubernetes-validate bundles. Its function reads them again for every object and stops at
 the first error, so only its files are used.
 """
 
@@ -35,8 +35,8 @@ class NoSchemaError(Exception):
 def errors(manifest: Manifest, version: str) -> Iterator[SchemaError]:
     """Everything in which ``manifest`` does not fit Kubernetes ``version`` (``1.35``).
 
-    A placeholder (of a secret, or of a value that is not known before the update) fits any type: what is said about
-    the placeholder itself is left out, what is said about the object around it is not.
+    A placeholder (of a secret, or of a value that is not known before the update) fits any type: errors about
+    the placeholder itself are left out, errors about the object around it are not.
 
     :raises NoSchemaError: for custom resources.
     """

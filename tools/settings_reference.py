@@ -1,6 +1,6 @@
-"""Writes ``docs/settings.md``: every key of a stack file, from the models that check it.
+"""Write ``docs/settings.md``: every key of a stack file, from the models that check it.
 
-``python -m tools.settings_reference`` (or ``make docs``) writes the page, ``--check`` fails when it has drifted.
+``python -m tools.settings_reference`` (or ``make docs``) writes the page; ``--check`` fails when it differs.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _HEAD = """\
 
 <!-- Written by `make docs` from the models in settings/; edit there. -->
 
-Everything that a stack file (`Pulumi.<stack>.yaml`) may say. Every default is here; what has none is required. Keys
-are written as `pulumi config set --path` takes them:
+Every setting of a stack file (`Pulumi.<stack>.yaml`), with its default. Keys are written as `pulumi config set --path`
+takes them:
 
 ```sh
 pulumi config set --path 'wso2ei:ei.replicas' 3          # a number or true/false
@@ -45,10 +45,10 @@ config:
     heap: 700Mi
 ```
 
-Mistakes are told all at once, before anything is made: each with its key, its value, what is allowed and the command
-that fixes it. Two kinds the CLI tells itself, one at a time and without the command: `configuration key 'wso2ei:ei'
-must be of type 'object'` (text or a list stands where the keys of a section belong, or nothing at all: remove the line,
-or `pulumi config rm ei`), and the same with `'boolean'` or `'string'`.
+All mistakes are reported at once, before anything is created: each with its key, its value, what is allowed and the
+command that fixes it. The CLI reports two kinds itself, one at a time and without the command: `configuration key
+'wso2ei:ei' must be of type 'object'` (text, a list or nothing instead of the keys of a section: remove the line, or
+`pulumi config rm ei`), and the same with `'boolean'` or `'string'`.
 """
 
 
@@ -79,7 +79,7 @@ def _section(section: Key) -> Iterator[str]:
 
 
 def _tables(keys: list[Key]) -> Iterator[str]:
-    """The table of ``keys``, then those of the sections in them and of the sections of which they are lists."""
+    """The table of ``keys``, then the tables of the sections in them, also of those in lists."""
     yield _table(keys)
     for key in keys:
         inner = key.item(0) if get_origin(key.base) is list else key
@@ -90,7 +90,7 @@ def _tables(keys: list[Key]) -> Iterator[str]:
 
 def _secrets() -> Iterator[str]:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    yield "## Secrets\n\nStored encrypted, with `pulumi config set --secret KEY`; plain text is refused.\n"
+    yield "## Secrets\n\nStored encrypted, with `pulumi config set --secret KEY`; plain text is rejected.\n"
     yield "| key | what it is |\n|---|---|"
     for key in SECRET_KEYS:
         yield f"| `{key}` | {_cell(declared[f'wso2ei:{key}']['description'])} |"
@@ -133,7 +133,7 @@ def _cell(text: str) -> str:
 
 
 def main() -> int:
-    """Write the page, or say that it has drifted."""
+    """Write the page, or report that it differs from the models."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare")
     check = parser.parse_args().check

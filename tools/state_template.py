@@ -81,7 +81,7 @@ def _is_secret(value: Any) -> bool:
 
 
 def _cleaned(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what says only where and when it was made."""
+    """Without the fields about the machine and the time."""
     kept = {key: value for key, value in resource.items() if key not in _OF_A_MACHINE_OR_A_MOMENT}
     metadata = (kept.get("outputs") or {}).get("metadata")
     if isinstance(metadata, dict):

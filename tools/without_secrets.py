@@ -1,8 +1,8 @@
-"""``python -m tools.without_secrets FROM TO``: a stack file that anybody can preview.
+"""``python -m tools.without_secrets FROM TO``: write a stack file without its secrets, for previews.
 
 A committed stack file may hold a team's encrypted values, which a pull request's checks cannot decrypt and must not be
-able to. They are left out, together with the salt or key that they were encrypted with; the preview then says what an
-update would need.
+able to. They are left out, together with the salt or key that they were encrypted with; the preview then lists what an
+update needs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 ENCRYPTION = ("encryptionsalt", "encryptedkey", "secretsprovider")
-"""Keys of a stack file that say how its secrets are encrypted."""
+"""Keys of a stack file about the encryption of its secrets."""
 
 
 def without_secrets(content: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -148,7 +148,7 @@ def way_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 def deployed(trial: Trial, way_out: dict[str, str]) -> Trial:
     """The stack, brought up with the registry's own token."""
     said = trial.make("credentials", trial.registry["password"], way_out).ok()
-    assert f"The registry lets {trial.registry['username']} pull {trial.image}; stored" in said
+    assert f"The registry allows {trial.registry['username']} to pull {trial.image}; stored" in said
     assert trial.registry["password"] not in said
     said = trial.make("up", way_out=way_out).ok()
     assert trial.registry["password"] not in said

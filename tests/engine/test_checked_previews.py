@@ -60,7 +60,7 @@ def test_a_stack_with_a_service_monitor_passes_every_check_that_there_is_for_it(
     code, text = check(preview("local", {"ei": {"metrics": metrics}}, as_json=True).text)
     assert code == 0, text
     assert "schemas: none for custom resources: ServiceMonitor wso2ei-metrics" in text
-    assert text.rstrip().endswith("result: no check found anything")
+    assert text.rstrip().endswith("result: no findings")
 
 
 def test_what_only_checkov_knows_is_found(check: Callable[[str], tuple[int, str]]) -> None:
@@ -90,5 +90,5 @@ def test_make_preview_of_a_team_s_own_stack_file_needs_none_of_its_secrets(tmp_p
     assert "left out, because it is encrypted: wso2ei:registryPassword" in done.stderr
     assert "kubernetes:apps/v1:Deployment: (create)" in done.stdout
     assert "scan: checkov" in done.stdout
-    assert done.stdout.rstrip().endswith("result: no check found anything")
+    assert done.stdout.rstrip().endswith("result: no findings")
     assert stack_file.read_bytes() == before

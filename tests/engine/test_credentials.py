@@ -61,7 +61,7 @@ def config(env: PulumiEnv) -> dict[str, Any]:
 def test_accepted_credentials_are_stored_the_password_encrypted(env: PulumiEnv) -> None:
     done = store(env, USER, PASSWORD)
     assert done.returncode == 0, done.stderr
-    assert f"lets {USER} pull" in done.stdout
+    assert f"allows {USER} to pull" in done.stdout
     assert config(env)["wso2ei:registryUsername"] == USER
     assert set(config(env)["wso2ei:registryPassword"]) == {"secure"}
     assert env.config_file

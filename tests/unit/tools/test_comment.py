@@ -81,7 +81,7 @@ def test_folders_of_other_names_are_not_shown(tmp_path: Path) -> None:
     (tmp_path / "preview-<img src=x>").mkdir()
     (tmp_path / "elsewhere").mkdir()
     assert "img" not in comment(tmp_path, RUN)
-    assert "No preview was made" in comment(tmp_path, RUN)
+    assert "There is no preview" in comment(tmp_path, RUN)
 
 
 def test_the_command_line_prints_the_comment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
