@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(importlib.import_module(PARTS[args.part][0]).run(args, reporter))
     except KitError as error:
         reporter.note(f"error: {error}")
+        return 1
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        reporter.note(
+            f"error: the disk is full{f' ({error.filename})' if error.filename else ''}\n  -> free some space, or set "
+            "XDG_CACHE_HOME and XDG_STATE_HOME to folders on a larger disk; the same command goes on from here"
+        )
         return 1
     except KeyboardInterrupt:
         reporter.note("interrupted; the same command again goes on where this one stopped")

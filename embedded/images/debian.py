@@ -52,9 +52,11 @@ def debian_layer(
         ]
         answer = subprocess.run(command, check=False, capture_output=True, text=True)
         if answer.returncode != 0:
+            full = "No space left on device" in answer.stderr
+            first = "free some disk space" if full else "check that the Debian mirror can be reached"
             raise KitError(
                 f"making the root file system of {name} failed: {answer.stderr.strip()[-800:]}",
-                "check that Debian's mirror can be reached, then run the same command again",
+                f"{first}, then run the same command again",
             )
 
     recipe = f"{suite} {' '.join(packages)} {' '.join((*_LEFT_OUT, *left_out))} {' '.join(hooks)}"

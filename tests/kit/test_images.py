@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from embedded import __main__ as kit
 from embedded.errors import KitError
-from embedded.images import registries, sources
+from embedded.images import registries, sources, store
 from embedded.images.references import Reference, parse
 from embedded.images.registries import UnreachedError, refusal, why_unreachable
 from embedded.images.sources import Choice, choose
+from embedded.images.spec import File, files_layer
+from embedded.progress import Reporter
 from embedded.status.pulls import Account
 from tests.registries import PASSWORD, REPOSITORY, TAG, USER, Registry, token_registry
 
@@ -206,3 +211,33 @@ def test_forced_real_images_must_be_reached_and_those_pulled_before_need_not() -
     with pytest.raises(KitError, match="cannot be reached"):
         sources.check({f"{NOWHERE}/a:1": "mysql"}, forced, ME, "")
     sources.check({f"{NOWHERE}/a:1": "mysql"}, Choice({NOWHERE: "real"}, {NOWHERE: "no such host"}), ME, "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system of 64 KiB")
+def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layer = files_layer("large", lambda: [File("large", b"x" * 2**20)])
+    cached = cache_of(tmp_path, "64k")
+    monkeypatch.setattr(kit, "PARTS", {"fill": (__name__, "")})
+    monkeypatch.setattr(sys.modules[__name__], "run", lambda *_: store._layer(layer, cached, Reporter()), raising=False)
+    try:
+        assert kit.main(["fill"]) == 1
+        assert "the disk is full" in capsys.readouterr().err
+        assert not list(cached.glob("*.tar"))
+        subprocess.run(["mount", "-o", "remount,size=8m", cached], check=True)
+        assert store._layer(layer, cached, Reporter()).stat().st_size > 2**20
+    finally:
+        subprocess.run(["umount", cached], check=True)
+
+
+def cache_of(folder: Path, size: str) -> Path:
+    """A file system of this size."""
+    made = folder / "small"
+    made.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", made], check=True)
+    return made
+
+
+def add_arguments(_: object) -> None:
+    """This module is a part of the command line in the test above."""
