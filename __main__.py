@@ -1,4 +1,4 @@
-"""WSO2 Enterprise Integrator on Kubernetes: settings -> components -> outputs."""
+"""WSO2 Enterprise Integrator on Kubernetes: load, preflight, components, outputs."""
 
 from __future__ import annotations
 
@@ -6,123 +6,96 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.acceptance import Acceptance
+from components.ei.args import NodeArgs, OperationsArgs
 from components.ei.cluster import EiCluster, service_names
-from components.nginx.ingress import NginxIngress
-from components.scc_binding import SccBinding
+from components.nginx.ingress import NginxIngress, NginxIngressArgs
 from components.shared import metadata
+from components.shared.scheduling import SchedulingArgs
+from components.wso2ei.args import AdditionsArgs
 from preflight import checks
+from preflight.storage import confirmed
+from preflight.storage_guide import kept_data
 from settings import loading
 from settings.secret_values import plain_registry_password
-from settings.volumes import diagnostics, volume
-from stack import outputs, passwords
+from stack import names, outputs, passwords
 from stack.database import make_database
+from stack.namespace import make_namespace
 from stack.pull_secrets import pull_secret
 
 settings, secrets = loading.from_pulumi()
 checked = checks.run(settings, plain_registry_password())
-context, storage = checked.context, checked.storage
+
 cluster = k8s.Provider(
     "cluster",
     # Empty: the usual rules find the kubeconfig. Left out, the SDK would put this machine's path into the state.
     kubeconfig="",
-    context=context,
-    cluster_identifier=settings.kubernetes.cluster_identifier or context,
+    context=checked.context,
+    cluster_identifier=settings.kubernetes.cluster_identifier or checked.context,
     # A changed ConfigMap or Secret gets a new name, so pods roll when, and only when, what they read changes.
     enable_config_map_mutable=False,
     enable_secret_mutable=False,
 )
 on_cluster = pulumi.ResourceOptions(provider=cluster)
+namespace = make_namespace(settings, on_cluster)
+scheduling = settings.scheduling.as_args(SchedulingArgs)
+claims = checked.storage.claims
+mysql, mysql_claims = make_database(settings, secrets, namespace, claims, on_cluster)
 
-namespace: pulumi.Input[str] = settings.namespace.name
-if settings.namespace.create:
-    # A folder on a node belongs to root until a container with CHOWN gives it away, which "restricted" forbids.
-    level = "baseline" if settings.has_host_folders else "restricted"
-    level = "privileged" if settings.ingress.expose == "hostPort" else level
-    namespace = k8s.core.v1.Namespace(
-        "namespace",
-        metadata=k8s.meta.v1.ObjectMetaArgs(
-            name=settings.namespace.name,
-            labels={
-                "pod-security.kubernetes.io/enforce": level,
-                "pod-security.kubernetes.io/warn": level,
-            },
-        ),
-        opts=pulumi.ResourceOptions(provider=cluster, protect=settings.protect or None),
-    ).metadata["name"]
-if settings.kubernetes.openshift and settings.kubernetes.cluster_scoped:
-    namespace = SccBinding("wso2ei-scc", {"namespace": namespace, "constraint": "nonroot-v2"}, on_cluster).namespace
-
-mysql, mysql_claims = make_database("wso2ei-mysql", settings, secrets, namespace, storage, on_cluster)
-console_service, gateway_service = service_names("wso2ei")
+console, gateway = service_names(names.EI)
 nginx = NginxIngress(
-    "wso2ei-nginx",
+    names.NGINX,
     {
+        **settings.ingress.as_args(NginxIngressArgs),
         "namespace": namespace,
-        "controller": settings.ingress.controller,
-        "class_name": settings.ingress.class_name,
-        "dialect": settings.ingress.dialect,
-        "routes": {
-            "console": {"host": settings.hosts.console, "service": console_service, "port": 9443,
-                        "affinity_cookie": "route"},
-            "gateway": {"host": settings.hosts.gateway, "service": gateway_service, "port": 8243},
-        },
         "image": settings.image(settings.images.nginx),
         "pull_secret": pull_secret(settings, settings.images.nginx),
-        "expose": settings.ingress.expose,
-        "http_port": settings.ingress.http_port,
-        "https_port": settings.ingress.https_port,
+        "routes": {
+            "console": {"host": settings.hosts.console, "service": console, "port": 9443, "affinity_cookie": "route"},
+            "gateway": {"host": settings.hosts.gateway, "service": gateway, "port": 8243},
+        },
         "node_ports": (settings.ingress.http_node_port, settings.ingress.https_node_port),
-        "address": settings.ingress.address,
-        "tls_secret": settings.ingress.tls_secret,
-        "read_timeout": settings.ingress.read_timeout,
-        "max_body": settings.ingress.max_body,
-        "scheduling": settings.scheduling.as_args(),
+        "scheduling": scheduling,
         "wait_minutes": settings.ei.pull_minutes,
     },
     on_cluster,
-)  # fmt: skip
+)
+installed = settings.ingress.controller == "install"
+logs = settings.ei.diagnostics
 admin_password = passwords.admin_password(settings, secrets)
 ei = EiCluster(
-    "wso2ei",
+    names.EI,
     {
+        **settings.ei.as_args(NodeArgs),
+        **settings.ei.as_args(AdditionsArgs),
+        **settings.ei.as_args(OperationsArgs),
         "namespace": namespace,
-        "version": settings.ei.version,
         "image": settings.ei_image,
         "python_image": settings.image(settings.images.python),
         "mysql_image": settings.image(settings.images.mysql),
         "registry": passwords.registry_credentials(settings, secrets),
         "registry_secret": settings.secrets.registry,
-        "replicas": settings.ei.replicas,
         "console_host": settings.hosts.console,
         "gateway_host": settings.hosts.gateway,
         "console_port": nginx.https_port,
         "gateway_port": nginx.https_port,
         "mysql": mysql,
-        "admin_username": settings.ei.admin_username,
         "admin_password": admin_password,
         "admin_secret": settings.secrets.admin,
         "rotation": settings.secrets.rotation.text,
-        "storage": volume(settings, "carbonapps", namespace, storage.volumes["carbonapps"].claim),
-        "heap": settings.ei.heap,
-        "cpu": settings.ei.cpu,
-        "cpu_limit": settings.ei.cpu_limit,
-        "memory": settings.ei.memory,
-        "existing_controller": settings.ingress.controller == "existing",
-        "controller_labels": metadata.labels("nginx-ingress", "wso2ei-nginx")
-        if settings.ingress.controller == "install"
+        "storage": settings.volume("carbonapps", claims["carbonapps"], namespace),
+        "diagnostics": logs.volume(names.EI, namespace) if logs else None,
+        "diagnostics_keep": logs.keep if logs else 0,
+        "existing_controller": not installed,
+        "controller_labels": metadata.labels("nginx-ingress", names.NGINX)
+        if installed
         else settings.ingress.controller_labels,
-        "pull_minutes": settings.ei.pull_minutes,
-        "configuration_path": settings.ei.configuration_path,
-        "governance_path": settings.ei.governance_path,
-        "scheduling": settings.scheduling.as_args(),
-        **settings.ei.additions(),
-        **settings.ei.operations(),
-        **diagnostics(settings, namespace),
+        "autoscaled": settings.ei.autoscaler is not None,
+        "scheduling": scheduling,
     },
     on_cluster,
 )
 Acceptance(
-    "wso2ei-acceptance",
+    names.ACCEPTANCE,
     {
         "namespace": namespace,
         "image": settings.image(settings.images.python),
@@ -131,10 +104,16 @@ Acceptance(
         "console_host": settings.hosts.console,
         "gateway_host": settings.hosts.gateway,
         "console_port": nginx.https_port,
-        "scheduling": settings.scheduling.as_args(),
+        "scheduling": scheduling,
         "triggers": {"ei": ei.spec_hash, "ingress": nginx.spec_hash},
     },
     pulumi.ResourceOptions(provider=cluster, depends_on=[ei, nginx]),
 )
-claims = [*mysql_claims, ei.carbonapps.claim_name]
-outputs.export(settings, nginx, namespace, admin_password, storage, claims)
+outputs.export(
+    settings,
+    nginx,
+    namespace,
+    admin_password,
+    kept_data(settings, checked.storage),
+    confirmed(checked.storage, [*mysql_claims, ei.carbonapps.claim_name]),
+)

@@ -1,11 +1,11 @@
-"""What may change about the storage of a stack that is running, and what is refused, with the steps instead. Pure.
+"""Decide which changes to the storage of a running stack are allowed; for the others, list the steps. Pure.
 
-Kubernetes does not copy data: a claim that names another place gets another, empty, volume, and one that a storage
-class made goes with everything on it. So a change of place is refused until the user says that the data has been moved.
+Kubernetes does not copy data: a claim for another place gets another, empty, volume, and one that a storage class made
+is deleted with its data. So a change of place is rejected until ``storage.movedFrom`` states that the data was moved.
 
-Harmless, and never refused: mount options and NFS version, access modes of NFS, ``protect``, ``retain``, growing.
-Not seen here: what somebody does to claims, volumes or folders behind the program's back; a class or a claim that keeps
-its name and leads elsewhere; what became of data of an update that never finished.
+Harmless, and never rejected: mount options and NFS version, access modes of NFS, ``protect``, ``retain``, growing.
+Not covered: changes to claims, volumes or folders outside of the program; a class or a claim that keeps its name and
+is backed by something else; the data of an update that never finished.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from pydantic import BaseModel, ConfigDict
 from components.shared.quantities import quantity
 from components.wso2ei.versions import version_of
 from settings.model import Settings
-from settings.volumes import PURPOSES, Purpose, access_mode, kept, purposes, storage_place, volume, volume_place
+from settings.storage import PURPOSES, HostPathStorage, Purpose
+from stack import names
+from stack.names import EI, MYSQL
 
-EI, MYSQL = "wso2ei", "wso2ei-mysql"
-"""Names of EI's Deployment and MySQL's StatefulSet (``__main__.py``), for the commands that are shown."""
+_FORGET = "pulumi config rm --path 'wso2ei:storage.movedFrom'"
 # By the name: the schema Job's pods, which stay, have the same component.
 _GONE = f"wait --for=delete pod -l app.kubernetes.io/name={EI} --timeout=5m"
 
@@ -41,7 +42,7 @@ class VolumeRecord(BaseModel):
 
 
 class StorageRecord(BaseModel):
-    """Where a stack's data lies; the output ``storage``."""
+    """Places of a stack's data; the output ``storage``."""
 
     model_config = ConfigDict(frozen=True)
     place: str
@@ -53,46 +54,55 @@ class StorageRecord(BaseModel):
     """Context, or ``kubernetes.clusterIdentifier``."""
     volumes: dict[str, VolumeRecord]
 
+    @property
+    def claims(self) -> dict[str, str]:
+        """Name of each volume's claim."""
+        return {name: volume.claim for name, volume in self.volumes.items()}
+
 
 def record(settings: Settings, context: str, old: StorageRecord | None = None) -> StorageRecord:
-    """What the stack file asks for, in the cluster of ``context``, after ``old``."""
-    storage = settings.storage
+    """Return the storage of the stack file, in the cluster of ``context``, after ``old``."""
+    storage, external = settings.storage, settings.mysql.external
     return StorageRecord(
-        place=storage_place(settings),
-        node=getattr(storage, "node", None),
+        place=storage.places(settings.purposes) + (f", databases on {external.host}" if external else ""),
+        node=storage.node if isinstance(storage, HostPathStorage) else None,
         namespace=settings.namespace.name,
         cluster=settings.kubernetes.cluster_identifier or context,
-        volumes={purpose: _volume(settings, purpose, old) for purpose in purposes(settings)},
+        volumes={purpose: _volume(settings, purpose, old) for purpose in settings.purposes},
     )
 
 
 def _volume(settings: Settings, purpose: Purpose, old: StorageRecord | None) -> VolumeRecord:
-    """A claim keeps its name as long as it can be the same claim, and else has one that no earlier claim has."""
-    place, mode = volume_place(settings, purpose), access_mode(settings, purpose)
-    node = getattr(settings.storage, "node", None)
-    size = getattr(settings.storage, f"{purpose}_size", None)
+    """A claim keeps its name as long as it can be the same claim; otherwise it gets one that no earlier claim has."""
+    storage = settings.storage
+    place, mode = storage.place(purpose), storage.access_mode(purpose)
+    node = storage.node if isinstance(storage, HostPathStorage) else None
     before = old.volumes.get(purpose) if old else None
-    if settings.storage.kind == "claim":
-        claim = volume(settings, purpose, "", "")["claim_name"]
+    existing = storage.existing_claim(purpose)
+    if existing:
+        claim = existing
     elif old is None or before is None:
-        claim = f"wso2ei-{purpose}"
+        claim = names.claim(purpose)
     elif (place, mode, node) == (before.place, before.access_mode, old.node):
         claim = before.claim
     else:
-        digest = hashlib.sha256(f"{place} {mode} {node}".encode()).hexdigest()
-        claim = f"wso2ei-{purpose}-{digest[:6]}"
-    return VolumeRecord(place=place, claim=claim, access_mode=mode, size=size)
+        claim = names.claim(purpose, hashlib.sha256(f"{place} {mode} {node}".encode()).hexdigest()[:6])
+    return VolumeRecord(place=place, claim=claim, access_mode=mode, size=storage.size(purpose))
 
 
-def kept_data(settings: Settings, storage: StorageRecord) -> list[str]:
-    """What becomes of the data after ``pulumi destroy``, in words: MySQL's first, then the integration artifacts."""
-    external = [f"the databases on {settings.mysql.external.host}"] if settings.mysql.external else []
-    return external + [kept(settings, purpose, storage.volumes[purpose].claim) for purpose in purposes(settings)]
+def kept_data(settings: Settings, record: StorageRecord) -> list[str]:
+    """Return what remains of the data after ``pulumi destroy``: MySQL's first, then the integration artifacts'."""
+    external, namespace = settings.mysql.external, settings.namespace
+    databases = [f"the databases on {external.host}"] if external else []
+    return databases + [
+        settings.storage.kept(purpose, namespace.name, record.volumes[purpose].claim, created=namespace.create)
+        for purpose in settings.purposes
+    ]
 
 
 @dataclass(frozen=True)
 class Change:
-    """From what a running stack has to what the stack file asks for."""
+    """From the storage of a running stack to that of the stack file."""
 
     old: StorageRecord
     new: StorageRecord
@@ -101,9 +111,9 @@ class Change:
 
     @property
     def moves(self) -> list[str]:
-        """Volumes whose data would stay behind.
+        """Volumes whose data would stay in the old place.
 
-        A node that is named for the first time moves nothing: it is the one where the data lies (see ``notes``).
+        Naming the node for the first time moves nothing: it is the node that has the data (see ``notes``).
         """
         other_node = self.old.node is not None and self.old.node != self.new.node
         return [
@@ -114,7 +124,7 @@ class Change:
 
     @property
     def moved(self) -> bool:
-        """Does the stack file say that the data has been moved away from where it is?"""
+        """Whether ``storage.movedFrom`` states that the data has been moved away from its place."""
         return self.settings.storage.moved_from == self.old.place
 
     @property
@@ -139,25 +149,25 @@ class Change:
                 yield name, before.size, size
 
     def _before(self) -> list[tuple[str, VolumeRecord]]:
-        """The state is sorted by name; people think of MySQL first."""
+        """MySQL first; the state is sorted by name."""
         return sorted(self.old.volumes.items(), key=lambda pair: (pair[0] not in PURPOSES, pair[0] != "mysql"))
 
 
 def other_cluster(change: Change) -> str | None:
-    """Why the stack may not go over to another cluster; ``None`` if it does not."""
+    """Return why the stack may not change to another cluster; ``None`` if it does not."""
     old, new = change.old.cluster, change.new.cluster
     if old == new:
         return None
     return f"""Stack '{change.stack}' runs in the cluster '{old}', and this would be '{new}'. Nothing was changed.
-Its data lies there ({change.old.place}) and would stay behind.
-  - back to it:                 kubectl config use-context {shlex.quote(old)}
+Its data is there ({change.old.place}) and would stay there.
+  - to return to it:            kubectl config use-context {shlex.quote(old)}
   - another stack for {new!r}: copy Pulumi.{change.stack}.yaml and run pulumi stack init
   - the same cluster under another name:
                                 {_set("kubernetes.clusterIdentifier", old)}"""
 
 
 def refusal(change: Change) -> str | None:
-    """Why the change is refused, and what to do; ``None`` if it is not."""
+    """Return why the change is rejected, and what to do; ``None`` if it is allowed."""
     if change.old.namespace != change.new.namespace:
         return _other_namespace(change)
     if change.moves and not change.moved:
@@ -168,13 +178,13 @@ def refusal(change: Change) -> str | None:
 
 
 def notes(change: Change) -> list[str]:
-    """What is good to know about a change that is not refused."""
+    """Return remarks about a change that is allowed."""
     found = []
     if change.settings.storage.moved_from and not change.moves:
-        found.append("storage.movedFrom has done its work: " + "pulumi config rm --path 'wso2ei:storage.movedFrom'")
+        found.append(f"storage.movedFrom is no longer needed: {_FORGET}")
     if change.old.node is None and change.new.node is not None and not change.moves:
         found.append(
-            f"the pods are now bound to the node of {change.new.place}; the data must lie there, nothing is copied"
+            f"the pods are now bound to the node of {change.new.place}; the data must be there, nothing is copied"
         )
     for name in change.grows:
         old, new = change.sizes(name)
@@ -184,11 +194,11 @@ def notes(change: Change) -> list[str]:
 
 def _how_it_grows(change: Change, name: str) -> str:
     if change.settings.storage.kind != "class":
-        return "a number only; make sure that the disk has the room"
+        return "the size is not enforced; make sure that the disk has the room"
     storage_class = change.new.volumes[name].place.split()[1]
     return (
-        f"the class must say allowVolumeExpansion: true (kubectl get storageclass {storage_class}), else the API "
-        "server refuses and everything stays as it is"
+        f"the class needs allowVolumeExpansion: true (kubectl get storageclass {storage_class}), else the API "
+        "server rejects it and nothing changes"
     )
 
 
@@ -196,7 +206,7 @@ def _shrink(change: Change) -> str:
     lines = [f"The storage of stack '{change.stack}' cannot shrink; nothing was changed."]
     for name in change.shrinks:
         old, new = change.sizes(name)
-        lines.append(f"  - storage.{name}Size: the volume has {old}, and the stack file says {new}")
+        lines.append(f"  - storage.{name}Size: the volume has {old}, the stack file has {new}")
         lines.append(f"      fix: {_set(f'storage.{name}Size', str(old))}")
     lines.append('No kind of volume can be made smaller in place. Smaller ones need a move: docs/storage.md, "Moving".')
     return "\n".join(lines)
@@ -207,7 +217,7 @@ def _other_namespace(change: Change) -> str:
     return f"""The namespace of stack '{change.stack}' cannot change while it runs; nothing was changed.
   it is         {old.namespace}
   would become  {new.namespace}
-Claims belong to a namespace, and two MySQL servers would meet on one folder. Go back:
+Claims belong to a namespace, and two MySQL servers would share one folder. Undo the change:
   {_set("namespace.name", old.namespace)}
 or save the data as below with the old name set, run pulumi destroy, change the name, run pulumi up, and restore it.
 {_save(change)}
@@ -216,19 +226,15 @@ or save the data as below with the old name set, run pulumi destroy, change the 
 
 def _move(change: Change) -> str:
     old, new, settings = change.old, change.new, change.settings
-    said = settings.storage.moved_from
+    moved_from = settings.storage.moved_from
     lines = [
-        f"The data of stack '{change.stack}' would stay behind; nothing was changed.",
+        f"The data of stack '{change.stack}' would stay in the old place; nothing was changed.",
         f"  it is in      {old.place}",
         f"  would become  {new.place}",
+        f"Kubernetes copies nothing: {' and '.join(change.moves)} would start empty.",
     ]
-    for name in change.moves:
-        lines.append(
-            f"Nothing is copied by itself: {name} is in {old.volumes[name].place} and would start empty in "
-            f"{_goal(change, name)}."
-        )
-    if said:
-        lines.append(f"storage.movedFrom says {said!r}, which is not where the data is.")
+    if moved_from:
+        lines.append(f"storage.movedFrom is {moved_from!r}, which is not where the data is.")
     lines += [
         _fate(change),
         f"To leave it where it is, undo the change of storage in Pulumi.{change.stack}.yaml. To move it:",
@@ -239,22 +245,15 @@ def _move(change: Change) -> str:
         ),
         "  1. Save it. EI stops here, and step 2 starts it again.",
         _save(change),
-        "  2. Say that it is saved, and update. MySQL and EI start on the new, empty, volumes.",
+        "  2. Confirm that it is saved, and update. MySQL and EI start on the new, empty, volumes.",
         f"       {_set('storage.movedFrom', old.place)}",
         "       pulumi up --refresh",
         "  3. Restore it.",
         _restore(change),
-        "       pulumi config rm --path 'wso2ei:storage.movedFrom'",
+        f"       {_FORGET}",
         'Where both places can be reached as folders, copying them is shorter: docs/storage.md, "Moving".',
     ]
     return "\n".join(lines)
-
-
-def _goal(change: Change, name: str) -> str:
-    external = change.settings.mysql.external
-    if name in change.new.volumes:
-        return change.new.volumes[name].place
-    return f"the databases on {external.host}" if external and name == "mysql" else "nowhere"
 
 
 def _fate(change: Change) -> str:

@@ -11,22 +11,25 @@ import pulumi
 from pydantic import Field
 
 from components.shared.storage import DataVolumeArgs
-from settings.storage import MOUNT_OPTIONS, ExportPath, MountOptions, NfsVersion, repeated_options
+from settings.storage import MOUNT_OPTIONS, ExportPath, MountOptions, NfsVersion, nfs_options, repeated_options
 from settings.types import AbsolutePath, Address, Bytes, Conflict, ObjectName, Section
 
 
 class _Diagnostics(Section):
     keep: Annotated[int, Field(ge=0, le=1000)] = 10
-    """Folders of gone pods that stay. An older one is removed by the next pod that starts, when nothing was written
-    in it for a day."""
+    """Folders of deleted pods that are kept. An older one is removed by the next pod that starts, when nothing was
+    written in it for a day."""
 
-    def as_args(self, name: str, namespace: pulumi.Input[str]) -> DataVolumeArgs:
-        """The volume, under a claim of another name for every place: pods go over to it before the old one goes."""
+    def volume(self, name: str, namespace: pulumi.Input[str]) -> DataVolumeArgs:
+        """Return the arguments of the volume.
+
+        Each place has a claim of another name: pods go over to the new claim before the old one is deleted.
+        """
         place = self._place()
         digest = hashlib.sha256(json.dumps(place, sort_keys=True).encode()).hexdigest()[:6]
         name = f"{name}-logs-{digest}"
-        found = {"claim_name": name, "access_mode": "ReadWriteMany", "namespace": namespace} | place
-        return cast(DataVolumeArgs, found)
+        args = {"claim_name": name, "access_mode": "ReadWriteMany", "namespace": namespace} | place
+        return cast(DataVolumeArgs, args)
 
     def _place(self) -> dict[str, Any]:
         raise NotImplementedError
@@ -38,7 +41,7 @@ class HostPathDiagnostics(_Diagnostics):
     kind: Literal["hostPath"]
     """A folder on the nodes."""
     path: AbsolutePath
-    """Folder on the node; made where it is missing, given to uid 802, kept after ``pulumi destroy``."""
+    """Folder on the node; made where it is missing, owned by uid 802, kept after ``pulumi destroy``."""
 
     def _place(self) -> dict[str, Any]:
         # The size of a folder is what its disk has.
@@ -60,7 +63,7 @@ class NfsDiagnostics(_Diagnostics):
     """More mount options."""
 
     def _place(self) -> dict[str, Any]:
-        options = [f"nfsvers={self.version}", *self.mount_options]
+        options = nfs_options(self.version, self.mount_options)
         return {"kind": "nfs", "server": self.server, "path": self.path, "size": "1Gi", "mount_options": options}
 
 
@@ -93,9 +96,9 @@ class ClassDiagnostics(_Diagnostics):
     def _place(self) -> dict[str, Any]:
         return {"kind": "class", "storage_class": self.storage_class, "access_mode": self.access_mode}
 
-    def as_args(self, name: str, namespace: pulumi.Input[str]) -> DataVolumeArgs:
-        """A volume that grows stays where it is."""
-        return {**super().as_args(name, namespace), "size": self.size}
+    def volume(self, name: str, namespace: pulumi.Input[str]) -> DataVolumeArgs:
+        """Return the arguments of the volume. The size is no part of its place: a volume grows where it is."""
+        return {**super().volume(name, namespace), "size": self.size}
 
 
 Diagnostics = Annotated[
@@ -104,27 +107,31 @@ Diagnostics = Annotated[
 
 
 def diagnostics_conflicts(
-    found: Diagnostics | None, *, cluster_scoped: bool, openshift: bool, created: bool, most: tuple[str, int]
+    section: Diagnostics | None, *, cluster_scoped: bool, openshift: bool, created: bool, most: tuple[str, int]
 ) -> Iterator[Conflict]:
-    """What does not go together with rights, namespace and the number of nodes; the last as (setting, number)."""
-    if found is None:
+    """Report conflicts with rights, namespace and the number of nodes; ``most`` is (setting, number)."""
+    if section is None:
         return
-    if isinstance(found, NfsDiagnostics):
-        yield from repeated_options("ei.diagnostics.mountOptions", found.mount_options)
+    if isinstance(section, NfsDiagnostics):
+        yield from repeated_options("ei.diagnostics.mountOptions", section.mount_options)
     kind = "ei.diagnostics.kind"
     gone: dict[str, str | int | bool | None] = {"ei.diagnostics": None}
-    if found.kind in {"hostPath", "nfs"} and not cluster_scoped:
-        without = "which needs cluster rights that kubernetes.clusterScoped false says the stack has not"
+    if section.kind in {"hostPath", "nfs"} and not cluster_scoped:
+        without = "which needs cluster rights that the stack does not have with kubernetes.clusterScoped false"
         yield Conflict(kind, ("kubernetes.clusterScoped",), f"makes a PersistentVolume, {without}", gone)
-    if found.kind == "hostPath" and openshift:
+    if section.kind == "hostPath" and openshift:
         forbids = "needs a container that runs as root, which kubernetes.openshift forbids"
         yield Conflict(kind, ("kubernetes.openshift",), forbids, gone)
-    if found.kind == "claim" and created:
+    if section.kind == "claim" and created:
         expected = "must not be claim with namespace.create true: a namespace that the stack makes holds no claim yet"
         yield Conflict(kind, ("namespace.create",), expected, gone)
         # A command that fixes the access mode would bring the removed section back, without its kind.
         return
-    if isinstance(found, ClaimDiagnostics | ClassDiagnostics) and found.access_mode == "ReadWriteOnce" and most[1] > 1:
+    if (
+        isinstance(section, ClaimDiagnostics | ClassDiagnostics)
+        and section.access_mode == "ReadWriteOnce"
+        and most[1] > 1
+    ):
         yield Conflict(
             "ei.diagnostics.accessMode",
             (most[0],),

@@ -1,7 +1,7 @@
 """Settings of the EI nodes: version and image, size, and what users add to them.
 
-Forms are checked here; what an addition may be, and what the deployment manages itself, ``components.wso2ei.additions``
-says for the component and for the settings alike.
+Forms are checked here. What an addition may be, and what the deployment manages itself, is defined in
+``components.wso2ei.additions`` for the component and the settings alike.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from components.ei.metrics import patches as metrics_patches
 from components.shared.problems import Problem
 from components.shared.quantities import quantity
 from components.wso2ei.additions import jar_name
-from components.wso2ei.args import AdditionsArgs
+from components.wso2ei.args import AdditionsArgs, JarArgs
 from components.wso2ei.logs import LOGGER, Level
 from components.wso2ei.vault import PUBLIC_KEY
 from components.wso2ei.versions import VERSIONS, lacking, other_version, version_of
@@ -86,10 +86,10 @@ class EiSettings(Section):
     ] = "admin"
     """Name of EI's administrator."""
     configuration_path: ConfigurationPath = "/_system/config"
-    """Where the configuration registry lies in the database. Keep what an existing database uses: WSO2's 6.6 chart
+    """Path of the configuration registry in the database. Keep what an existing database uses: WSO2's 6.6 chart
     used ``/_system/config/integrator``."""
     governance_path: GovernancePath = "/_system/governance"
-    """The same of the governance registry; WSO2's 6.6 chart used ``/_system/governance/integrator``."""
+    """Path of the governance registry; WSO2's 6.6 chart used ``/_system/governance/integrator``."""
     java_options: list[Line] = []
     """More JVM options, each without white space, such as ``-Duser.timezone=UTC``. The heap is ``heap``."""
     environment: Annotated[dict[VariableName, AnyText], Field(examples=[{"BACKEND_URL": "https://backend:8443"}])] = {}
@@ -99,13 +99,13 @@ class EiSettings(Section):
     ] = {}
     """Environment variables whose values are in Secrets of the namespace."""
     patches: list[EiPatch] = []
-    """More changes of EI's own configuration files, behind those that the deployment makes itself."""
+    """More changes of EI's configuration files, applied after those that the deployment makes."""
     files: list[EiFile] = []
     """Whole files below the server's home."""
     jars: list[EiJar] = []
-    """Jars beside the image's own, such as the MySQL driver that the public 6.6.0 images lack."""
+    """Jars in addition to the image's, such as the MySQL driver that the public 6.6.0 images lack."""
     keystores: EiKeystores | None = None
-    """Keystore and truststore of one's own; without them EI uses those of its image, whose private key is public."""
+    """Your keystore and truststore; without them EI uses those of its image, whose private key is public."""
     secure_vault: EiSecureVault | None = None
     """WSO2's secure vault: secrets that EI's files name by ``svns:secretAlias``, and the key for those that mediations
     look up with ``wso2:vault-lookup``. Needs ``keystores``. See docs/ei-versions.md."""
@@ -115,7 +115,7 @@ class EiSettings(Section):
     """A volume that keeps EI's log files and heap dumps when a pod goes, with a folder for each pod. Without it they
     survive a restart of the server, and go with the pod."""
     log_levels: Annotated[dict[LoggerName, Level], Field(examples=[{"org.apache.synapse": "DEBUG"}])] = {}
-    """Log levels by package; ``root`` is for all that have none of their own. Every other one keeps the image's."""
+    """Log levels by package; ``root`` is for loggers without a level. Every other one keeps the image's."""
     access_logs: bool = True
     """Gateway and console write their access logs to standard output. False: as the image does it, the console into a
     file and the gateway nowhere."""
@@ -130,17 +130,17 @@ class EiSettings(Section):
     ] = {}
     """Annotations of the nodes' pods."""
     carbon_apps: list[EiCarbonApp] = []
-    """Integration artifacts beside those of the image and of the shared folder, see docs/artifacts.md. A change rolls
-    the pods; a broken one is named and stops the update."""
+    """Integration artifacts in addition to those of the image and of the shared folder, see docs/artifacts.md. A change
+    rolls the pods out again; an artifact that does not deploy is reported and stops the update."""
     carbon_apps_folder: Literal["live", "atStart", "unused"] = "live"
     """How nodes use the shared folder (``storage``, carbonapps). ``live``: EI looks into it while it runs, and into
-    nothing else. ``atStart``: a node takes what is there when it starts, beside the artifacts of the image and of
-    ``carbonApps``. ``unused``: no pod mounts it."""
+    nothing else. ``atStart``: a node takes what is there when it starts, in addition to the artifacts of the image and
+    of ``carbonApps``. ``unused``: no pod mounts it."""
     pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 30
     """Minutes that anything may take that pulls the EI image (1.5 GB)."""
 
     def conflicts(self) -> Iterator[Conflict]:
-        """A heap that leaves the rest of the JVM no room, and a limit below the request."""
+        """Report a heap that is too large for the memory, a limit below the request, and what EI would reject."""
         most = int(0.7 * quantity(self.memory) / 1024**2)
         if quantity(self.heap) > 0.7 * quantity(self.memory):
             yield Conflict(
@@ -163,53 +163,26 @@ class EiSettings(Section):
                 f"must be at least ei.replicas {self.replicas}, with which a new stack starts",
                 {"ei.autoscaler.maxReplicas": self.replicas},
             )
-        yield from node_conflicts(self.operations())
-        yield from metrics_conflicts(version_of(self.version), self.operations(), self.java_options)
+        operations = self.as_args(OperationsArgs)
+        yield from node_conflicts(operations)
+        yield from metrics_conflicts(version_of(self.version), operations, self.java_options)
         yield from self._image()
         yield from self._additions()
 
     @property
     def public_or_named(self) -> str:
-        """The image as it is named, or the public one of the version; no mirror is considered."""
+        """The image as it is set, or the public one of the version; a mirror is not applied."""
         return self.image or version_of(self.version).public_image
 
     @property
     def most_replicas(self) -> int:
-        """The most nodes that there may be at a time, a surge aside."""
+        """The largest number of nodes, without the surge of an update."""
         return self.autoscaler.max_replicas if self.autoscaler else self.replicas
 
     @property
     def most_replicas_key(self) -> str:
-        """The setting that says so."""
+        """The setting with that number."""
         return "ei.autoscaler.maxReplicas" if self.autoscaler else "ei.replicas"
-
-    def operations(self) -> OperationsArgs:
-        """How the nodes are run, as ``EiCluster`` takes it."""
-        return {
-            "log_levels": self.log_levels,
-            "access_logs": self.access_logs,
-            "metrics": self.metrics.as_args() if self.metrics else None,
-            "autoscaled": self.autoscaler is not None,
-            "host_aliases": [alias.as_args() for alias in self.host_aliases],
-            "pod_labels": self.pod_labels,
-            "pod_annotations": self.pod_annotations,
-        }
-
-    def additions(self) -> AdditionsArgs:
-        """What users add, as ``EiCluster`` takes it."""
-        found: AdditionsArgs = {
-            "patches": [patch.as_args() for patch in self.patches],
-            "files": [file.as_args() for file in self.files],
-            "environment": self.environment,
-            "secret_environment": {name: key.as_args() for name, key in self.secret_environment.items()},
-            "java_options": self.java_options,
-            "jars": [jar.as_args() for jar in self.jars],
-            "keystores": self.keystores.as_args() if self.keystores else None,
-            "secure_vault": self.secure_vault.as_args() if self.secure_vault else None,
-            "carbon_apps": [car.as_args() for car in self.carbon_apps],
-            "carbon_apps_folder": self.carbon_apps_folder,
-        }
-        return found
 
     def _image(self) -> Iterator[Conflict]:
         version, image = version_of(self.version), self.public_or_named
@@ -221,7 +194,7 @@ class EiSettings(Section):
                 f"must be that of ei.image: {image} is EI {other}",
                 {"ei.version": other},
             )
-        for missing in [] if other else lacking(version, image, [jar_name(jar.as_args()) for jar in self.jars]):
+        for missing in [] if other else lacking(version, image, [jar_name(jar.as_args(JarArgs)) for jar in self.jars]):
             index = len(self.jars)
             jar: dict[str, str | int | bool | None] = {
                 f"ei.jars[{index}].{key}": value for key, value in missing.example.items()
@@ -241,9 +214,9 @@ class EiSettings(Section):
             path = f"ei.carbonApps[{index}]"
             words = f"must be a CAR file, relative to the folder of Pulumi.yaml: {unreadable[index]}"
             yield Conflict(f"{path}.file", (path,), words, {path: None})
-        # From the last item to the first: removing one moves those behind it.
-        metrics = metrics_patches(self.operations().get("metrics"))
-        problems = addition_problems(version_of(self.version), self.additions(), metrics)
+        # From the last item to the first: removing one moves those after it.
+        metrics = metrics_patches(self.as_args(OperationsArgs).get("metrics"))
+        problems = addition_problems(version_of(self.version), self.as_args(AdditionsArgs), metrics)
         for problem in sorted(problems, key=_order, reverse=True):
             argument, *rest = problem.place
             if argument == "carbon_apps" and rest[:1] and rest[0] in unreadable:

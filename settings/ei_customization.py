@@ -6,18 +6,9 @@ import base64
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_serializer
 
-from components.wso2ei.args import (
-    CarbonAppArgs,
-    FileArgs,
-    JarArgs,
-    KeystoresArgs,
-    PatchArgs,
-    SecretKeyArgs,
-    SecureVaultArgs,
-    Transformation,
-)
+from components.wso2ei.args import Transformation
 from settings.types import AnyText, DataKey, Line, ObjectName, Section, Sha256
 
 PROJECT_FOLDER = Path(__file__).parents[1]
@@ -31,10 +22,6 @@ class SecretKey(Section):
     """Name of the object."""
     key: DataKey
     """Key in it."""
-
-    def as_args(self) -> SecretKeyArgs:
-        """As ``EiCluster`` takes it."""
-        return {"name": self.name, "key": self.key}
 
 
 class EiPatch(Section):
@@ -51,21 +38,15 @@ class EiPatch(Section):
     set_from_secret: SecretKey | None = None
     """As ``set``, from a Secret of the namespace."""
     attributes: Annotated[dict[DataKey, AnyText], Field(examples=[{"maxThreads": "500"}])] = {}
-    """New values of attributes, beside ``set`` or alone."""
+    """New values of attributes, together with ``set`` or alone."""
     xml: AnyText | None = None
-    """A whole element that takes the place of the one found, or is added."""
+    """A whole element that replaces the one at ``path``, or is added."""
     remove: bool = False
     """Remove the element or the key."""
 
-    def as_args(self) -> PatchArgs:
-        """As ``EiCluster`` takes it."""
-        found: PatchArgs = {"file": self.file, "path": self.path, "property": self.property, "set": self.set,
-                            "attributes": self.attributes or None, "xml": self.xml, "remove": self.remove}  # fmt: skip
-        return found | {"set_from_secret": self.set_from_secret.as_args() if self.set_from_secret else None}
-
 
 class EiFile(Section):
-    """One whole file, put over the image's own or beside it; patches come after it."""
+    """One whole file, which replaces the image's or is added; patches are applied after it."""
 
     path: Annotated[Line, Field(examples=["conf/log4j2.properties"])]
     """Below the server's home."""
@@ -76,20 +57,11 @@ class EiFile(Section):
     config_map: SecretKey | None = None
     """Its content, from a ConfigMap."""
 
-    def as_args(self) -> FileArgs:
-        """As ``EiCluster`` takes it."""
-        sources = {"secret": self.secret, "config_map": self.config_map}
-        found: FileArgs = {"path": self.path, "content": self.content}
-        for name, source in sources.items():
-            if source:
-                found[name] = source.as_args()  # type: ignore[literal-required]
-        return found
-
 
 class EiKeystores(Section):
     """Keystore and truststore in a Secret of the namespace, for every port of EI and every call that it makes.
 
-    Beside the two files the Secret holds ``keystore-password``, ``key-password`` and ``truststore-password``.
+    In addition to the two files the Secret holds ``keystore-password``, ``key-password`` and ``truststore-password``.
     """
 
     secret: ObjectName
@@ -103,11 +75,6 @@ class EiKeystores(Section):
     alias: Annotated[DataKey, Field(examples=["wso2carbon"])] = "wso2carbon"
     """Of the key."""
 
-    def as_args(self) -> KeystoresArgs:
-        """As ``EiCluster`` takes it."""
-        return {"secret": self.secret, "keystore": self.keystore, "truststore": self.truststore, "type": self.type,
-                "alias": self.alias}  # fmt: skip
-
 
 class EiJar(Section):
     """One jar, by ``url`` and ``sha256`` or from a ``claim`` by ``path``."""
@@ -115,20 +82,15 @@ class EiJar(Section):
     url: Annotated[Line | None, Field(examples=["https://repo.example.com/mysql-connector-java-5.1.49.jar"])] = None
     """http or https, reachable from the pods without credentials."""
     sha256: Sha256 | None = None
-    """Checksum of the jar; required beside ``url``."""
+    """Checksum of the jar; required with ``url``."""
     claim: ObjectName | None = None
-    """A PersistentVolumeClaim of the namespace that holds it."""
+    """A PersistentVolumeClaim of the namespace that contains it."""
     path: Annotated[Line | None, Field(examples=["drivers/mysql-connector-java-5.1.49.jar"])] = None
     """Path in the claim."""
     into: Literal["lib", "dropins"] = "lib"
     """``lib`` for plain jars, ``dropins`` for OSGi bundles."""
     name: Annotated[Line | None, Field(examples=["mysql-connector-java-5.1.49.jar"])] = None
     """File name; default: the last part of ``url`` or ``path``."""
-
-    def as_args(self) -> JarArgs:
-        """As ``EiCluster`` takes it."""
-        return {"url": self.url, "sha256": self.sha256, "claim": self.claim, "path": self.path, "into": self.into,
-                "name": self.name}  # fmt: skip
 
 
 class EiSecureVault(Section):
@@ -142,10 +104,6 @@ class EiSecureVault(Section):
     transformation: Transformation = "RSA"
     """How the values were encrypted; ``RSA`` is what the cipher tool of EI 6.x does."""
 
-    def as_args(self) -> SecureVaultArgs:
-        """As ``EiCluster`` takes it."""
-        return {"secret": self.secret, "key": self.key, "transformation": self.transformation}
-
 
 class EiCarbonApp(Section):
     """One integration artifact (CAR file), by ``url`` and ``sha256``, by ``file``, or by ``content`` and ``name``.
@@ -156,7 +114,7 @@ class EiCarbonApp(Section):
     url: Annotated[Line | None, Field(examples=["https://repo.example.com/Orders_1.0.0.car"])] = None
     """http or https, reachable from the pods without credentials."""
     sha256: Sha256 | None = None
-    """Checksum of the CAR; required beside ``url``."""
+    """Checksum of the CAR; required with ``url``."""
     file: Annotated[Line | None, Field(examples=["cars/Orders_1.0.0.car"])] = None
     """Path of a small CAR, relative to the folder of ``Pulumi.yaml``."""
     content: AnyText | None = None
@@ -166,7 +124,7 @@ class EiCarbonApp(Section):
 
     @property
     def unreadable(self) -> str | None:
-        """Why ``file`` cannot be read."""
+        """Why ``file`` cannot be read; ``None`` if it can."""
         if self.file is None:
             return None
         try:
@@ -175,8 +133,9 @@ class EiCarbonApp(Section):
         except OSError as error:
             return error.strerror or str(error)
 
-    def as_args(self) -> CarbonAppArgs:
-        """As ``EiCluster`` takes it, with the content of ``file``."""
+    @model_serializer
+    def _with_content(self) -> dict[str, str | None]:
+        """``file`` goes to the component as its content and its name."""
         content, name = self.content, self.name
         if self.file is not None and self.unreadable is None:
             content = base64.b64encode((PROJECT_FOLDER / self.file).read_bytes()).decode()

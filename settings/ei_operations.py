@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence
-from typing import Annotated, cast
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from components.ei.args import Discovery, HostAliasArgs, MetricsArgs, OperationsArgs
+from components.ei.args import Discovery, OperationsArgs
 from components.ei.metrics import INTERVAL, URL_PATH, metrics_problems
 from components.ei.operations import operation_problems
 from components.wso2ei.versions import EiVersion
@@ -26,10 +26,10 @@ IpAddress = Annotated[str, AfterValidator(_ip), Allowed("an IPv4 or IPv6 address
 
 
 class Autoscaler(Section):
-    """What the stack must know of an autoscaler that you make, such as a HorizontalPodAutoscaler."""
+    """Limits of an autoscaler that you make, such as a HorizontalPodAutoscaler."""
 
     max_replicas: Annotated[int, Field(ge=1, le=20, examples=[3])]
-    """The most nodes that it makes: MySQL's connections must suffice for them."""
+    """The largest number of nodes that it makes: MySQL must have connections for all of them."""
 
 
 class HostAlias(Section):
@@ -40,13 +40,9 @@ class HostAlias(Section):
     hostnames: Annotated[list[Host], Field(min_length=1, examples=[["backend.internal"]])]
     """Names that resolve to it, inside the pods."""
 
-    def as_args(self) -> HostAliasArgs:
-        """As ``EiCluster`` takes it."""
-        return {"ip": self.ip, "hostnames": self.hostnames}
-
 
 def node_conflicts(args: OperationsArgs) -> Iterator[Conflict]:
-    """What the component would refuse, by the names that users write."""
+    """Report what the component would reject, by the names of the settings."""
     for problem in operation_problems(args):
         field, name = problem.place[0], problem.place[1]
         path = f'ei.{to_camel(str(field))}["{name}"]'
@@ -67,7 +63,7 @@ UrlPath = Annotated[
 
 
 class Prometheus(Section):
-    """The pods that read the metrics. They alone reach the port, which asks for no password."""
+    """The pods that read the metrics. Only they reach the port, which needs no password."""
 
     namespace: Annotated[Name, Field(examples=["monitoring"])]
     """Their namespace."""
@@ -76,10 +72,10 @@ class Prometheus(Section):
 
 
 class ServiceMonitor(Section):
-    """What the ServiceMonitor says beside what it selects."""
+    """Labels and interval of the ServiceMonitor."""
 
     labels: Annotated[dict[LabelKey, LabelValue], Field(examples=[{"release": "kube-prometheus-stack"}])] = {}
-    """By which a Prometheus chooses it: kube-prometheus-stack wants ``release`` with the name of its Helm release."""
+    """By which a Prometheus selects it: kube-prometheus-stack expects ``release`` with the name of its Helm release."""
     interval: Interval | None = None
     """Time between two readings. Default: Prometheus' own."""
 
@@ -108,14 +104,10 @@ class Metrics(Section):
     agent: MetricsAgent | None = None
     """What serves the metrics. Default: EI's own API, which 6.5.0 and 6.6.0 have."""
 
-    def as_args(self) -> MetricsArgs:
-        """As ``EiCluster`` takes it."""
-        return cast(MetricsArgs, self.model_dump())
-
 
 def metrics_conflicts(version: EiVersion, args: OperationsArgs, options: Sequence[str]) -> Iterator[Conflict]:
-    """What the component would refuse, by the names that users write."""
-    # From the last item of a list to the first: removing one moves those behind it.
+    """Report what the component would reject, by the names of the settings."""
+    # From the last item of a list to the first: removing one moves those after it.
     for problem in reversed(list(metrics_problems(version, args, options))):
         path, others, fix = _fix_for(problem.place)
         yield Conflict(path, others, camel_case_arguments(problem.expected), fix)

@@ -1,7 +1,7 @@
-"""A stack's configuration, typed and checked. The only module that reads ``pulumi.Config``.
+"""A stack's configuration as one typed model, checked as a whole. Reads nothing: ``loading`` hands the values over.
 
-Every default is stated here, once. Secrets are not part of the models: they are separate top-level keys, read
-as Outputs (a structured object would hand them out as plain text, pulumi#7127).
+Every default is stated once, in the model of its section. Secrets are not part of the models: they are separate
+top-level keys, read as Outputs (a structured object would hold them as plain text, pulumi#7127).
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
+import pulumi
 from pydantic import Field, StringConstraints, model_validator
 
 from components.shared.image_reference import from_mirror
+from components.shared.storage import DataVolumeArgs
 from settings import cross_checks
 from settings.ei import EiSettings
 from settings.mysql import MysqlSettings
 from settings.scheduling import SchedulingSettings
 from settings.secrets import SecretsSettings
-from settings.storage import Storage
+from settings.storage import PURPOSES, Purpose, Storage
 from settings.types import (
     Address,
     Allowed,
@@ -44,11 +46,11 @@ class KubernetesSettings(Section):
     contexts: Annotated[list[Text], Field(min_length=1, examples=[["docker-desktop"]])]
     """Allowed kubeconfig contexts (``*`` matches any text); with several, the current one must be among them."""
     cluster_scoped: bool = True
-    """May the stack make what belongs to the whole cluster: Namespace, PersistentVolume, IngressClass, ClusterRole?
-    False: it works with the rights of a namespace's admin, and refuses what needs more."""
+    """Whether the stack may make cluster-scoped objects: Namespace, PersistentVolume, IngressClass, ClusterRole. False:
+    it works with the rights of a namespace's admin, and settings that need more are rejected."""
     openshift: Annotated[bool | None, Field(examples=[False])] = None
     """The cluster is OpenShift: the namespace's pods get the right to use its SCC ``nonroot-v2``, see
-    docs/openshift.md. Left out, contexts that look like OpenShift are refused."""
+    docs/openshift.md. Left out, contexts that look like OpenShift are rejected."""
     cluster_identifier: Annotated[Text | None, Field(examples=["production"])] = None
     """Keeps the cluster's identity when the kubeconfig changes (pulumi-kubernetes#4019). Default: the context."""
 
@@ -59,12 +61,12 @@ class NamespaceSettings(Section):
     name: Name = "wso2"
     """Name of the namespace."""
     create: bool = True
-    """False: the namespace exists and belongs to somebody else, who also sets its Pod Security level: it must admit
-    *restricted*, with hostPath storage *baseline*."""
+    """False: the namespace exists, and its owner sets the Pod Security level: it must admit *restricted*, with hostPath
+    storage *baseline*."""
 
 
 class HostsSettings(Section):
-    """Host names that people use. The defaults are those of WSO2's own scalable-integrator chart."""
+    """Host names for clients. The defaults are those of WSO2's scalable-integrator chart."""
 
     console: Host = "wso2ei-scalable-integrator"
     """Host name of the management console."""
@@ -72,7 +74,7 @@ class HostsSettings(Section):
     """Host name of services, APIs and proxies."""
 
     def conflicts(self) -> Iterator[Conflict]:
-        """One host name for both."""
+        """Report one host name for both."""
         if self.console == self.gateway:
             yield Conflict(
                 "hosts.gateway",
@@ -102,7 +104,7 @@ class IngressSettings(Section):
     controller: Literal["install", "existing"] = "install"
     """``install`` makes F5's NGINX Ingress Controller; ``existing`` uses one that the cluster has."""
     class_name: ObjectName = "wso2ei"
-    """IngressClass: made with an installed controller, named with an existing one."""
+    """IngressClass: made with an installed controller; with an existing one, the class that it watches."""
     dialect: Literal["f5", "community"] = "f5"
     """Annotations that the controller reads: nginx.org/ (f5) or nginx.ingress.kubernetes.io/ (community)."""
     expose: Literal["LoadBalancer", "NodePort", "hostPort"] = "LoadBalancer"
@@ -117,14 +119,14 @@ class IngressSettings(Section):
     https_node_port: Annotated[Port | None, Field(examples=[30443])] = None
     """NodePort: the port on every node at which clients reach console and gateway. Default: the cluster allots one."""
     address: Annotated[Address | None, Field(examples=["localhost"])] = None
-    """Address that clients use where the cluster tells none (NodePort, hostPort) or another one: IP address or name
-    of a node. An installed controller publishes it."""
+    """Address that clients use where the cluster assigns none (NodePort, hostPort), or in place of the assigned one: IP
+    address or name of a node. An installed controller publishes it."""
     controller_address: HostPort | None = None
     """host:port of an existing controller inside the cluster, for the acceptance check; default: its address."""
     controller_labels: Annotated[
         dict[LabelKey, LabelValue], Field(examples=[{"app.kubernetes.io/name": "nginx-ingress"}])
     ] = {}
-    """Labels of an existing controller's pods, which alone may then reach EI; without them every pod may."""
+    """Labels of an existing controller's pods: only they may reach EI. Default: every pod may."""
     tls_secret: Annotated[ObjectName | None, Field(examples=["ei-example-com-tls"])] = None
     """kubernetes.io/tls Secret in the namespace; without it a self-signed certificate is made and kept in the state."""
     read_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 180
@@ -138,7 +140,7 @@ class IngressSettings(Section):
     """Largest request body; a CAR that is deployed through the console must fit."""
 
     def conflicts(self) -> Iterator[Conflict]:
-        """What an installed controller cannot do."""
+        """Report what an installed controller does not support."""
         if self.controller == "install" and self.expose != "LoadBalancer" and self.address is None:
             yield Conflict(
                 "ingress.address",
@@ -193,17 +195,17 @@ class Settings(Section):
     """User (e-mail or token user) of the registry of the EI image; needs ``registryPassword``, and ``ei.image`` or
     ``images.mirror``. Every pod with an image of that registry uses the credentials."""
     registry_check: Literal["required", "whenReachable", "never"] = "whenReachable"
-    """Before anything is made, the image's registry is asked whether the credentials pull it. When it cannot be
-    reached, ``required`` refuses to go on and ``whenReachable`` warns; ``never`` does not ask."""
+    """Check of the credentials against the image's registry before anything is made. When the registry cannot be
+    reached, ``required`` stops the update and ``whenReachable`` warns; ``never`` skips the check."""
 
     def conflicts(self) -> Iterator[Conflict]:
-        """What does not go together across sections."""
+        """Report conflicts across sections."""
         yield from cross_checks.across_sections(self)
 
     @model_validator(mode="before")
     @classmethod
     def _no_volume_for_an_external_server(cls, raw: Any) -> Any:
-        """With ``mysql.external`` nobody has to name a claim or a class for a volume that is not made."""
+        """Fill in claim or class of a volume that is not made: with ``mysql.external`` it need not be set."""
         match raw:
             case {"mysql": {"external": dict()}, "storage": {"kind": "claim" | "class" as kind} as storage}:
                 return raw | {"storage": {f"mysql{kind.capitalize()}": "none"} | storage}
@@ -211,9 +213,9 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _validate_cross_checks(self) -> Settings:
-        found = list(self.all_conflicts())
-        if found:
-            raise ConflictsError(found)
+        conflicts = list(self.all_conflicts())
+        if conflicts:
+            raise ConflictsError(conflicts)
         return self
 
     def image(self, reference: str) -> str:
@@ -221,8 +223,18 @@ class Settings(Section):
         return from_mirror(reference, self.images.mirror) if self.images.mirror else reference
 
     @property
+    def purposes(self) -> tuple[Purpose, ...]:
+        """The volumes of the stack; with an external database there is none of MySQL's."""
+        return ("carbonapps",) if self.mysql.external else PURPOSES
+
+    def volume(self, purpose: Purpose, claim: str, namespace: pulumi.Input[str]) -> DataVolumeArgs:
+        """Return the arguments of one volume, whose claim is called ``claim`` where the stack makes it."""
+        created, protect = self.namespace.create, self.protect
+        return self.storage.volume(purpose, claim, namespace, protect=protect, created=created)
+
+    @property
     def has_host_folders(self) -> bool:
-        """Some folder of a node has to be given away by a container that runs as root."""
+        """Whether a folder of a node needs a container that runs as root and changes its owner."""
         return "hostPath" in {self.storage.kind, self.ei.diagnostics.kind if self.ei.diagnostics else ""}
 
     @property

@@ -1,4 +1,4 @@
-"""The section ``mysql``: a MySQL server of the stack, or one that exists already."""
+"""The section ``mysql``: a MySQL server of the stack, or an existing one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DatabaseUser = Annotated[
 
 
 class ExternalMysqlSettings(Section):
-    """A MySQL 8 server of somebody else, with EI's two databases and their users (docs/secrets.md has the SQL)."""
+    """An existing MySQL 8 server, with EI's two databases and their users (docs/secrets.md has the SQL)."""
 
     host: Annotated[Host, Field(examples=["mysql.example.com"])]
     """Host name or address of the server."""
@@ -44,7 +44,7 @@ class ExternalMysqlSettings(Section):
     """User with all privileges on ``registryDatabase``; its password is ``mysqlRegistryPassword``."""
 
     def conflicts(self) -> Iterator[Conflict]:
-        """A certificate to be verified by nobody, and an authority that nobody asks."""
+        """Report a verification without an authority, and an authority without a verification."""
         if self.tls == "verifyCa" and self.ca_config_map is None:
             yield Conflict(
                 "mysql.external.caConfigMap",
@@ -65,13 +65,14 @@ class MysqlSettings(Section):
     """The MySQL server that holds users and registry."""
 
     external: ExternalMysqlSettings | None = None
-    """A server that exists already; then none is made, and nothing else of this section applies."""
+    """An existing server; then none is made, and nothing else of this section applies."""
     cpu: Cpu = "150m"
     """CPU request."""
     cpu_limit: Cpu = "2"
-    """CPU limit; a namespace with a ResourceQuota refuses a container without one."""
+    """CPU limit; a namespace with a ResourceQuota rejects a container without one."""
     memory: Bytes = "512Mi"
-    """Memory request. The limit is half as much again: the server alone fills 512Mi, and clients run beside it."""
+    """Memory request. The limit is half as much again: the server alone fills 512Mi, and clients run in its
+    container too."""
     max_connections: Annotated[int, Field(ge=50, le=10000)] = 400
     """At least EI nodes x 130: each node may open 80 + 50 (WSO2's own pool sizes)."""
     options: list[
@@ -84,7 +85,7 @@ class MysqlSettings(Section):
     """More mysqld options, e.g. ``--innodb-buffer-pool-size=2G``."""
 
     def conflicts(self) -> Iterator[Conflict]:
-        """A limit below the request."""
+        """Report a limit below the request."""
         if quantity(self.cpu_limit) < quantity(self.cpu):
             yield Conflict(
                 "mysql.cpuLimit", ("mysql.cpu",), f"must be at least mysql.cpu {self.cpu}", {"mysql.cpuLimit": self.cpu}
@@ -92,5 +93,5 @@ class MysqlSettings(Section):
 
     @property
     def memory_limit(self) -> str:
-        """The limit, in Mi."""
+        """Return the memory limit, in Mi."""
         return f"{int(quantity(self.memory) * 1.5 / 1024**2)}Mi"

@@ -1,7 +1,4 @@
-"""Settings about passwords that live outside the stack's config, and about a database that is not the stack's own.
-
-Part of ``Settings``.
-"""
+"""The section ``secrets``: existing Kubernetes Secrets in place of those that the stack makes, and rotation."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ Rotation = Annotated[
 
 
 class RotationSettings(Section):
-    """Words that say "again": another one is a rotation."""
+    """One word for each rotation: another word rotates."""
 
     mysql: Rotation | None = None
     """Another word makes new MySQL passwords, or has the pods read those of ``secrets.mysql`` again. Restarts MySQL and
@@ -37,7 +34,7 @@ class RotationSettings(Section):
 
     @property
     def text(self) -> str | None:
-        """All as one text for pods that read all of them."""
+        """All of them as one text, for pods that read them all."""
         given = {"mysql": self.mysql, "admin": self.admin, "keystores": self.keystores, "vault": self.secure_vault}
         return ", ".join(f"{name} {word}" for name, word in given.items() if word) or None
 

@@ -1,15 +1,24 @@
-"""Where a stack's data lies: the section ``storage``, one model for each kind. See docs/storage.md."""
+"""The section ``storage``: where the stack's data is kept. One model for each kind. See docs/storage.md.
+
+A model owns all that its kind decides: arguments and place of the volumes, and what remains after ``pulumi destroy``.
+"""
 
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
+import pulumi
 from pydantic import AfterValidator, Field
 
+from components.shared.storage import AccessMode, DataVolumeArgs, SourceArgs
 from settings.types import AbsolutePath, Address, Allowed, Bytes, Conflict, ObjectName, Section, Text
 
+Purpose = Literal["mysql", "carbonapps"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+"""The volumes of a stack: MySQL's data, with one writer, and EI's integration artifacts, which all nodes read."""
 _GENERIC_OPTIONS = (
     "async atime auto context defaults defcontext dev diratime dirsync exec fscontext lazytime noatime noauto nodev "
     "nodiratime noexec nolazytime norelatime nosuid relatime rootcontext strictatime suid sync"
@@ -60,6 +69,11 @@ ExportPath = Annotated[
 ]
 
 
+def nfs_options(version: NfsVersion, options: Sequence[str]) -> list[str]:
+    """Return all mount options of an NFS volume."""
+    return [f"nfsvers={version}", *options]
+
+
 def repeated_options(key: str, options: Sequence[str]) -> Iterator[Conflict]:
     """Mount options that are given twice, or with their opposite."""
     names = [option.partition("=")[0] for option in options]
@@ -71,15 +85,69 @@ def repeated_options(key: str, options: Sequence[str]) -> Iterator[Conflict]:
 
 class _Storage(Section):
     moved_from: Annotated[Text | None, Field(examples=["hostPath /var/lib/wso2ei/local"])] = None
-    """Says that the data has been moved away from this place; needed for one update, on a stack whose data lies
-    elsewhere. It must be what the output ``storage`` of the stack says as ``place``."""
+    """States that the data has been moved away from this place; required for the one update that moves. It must repeat
+    ``place`` of the stack's output ``storage``."""
+
+    @abstractmethod
+    def place(self, purpose: Purpose) -> str:
+        """Return the place of one volume's data; it changes when, and only when, the data would have to be moved.
+
+        A hostPath's node is not part of it: naming the node for the first time moves nothing.
+        """
+
+    @abstractmethod
+    def places(self, purposes: Sequence[Purpose]) -> str:
+        """Return the place of all data, in one line."""
+
+    @abstractmethod
+    def access_mode(self, purpose: Purpose) -> AccessMode:
+        """Return how pods mount the volume."""
+
+    @abstractmethod
+    def kept(self, purpose: Purpose, namespace: str, claim: str, *, created: bool) -> str:
+        """Return what remains of one volume's data after ``pulumi destroy``, in words.
+
+        :param created: the stack makes the namespace, and deletes it.
+        """
+
+    @abstractmethod
+    def _source(self, purpose: Purpose, *, created: bool) -> SourceArgs:
+        """Return what the volume's data is kept on."""
+
+    def size(self, purpose: Purpose) -> str | None:
+        """Return the size of the volume; ``None`` for a claim that exists."""
+        return None
+
+    def existing_claim(self, purpose: Purpose) -> str | None:
+        """Return the name of the claim that exists already, if there is one."""
+        return None
+
+    def volume(
+        self, purpose: Purpose, claim: str, namespace: pulumi.Input[str], *, protect: bool, created: bool
+    ) -> DataVolumeArgs:
+        """Return the arguments of one volume.
+
+        :param claim: name of the claim, where the stack makes it.
+        :param created: as in ``kept``.
+        """
+        return {
+            **self._source(purpose, created=created),
+            "namespace": namespace,
+            "claim_name": self.existing_claim(purpose) or claim,
+            "access_mode": self.access_mode(purpose),
+            "keep": protect,
+        }
 
 
 class _SizedStorage(_Storage):
     mysql_size: Bytes = "8Gi"
-    """Size of MySQL's volume. May grow, never shrink; with hostPath and nfs a number that nobody enforces."""
+    """Size of MySQL's volume. May grow, never shrink; with hostPath and nfs a number that is not enforced."""
     carbonapps_size: Bytes = "1Gi"
     """Size of the volume of integration artifacts; as ``mysqlSize``."""
+
+    def size(self, purpose: Purpose) -> str:
+        """Return the size of the volume."""
+        return self.mysql_size if purpose == "mysql" else self.carbonapps_size
 
 
 class HostPathStorage(_SizedStorage):
@@ -91,8 +159,30 @@ class HostPathStorage(_SizedStorage):
     """Folder on the node; ``mysql`` and ``carbonapps`` below it are made where they are missing, belong to uid 999 and
     802, and stay after ``pulumi destroy``."""
     node: Annotated[ObjectName | None, Field(examples=["node-1"])] = None
-    """Node that holds the folder (its label kubernetes.io/hostname); needed where the cluster has more than one: an
-    update asks the cluster and is refused without it."""
+    """Node that holds the folder (its label kubernetes.io/hostname); required where the cluster has more than one: an
+    update queries the cluster and is rejected without it."""
+
+    def place(self, purpose: Purpose) -> str:
+        """Return the folder."""
+        return f"hostPath {self._folder(purpose)}"
+
+    def places(self, purposes: Sequence[Purpose]) -> str:
+        """Return the folder above the volumes, and its node."""
+        return f"hostPath {self.path}" + (f" on {self.node}" if self.node else "")
+
+    def access_mode(self, purpose: Purpose) -> AccessMode:
+        """Return one writer for MySQL; EI's nodes share their folder."""
+        return "ReadWriteOnce" if purpose == "mysql" else "ReadWriteMany"
+
+    def kept(self, purpose: Purpose, namespace: str, claim: str, *, created: bool) -> str:
+        """Return the folder, which stays."""
+        return f"{self._folder(purpose)} on {f'node {self.node}' if self.node else 'the node'}"
+
+    def _source(self, purpose: Purpose, *, created: bool) -> SourceArgs:
+        return {"kind": "hostPath", "path": self._folder(purpose), "node": self.node, "size": self.size(purpose)}
+
+    def _folder(self, purpose: Purpose) -> str:
+        return f"{self.path}/{purpose}"
 
 
 class NfsStorage(_SizedStorage):
@@ -109,11 +199,40 @@ class NfsStorage(_SizedStorage):
     mount_options: MountOptions = Field([*MOUNT_OPTIONS])
     """More mount options. A change reaches a pod when it starts again."""
     carbonapps_access_mode: Literal["ReadWriteMany", "ReadOnlyMany"] = "ReadWriteMany"
-    """ReadOnlyMany: EI only reads integration artifacts, which somebody else puts there; the console cannot upload."""
+    """ReadOnlyMany: EI only reads integration artifacts, which a pipeline, for example, puts there; the console cannot
+    upload."""
 
     def conflicts(self) -> Iterator[Conflict]:
-        """An option that is given twice, or with its opposite."""
+        """Report an option that is given twice, or with its opposite."""
         yield from repeated_options("storage.mountOptions", self.mount_options)
+
+    def place(self, purpose: Purpose) -> str:
+        """Return server and folder."""
+        return f"nfs {self.server}:{self._folder(purpose)}"
+
+    def places(self, purposes: Sequence[Purpose]) -> str:
+        """Return server and export."""
+        return f"nfs {self.server}:{self.path}"
+
+    def access_mode(self, purpose: Purpose) -> AccessMode:
+        """Return one writer for MySQL, the setting for the artifacts."""
+        return "ReadWriteOnce" if purpose == "mysql" else self.carbonapps_access_mode
+
+    def kept(self, purpose: Purpose, namespace: str, claim: str, *, created: bool) -> str:
+        """Return the folder, which stays."""
+        return f"{self.server}:{self._folder(purpose)}"
+
+    def _source(self, purpose: Purpose, *, created: bool) -> SourceArgs:
+        return {
+            "kind": "nfs",
+            "server": self.server,
+            "path": self._folder(purpose),
+            "mount_options": nfs_options(self.version, self.mount_options),
+            "size": self.size(purpose),
+        }
+
+    def _folder(self, purpose: Purpose) -> str:
+        return f"{self.path.rstrip('/')}/{purpose}"
 
 
 class ClaimStorage(_Storage):
@@ -128,6 +247,29 @@ class ClaimStorage(_Storage):
     carbonapps_access_mode: Literal["ReadWriteMany", "ReadOnlyMany", "ReadWriteOnce"] = "ReadWriteMany"
     """What the claim for integration artifacts offers. ReadOnlyMany: EI only reads; the console cannot upload.
     ReadWriteOnce: for one EI node, which an update then stops before it starts the next."""
+
+    def existing_claim(self, purpose: Purpose) -> str:
+        """Return the name of the claim."""
+        return self.mysql_claim if purpose == "mysql" else self.carbonapps_claim
+
+    def place(self, purpose: Purpose) -> str:
+        """Return the claim."""
+        return f"claim {self.existing_claim(purpose)}"
+
+    def places(self, purposes: Sequence[Purpose]) -> str:
+        """Return the claims."""
+        return f"claim {' and '.join(map(self.existing_claim, purposes))}"
+
+    def access_mode(self, purpose: Purpose) -> AccessMode:
+        """Return one writer for MySQL, the setting for the artifacts."""
+        return "ReadWriteOnce" if purpose == "mysql" else self.carbonapps_access_mode
+
+    def kept(self, purpose: Purpose, namespace: str, claim: str, *, created: bool) -> str:
+        """Return the claim, which is not the stack's to delete."""
+        return f"claim {namespace}/{self.existing_claim(purpose)}"
+
+    def _source(self, purpose: Purpose, *, created: bool) -> SourceArgs:
+        return {"kind": "claim"}
 
 
 class ClassStorage(_SizedStorage):
@@ -145,8 +287,43 @@ class ClassStorage(_SizedStorage):
     """All EI nodes share the volume. ReadWriteOnce: for one EI node, which an update then stops before it starts the
     next."""
     retain: bool | None = None
-    """Leave the claims in the namespace when the stack is destroyed. Default: true in a given namespace; one that the
-    stack makes takes its claims along, and the class's ``reclaimPolicy`` says what becomes of the volumes."""
+    """Leave the claims in the namespace when the stack is destroyed. Default: true in an existing namespace; one that
+    the stack makes takes its claims along, and the class's ``reclaimPolicy`` decides on the volumes."""
+
+    def place(self, purpose: Purpose) -> str:
+        """Return class and access mode: another mode needs another claim, which gets another volume."""
+        return f"class {self._class(purpose)} ({self.access_mode(purpose)})"
+
+    def places(self, purposes: Sequence[Purpose]) -> str:
+        """Return the classes."""
+        return f"class {' and '.join(map(self._class, purposes))}"
+
+    def access_mode(self, purpose: Purpose) -> AccessMode:
+        """Return the setting."""
+        return self.mysql_access_mode if purpose == "mysql" else self.carbonapps_access_mode
+
+    def kept(self, purpose: Purpose, namespace: str, claim: str, *, created: bool) -> str:
+        """Return the claim where it is retained, else what decides on the volume."""
+        if self._retains(created):
+            return f"claim {namespace}/{claim} (to use it again: storage kind claim, {purpose}Claim {claim})"
+        return (
+            f"nothing of {purpose}: its volume goes with its claim, unless the class {self._class(purpose)} has "
+            "reclaimPolicy Retain"
+        )
+
+    def _source(self, purpose: Purpose, *, created: bool) -> SourceArgs:
+        return {
+            "kind": "class",
+            "storage_class": self._class(purpose),
+            "size": self.size(purpose),
+            "retain": self._retains(created),
+        }
+
+    def _class(self, purpose: Purpose) -> str:
+        return self.mysql_class if purpose == "mysql" else self.carbonapps_class
+
+    def _retains(self, created: bool) -> bool:
+        return not created if self.retain is None else self.retain
 
 
 Storage = Annotated[HostPathStorage | NfsStorage | ClaimStorage | ClassStorage, Field(discriminator="kind")]

@@ -1,7 +1,7 @@
 """What settings are made of: the base of every section, the types of single values, and what conflicts with what.
 
-Each type says in words what it allows and gives an example that it accepts: messages, fixing commands and the
-reference page (docs/settings.md) are made from them.
+Each type describes what it allows and gives a valid example: messages, fixing commands and the reference page
+(docs/settings.md) are made from them.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from components.shared.quantities import quantity
+
+Args = TypeVar("Args")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Allowed:
     example: Any = None
     """A value that is accepted."""
     unit: str = ""
-    """What a number counts, e.g. ``seconds``; or ``memory``, ``cpu``, ``body`` for a text with a unit of its own."""
+    """What a number counts, e.g. ``seconds``; or ``memory``, ``cpu``, ``body`` for a text with a unit."""
     any_text: bool = False
     """Every text is allowed, the empty one too."""
     options: tuple[str, ...] = ()
@@ -49,7 +51,7 @@ class Conflict:
 
 
 def camel_case_arguments(words: str) -> str:
-    """The components' words with the names of arguments as users write them: ``java_options`` is ``javaOptions``."""
+    """Replace names of arguments by those of settings: ``java_options`` becomes ``javaOptions``."""
     return re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: to_camel(name[0]), words)
 
 
@@ -62,7 +64,7 @@ class ConflictsError(ValueError):
 
 
 class Section(BaseModel):
-    """Base of every section: camelCase keys as in Kubernetes, unknown keys refused, nothing coerced."""
+    """Base of every section: camelCase keys as in Kubernetes, unknown keys rejected, nothing coerced."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -73,12 +75,20 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
     )
 
+    def as_args(self, kind: type[Args]) -> Args:
+        """Return this section's part of a component's arguments: the fields of the TypedDict ``kind`` that it has.
+
+        A field has one name from the stack file to the component, and nested sections go along whole. What ``kind`` has
+        beyond that is the caller's to add.
+        """
+        return cast(Args, self.model_dump(include=set(kind.__annotations__)))
+
     def conflicts(self) -> Iterator[Conflict]:
-        """What does not go together in this section. All of them are reported at once, so nothing is raised."""
+        """Yield the conflicts of this section. All are reported at once, so nothing is raised."""
         yield from ()
 
     def all_conflicts(self) -> Iterator[Conflict]:
-        """Those of this section and of the sections in it."""
+        """Yield the conflicts of this section and of the sections in it."""
         yield from self.conflicts()
         for name in type(self).model_fields:
             value = getattr(self, name)
@@ -87,7 +97,7 @@ class Section(BaseModel):
 
 
 def number_as_text(value: Any) -> Any:
-    """A number as text: what looks like one may well be meant as a word."""
+    """Convert a number to text: a value that looks like a number may be meant as a word."""
     # YAML, and `pulumi config set --path`, make a number of an unquoted one.
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
@@ -213,7 +223,7 @@ Image = Annotated[
     AfterValidator(_image),
     Allowed(
         "an image reference with a tag or a digest, such as docker.io/wso2/wso2ei-integrator:6.5.0 "
-        "('latest' by omission is refused)",
+        "(without a tag it would be 'latest', which is rejected)",
         "docker.io/wso2/wso2ei-integrator:6.5.0",
     ),
 ]

@@ -1,1 +1,1 @@
-"""What the program wires up: the database, passwords, and outputs of one stack."""
+"""Parts of the program: names, namespace, database, passwords and outputs of one stack."""

@@ -1,39 +1,39 @@
-"""From ``Settings.mysql`` to EI's database: a server of the stack's own, or one that exists."""
+"""EI's database: a MySQL server of the stack, or one that exists."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import pulumi
 
 from components.mysql.connection import MysqlConnection, Schema
-from components.mysql.database import MysqlDatabase
-from components.mysql.external import ExternalMysql
-from preflight.storage_guide import StorageRecord
+from components.mysql.database import MysqlDatabase, MysqlDatabaseArgs
+from components.mysql.external import ExternalMysql, ExternalMysqlArgs
+from components.shared.scheduling import SchedulingArgs
 from settings.model import Settings
 from settings.secret_values import Secrets
-from settings.volumes import volume
-from stack import passwords
+from stack import names, passwords
 from stack.pull_secrets import pull_secret
 
 
 def make_database(
-    name: str,
     settings: Settings,
     secrets: Secrets,
     namespace: pulumi.Input[str],
-    storage: StorageRecord,
+    claims: Mapping[str, str],
     opts: pulumi.ResourceOptions,
 ) -> tuple[MysqlConnection, list[pulumi.Output[str]]]:
-    """Make what the stack has to make of it: how EI reaches it, and the claims that hold its data."""
+    """Make the server or, for an external one, its Secret; return how EI connects, and the claims that hold the data.
+
+    :param claims: name of the claim of each volume, for those that the stack makes.
+    """
     mysql, external = settings.mysql, settings.mysql.external
     if external:
         existing = ExternalMysql(
-            name,
+            names.MYSQL,
             {
+                **external.as_args(ExternalMysqlArgs),
                 "namespace": namespace,
-                "host": external.host,
-                "port": external.port,
-                "tls": external.tls,
-                "ca_config_map": external.ca_config_map,
                 "user": Schema(external.user_database, external.user_database_user),
                 "registry": Schema(external.registry_database, external.registry_database_user),
                 "passwords": passwords.mysql_passwords(settings, secrets),
@@ -43,21 +43,17 @@ def make_database(
         )
         return existing.connection, []
     made = MysqlDatabase(
-        name,
+        names.MYSQL,
         {
+            **mysql.as_args(MysqlDatabaseArgs),
             "namespace": namespace,
             "image": settings.image(settings.images.mysql),
             "pull_secret": pull_secret(settings, settings.images.mysql),
-            "storage": volume(settings, "mysql", namespace, storage.volumes["mysql"].claim),
-            "cpu": mysql.cpu,
-            "cpu_limit": mysql.cpu_limit,
-            "memory": mysql.memory,
+            "storage": settings.volume("mysql", claims["mysql"], namespace),
             "memory_limit": mysql.memory_limit,
-            "max_connections": mysql.max_connections,
             "passwords_secret": settings.secrets.mysql,
             "rotation": settings.secrets.rotation.mysql,
-            "options": mysql.options,
-            "scheduling": settings.scheduling.as_args(),
+            "scheduling": settings.scheduling.as_args(SchedulingArgs),
         },
         opts,
     )

@@ -9,11 +9,11 @@ from settings.model import Settings
 from settings.secret_values import Secrets
 
 _NOT_SET = "not set"
-"""Only a preview goes on without a value; the object is then shown with this one, as a secret."""
+"""Placeholder of a preview, which runs without the value; the object is then shown with it, as a secret."""
 
 
 def registry_credentials(settings: Settings, secrets: Secrets) -> dict[str, pulumi.Input[str]] | None:
-    """What the pull secret is made of; ``None`` for a public image, and where a Secret exists."""
+    """Return the content of the pull secret; ``None`` for a public image, and where a Secret exists."""
     if settings.registry_username is None:
         return None
     return {
@@ -23,7 +23,7 @@ def registry_credentials(settings: Settings, secrets: Secrets) -> dict[str, pulu
 
 
 def admin_password(settings: Settings, secrets: Secrets) -> pulumi.Output[str] | None:
-    """The stack's own value, else a random one that stays in the state; ``None`` where a Secret exists."""
+    """Return the configured password, else a random one that stays in the state; ``None`` where a Secret exists."""
     if settings.secrets.admin:
         return None
     if secrets.admin_password:
@@ -35,7 +35,7 @@ def admin_password(settings: Settings, secrets: Secrets) -> pulumi.Output[str] |
 
 
 def mysql_passwords(settings: Settings, secrets: Secrets) -> dict[str, pulumi.Input[str]] | None:
-    """The two passwords of an external server, by key ``user`` and ``registry``; ``None`` where a Secret exists."""
+    """Return the passwords of an external server by key, ``user`` and ``registry``; ``None`` where a Secret exists."""
     if settings.secrets.mysql:
         return None
     return {

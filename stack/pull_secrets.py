@@ -5,6 +5,7 @@ from __future__ import annotations
 from components.ei.cluster import pull_secret_name
 from components.shared.image_reference import parse_image
 from settings.model import Settings
+from stack import names
 
 
 def pull_secret(settings: Settings, image: str) -> str | None:
@@ -17,4 +18,4 @@ def pull_secret(settings: Settings, image: str) -> str | None:
     if settings.secrets.registry or settings.registry_username is None:
         return settings.secrets.registry
     registry = parse_image(settings.ei_image).registry
-    return pull_secret_name("wso2ei") if parse_image(settings.image(image)).registry == registry else None
+    return pull_secret_name(names.EI) if parse_image(settings.image(image)).registry == registry else None

@@ -83,21 +83,41 @@ class OperationsArgs(TypedDict):
     """More names that the nodes resolve, such as backends that DNS does not know."""
     pod_labels: NotRequired[Mapping[str, str]]
     """More labels of the nodes' pods."""
-    diagnostics: NotRequired[DataVolumeArgs | None]
-    """A volume for log files and heap dumps, with a folder for each pod; without one they go with the pod."""
-    diagnostics_keep: NotRequired[int]
-    """Folders of gone pods that stay there; default 10."""
     pod_annotations: NotRequired[Mapping[str, str]]
     """Annotations of the nodes' pods."""
 
 
-class EiClusterArgs(AdditionsArgs, OperationsArgs):
+class NodeArgs(TypedDict):
+    """Inputs of ``EiCluster`` about its nodes: version, number, size, administrator, place of the registry."""
+
+    version: str
+    """EI version, 6.2.0 to 6.6.0; decides paths and formats, not the image."""
+    replicas: int
+    """Number of nodes."""
+    heap: str
+    """Java heap as a Kubernetes quantity, e.g. ``512Mi``."""
+    cpu: str
+    """CPU request of one node."""
+    cpu_limit: NotRequired[str | None]
+    """CPU limit of one node; default one CPU."""
+    memory: str
+    """Memory request and limit of one node."""
+    admin_username: str
+    """EI's administrator."""
+    configuration_path: NotRequired[str]
+    """Path of this cluster's configuration registry in the database; default ``/_system/config``. Keep what an
+    existing database uses: WSO2's 6.6 chart used ``/_system/config/integrator``."""
+    governance_path: NotRequired[str]
+    """The same of the governance registry; default ``/_system/governance``."""
+    pull_minutes: NotRequired[int]
+    """Minutes that anything may take that pulls the EI image; default 30."""
+
+
+class EiClusterArgs(NodeArgs, AdditionsArgs, OperationsArgs):
     """Inputs of ``EiCluster``; what users add to a node is in ``AdditionsArgs``, its running in ``OperationsArgs``."""
 
     namespace: pulumi.Input[str]
     """Namespace of everything."""
-    version: str
-    """EI version, 6.2.0 to 6.6.0; decides paths and formats, not the image."""
     image: str
     """Image reference of the integrator profile, tag or digest."""
     python_image: str
@@ -108,8 +128,6 @@ class EiClusterArgs(AdditionsArgs, OperationsArgs):
     """Credentials of the image's registry, ``username`` and ``password``; without them no pull secret is made."""
     registry_secret: NotRequired[str | None]
     """Existing kubernetes.io/dockerconfigjson Secret, instead of ``registry``."""
-    replicas: int
-    """Number of nodes."""
     console_host: str
     """Host name of the console, as clients know it."""
     gateway_host: str
@@ -120,13 +138,6 @@ class EiClusterArgs(AdditionsArgs, OperationsArgs):
     """HTTPS port of the gateway, as clients know it: it stands in WSDLs. Default 443."""
     mysql: MysqlConnection
     """The server, with EI's two databases."""
-    configuration_path: NotRequired[str]
-    """Where the configuration registry of this cluster lies in the database; default ``/_system/config``. Keep what an
-    existing database uses: WSO2's 6.6 chart used ``/_system/config/integrator``."""
-    governance_path: NotRequired[str]
-    """The same of the governance registry; default ``/_system/governance``."""
-    admin_username: str
-    """EI's administrator."""
     admin_password: NotRequired[pulumi.Input[str] | None]
     """Kept secret; set in the database when it changes, since EI itself sets it only once."""
     admin_secret: NotRequired[str | None]
@@ -135,17 +146,11 @@ class EiClusterArgs(AdditionsArgs, OperationsArgs):
     """Any text; another one has the pods read existing Secrets again, whose content this program does not see."""
     storage: DataVolumeArgs
     """Where integration artifacts (``carbonapps``) live; must be shared by all nodes."""
-    heap: str
-    """Java heap as a Kubernetes quantity, e.g. ``512Mi``."""
-    cpu: str
-    """CPU request of one node."""
-    cpu_limit: NotRequired[str | None]
-    """CPU limit of one node; default one CPU."""
-    memory: str
-    """Memory request and limit of one node."""
+    diagnostics: NotRequired[DataVolumeArgs | None]
+    """A volume for log files and heap dumps, with a folder for each pod; without one they go with the pod."""
+    diagnostics_keep: NotRequired[int]
+    """Folders of gone pods that stay there; default 10."""
     existing_controller: NotRequired[bool]
     """The NGINX controller runs in another namespace."""
     controller_labels: dict[str, str]
     """Labels of the NGINX pods, which alone may reach console and gateway; empty: not known, so anybody may."""
-    pull_minutes: NotRequired[int]
-    """Minutes that anything may take that pulls the EI image; default 30."""

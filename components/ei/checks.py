@@ -35,7 +35,7 @@ def check(name: str, args: EiClusterArgs) -> EiVersion:
         version = version_of(args["version"])
     except ValueError as error:
         raise ValueError(f"EiCluster {name}: version: {error}") from error
-    found = [*_sizes(args), *_secrets(args), *image_problems(version, args["image"], args)]
+    found = [*_sizes(args), *_secrets(args), *_diagnostics(args), *image_problems(version, args["image"], args)]
     found += addition_problems(version, args, ei_metrics.patches(args.get("metrics")))
     found += operation_problems(args)
     found += ei_metrics.metrics_problems(version, args, args.get("java_options") or ())
@@ -69,6 +69,14 @@ def _secrets(args: EiClusterArgs) -> Iterator[Problem]:
         yield Problem(("admin_password",), "or admin_secret is needed, and not both")
     if args.get("registry") and args.get("registry_secret"):
         yield Problem(("registry",), "and registry_secret must not both be given")
+
+
+def _diagnostics(args: EiClusterArgs) -> Iterator[Problem]:
+    if args.get("diagnostics_keep", 0) < 0:
+        yield Problem(("diagnostics_keep",), "must not be negative")
+    diagnostics = args.get("diagnostics")
+    if diagnostics and diagnostics.get("access_mode") == "ReadOnlyMany":
+        yield Problem(("diagnostics", "access_mode"), "must not be ReadOnlyMany: nodes write there")
 
 
 def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Iterator[Problem]:

@@ -27,11 +27,6 @@ def operation_problems(args: OperationsArgs) -> Iterator[Problem]:
             yield Problem(("log_levels", name), "must be the name of a logger, such as org.apache.synapse, or root")
         elif level not in get_args(Level):
             yield Problem(("log_levels", name), f"must be one of {', '.join(get_args(Level))}")
-    if args.get("diagnostics_keep", 0) < 0:
-        yield Problem(("diagnostics_keep",), "must not be negative")
-    diagnostics = args.get("diagnostics")
-    if diagnostics and diagnostics.get("access_mode") == "ReadOnlyMany":
-        yield Problem(("diagnostics", "access_mode"), "must not be ReadOnlyMany: nodes write there")
     for field, names in (
         ("pod_labels", args.get("pod_labels") or {}),
         ("pod_annotations", args.get("pod_annotations") or {}),

@@ -23,17 +23,11 @@ Kind = Literal["hostPath", "nfs", "claim", "class"]
 AccessMode = Literal["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany", "ReadOnlyMany"]
 
 
-class DataVolumeArgs(TypedDict):
-    """Inputs of ``DataVolume``. They decide which children exist, so all but ``namespace`` are plain."""
+class SourceArgs(TypedDict):
+    """What a volume's data is kept on. Which fields are required depends on ``kind``."""
 
     kind: Kind
     """Kind of storage."""
-    namespace: pulumi.Input[str]
-    """Namespace of the claim."""
-    claim_name: str
-    """Name of the claim, created or (``claim``) existing. The PersistentVolume is named after it."""
-    access_mode: NotRequired[AccessMode]
-    """Default ``ReadWriteOnce``. With ``ReadOnlyMany`` pods mount the volume read-only, an existing claim too."""
     size: NotRequired[str]
     """Kubernetes quantity; required unless ``kind`` is ``claim``."""
     path: NotRequired[str]
@@ -46,10 +40,21 @@ class DataVolumeArgs(TypedDict):
     """nfs: mount options, including the version. A change takes effect when a pod restarts."""
     storage_class: NotRequired[str]
     """class: the StorageClass."""
-    keep: NotRequired[bool]
-    """Protect claim and volume from deletion."""
     retain: NotRequired[bool]
     """class: keep the claim, and the data, in the cluster when it is removed from the stack."""
+
+
+class DataVolumeArgs(SourceArgs):
+    """Inputs of ``DataVolume``. They decide which children exist, so all but ``namespace`` are plain."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of the claim."""
+    claim_name: str
+    """Name of the claim, created or (``claim``) existing. The PersistentVolume is named after it."""
+    access_mode: NotRequired[AccessMode]
+    """Default ``ReadWriteOnce``. With ``ReadOnlyMany`` pods mount the volume read-only, an existing claim too."""
+    keep: NotRequired[bool]
+    """Protect claim and volume from deletion."""
 
 
 _REQUIRED = {

@@ -48,7 +48,7 @@ def as_patch(patch: PatchArgs) -> Patch:
     found: Patch = {"file": patch["file"]}
     for name in ("path", "property", "set", "xml", "attributes"):
         value = patch.get(name)
-        if value is not None:
+        if value is not None and value != {}:
             found[name] = dict(value) if name == "attributes" else value  # type: ignore[call-overload]
     secret = patch.get("set_from_secret")
     if secret:

@@ -52,7 +52,7 @@ def test_what_is_refused_can_be_done_with_the_commands_that_the_refusal_prints(
     shell("pulumi config set --path 'wso2ei:storage.path' /var/lib/wso2ei/moved")
     refused = machine.update()
     assert refused.code != 0
-    assert "would stay behind; nothing was changed" in refused.text
+    assert "would stay in the old place; nothing was changed" in refused.text
     assert table_exists(machine)
 
     commands = re.findall(r"^ {7,}((?:kubectl|tail|pulumi) .*)$", refused.text, re.MULTILINE)

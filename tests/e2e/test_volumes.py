@@ -20,11 +20,11 @@ FOLDERS = "/var/lib/wso2ei"
 """Where a node's disk may be written to."""
 PYTHON_IMAGE = ImagesSettings().python
 VOLUME = """
-from components.storage import DataVolume
+from components.shared.storage import DataVolume
 volume = DataVolume("data", {{"claim_name": NS, "namespace": NS}} | {args})
 """
 POD = """
-from components import common
+from components.shared import metadata, pods, volumes
 CHECK = volumes.programs("check_volume.sh")
 programs = k8s.core.v1.ConfigMap("programs", metadata={{"namespace": NS}}, data=CHECK)
 spec = k8s.core.v1.PodSpecArgs(

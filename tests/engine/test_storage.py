@@ -48,7 +48,7 @@ def test_another_kind_is_refused_with_the_steps_before_anything_is_touched(previ
         done = preview("local", local(NFS), command=command, outputs=outputs)
         assert done.code != 0
         for words in (
-            "The data of stack 'local' would stay behind; nothing was changed.",
+            "The data of stack 'local' would stay in the old place; nothing was changed.",
             "it is in      hostPath /var/lib/wso2ei/local",
             "would become  nfs nfs.example.com:/exports/wso2ei",
             "kubectl -n wso2 exec wso2ei-mysql-0 -c mysql -- sh /in_pod/mysql_dump.sh > wso2ei.sql",
@@ -63,7 +63,7 @@ def test_another_kind_is_refused_with_the_steps_before_anything_is_touched(previ
     ("change", "words"),
     [
         ({"path": "/other"}, "would become  hostPath /other"),
-        ({"mysqlSize": "1Gi"}, "storage.mysqlSize: the volume has 8Gi, and the stack file says 1Gi"),
+        ({"mysqlSize": "1Gi"}, "storage.mysqlSize: the volume has 8Gi, the stack file has 1Gi"),
         (NFS | {"movedFrom": "hostPath /elsewhere"}, "which is not where the data is"),
     ],
 )
@@ -81,7 +81,7 @@ def test_what_would_lose_data_or_cannot_be_done_is_refused_by_a_preview_already(
     [
         (NFS | {"movedFrom": "hostPath /var/lib/wso2ei/local"}, ""),
         ({"mysqlSize": "20Gi"}, "mysql grows from 8Gi to 20Gi"),
-        ({"movedFrom": "hostPath /elsewhere"}, "storage.movedFrom has done its work"),
+        ({"movedFrom": "hostPath /elsewhere"}, "storage.movedFrom is no longer needed"),
     ],
 )
 def test_what_loses_nothing_is_previewed(preview: Run, change: dict[str, Any], words: str) -> None:
@@ -105,4 +105,4 @@ def test_another_cluster_is_refused(preview: Run) -> None:
     assert "kubernetes:" not in done.text.partition("Updating (local)")[2]
     done = preview("local", local() | there, outputs=exported())
     assert done.code == 0, done.text
-    assert "an update would be refused. Stack 'local' runs in the cluster 'docker-desktop'" in done.text
+    assert "an update would be rejected. Stack 'local' runs in the cluster 'docker-desktop'" in done.text

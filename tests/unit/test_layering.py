@@ -20,10 +20,11 @@ ALLOWED = {
     "components.ei": {"components.shared", "components.wso2ei", "components.mysql", "components.in_pod"},
     "components": {"components.shared"},
     "settings": {"components.shared", "components.wso2ei", "components.ei"},
-    "preflight": {"settings", "components.shared", "components.wso2ei", "components.ei"},
+    "preflight": {"settings", "stack.names", "components.shared", "components.wso2ei", "components.ei"},
+    "stack.names": set[str](),
     "stack": {
         "settings",
-        "preflight",
+        "stack.names",
         "components",
         *(f"components.{name}" for name in ("shared", "mysql", "nginx", "ei")),
     },

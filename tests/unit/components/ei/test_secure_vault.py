@@ -18,7 +18,7 @@ import yaml
 from components.ei.checks import addition_problems
 from components.in_pod import vault
 from components.in_pod.properties_patch import logical_lines
-from components.wso2ei.args import Transformation
+from components.wso2ei.args import PatchArgs, Transformation
 from components.wso2ei.vault import NAMESPACE
 from components.wso2ei.versions import VERSIONS, version_of
 from embedded.images.wso2ei.image import home_files
@@ -103,7 +103,7 @@ def patched(folder: Path, version: str, how: Transformation = "RSA", patches: li
 def test_files_name_an_alias_as_the_page_shows_it(tmp_path: Path, version: str) -> None:
     (example,) = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "secretAlias" in block]
     settings = EiSettings.model_validate(yaml.safe_load(example)["wso2ei:ei"])
-    patched(tmp_path, version, patches=[patch.as_args() for patch in settings.patches])
+    patched(tmp_path, version, patches=[patch.as_args(PatchArgs) for patch in settings.patches])
     for file, place in (
         (
             "conf/datasources/master-datasources.xml",
