@@ -12,28 +12,21 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from components.shared.plain_secrets import (
+    WORD,
+    forms_in,
+    is_plain,
+    masked,
+    names_secret,
+    path_names_secret,
+    settings_in,
+)
 from policies.objects import Finding, Manifest, Path, is_unknown, items, mapping, pod_template, texts
 
-PUBLISHED = frozenset({"wso2carbon", "changeit"})
-"""Passwords of the stores in every download of WSO2 EI and of the JDK: printed in their manuals, hence no secret."""
-_KEY = "api[-_.]?key|private[-_.]?key"
-_WORD = f"(?:passw(?:or)?d|passphrase|storepass|keypass|secret|token|credentials?|{_KEY})"
-_NAME = re.compile(rf"(?i){_WORD}$")
-# A value that names the place of the secret, not the secret.
-_ELSEWHERE = re.compile(r"^(?:$|[/~.]|file:|\$|%|<|\{|\[|\(|\*+$|x+$|(?:true|false|null|none|yes|no|\d{1,3})$)", re.I)
-_OPTION = re.compile(rf"(?i)^-{{1,2}}[\w.-]*{_WORD}(?:=(.*))?$")
-_IN_TEXT = re.compile(
-    rf"""(?ix) (?: ^ | [\s"'<{{,;&?/.:_-] ) [\w.-]* {_WORD} ["']? \s* [=:>] \s* ["']? (?P<value> [^\s"'<>,;&]+ )"""
-)
-_SHELL_OPTION = re.compile(rf"(?i)(?:^|\s)-{{1,2}}[\w.-]*{_WORD}[ =]+[\"']?(?P<value>[^\s\"']+)")
+_OPTION = re.compile(rf"(?i)^-{{1,2}}[\w.-]*{WORD}(?:=(.*))?$")
+_SHELL_OPTION = re.compile(rf"(?i)(?:^|\s)-{{1,2}}[\w.-]*{WORD}[ =]+[\"']?(?P<value>[^\s\"']+)")
 # keytool reads a password from a file or a variable that the option names.
 _FROM_FILE = re.compile(r"(?i)(?<=pass):(?:file|env)\s+\S+")
-_SHAPES = {
-    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    "a password within a URL": re.compile(r"://[^/\s:@]+:(?![$%{])[^/\s:@]+@"),
-    "a JSON web token": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\."),
-    "a docker login": re.compile(r'"auths?"\s*:\s*[{"]'),
-}
 _PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 _CODE = (".py", ".java")
 
@@ -67,9 +60,8 @@ def _by_value(body: Manifest, known: Collection[str]) -> Iterator[Finding]:
     for path, text in texts(body):
         if any(form in text for form in forms):
             yield Finding(path, "holds the value of a secret")
-        for what, shape in _SHAPES.items():
-            if shape.search(text):
-                yield Finding(path, f"holds {what}")
+        for what in forms_in(text):
+            yield Finding(path, f"holds {what}")
 
 
 def _named(path: Path, values: Mapping[str, Any]) -> Iterator[Finding]:
@@ -77,7 +69,7 @@ def _named(path: Path, values: Mapping[str, Any]) -> Iterator[Finding]:
     for key, value in values.items():
         if not isinstance(value, str) or is_unknown(value):
             continue
-        if _NAME.search(key) and _is_secret(value):
+        if names_secret(key) and _is_secret(value):
             yield Finding((*path, key), "is named like a secret and has a plain value")
         elif not key.endswith(_CODE):
             yield from _in_text((*path, key), value)
@@ -91,10 +83,8 @@ def _in_text(path: Path, text: str) -> Iterator[Finding]:
     if isinstance(content, dict | list):
         yield from _in_json(path, content)
         return
-    for line in text.splitlines():
-        found = _IN_TEXT.search(line)
-        if found and not line.lstrip().startswith(("#", "--", "//")) and _is_secret(found["value"]):
-            yield Finding(path, f"sets a secret in plain text: {_masked(line, found['value'])}")
+    for place in settings_in(text):
+        yield Finding(path, f"sets a secret in plain text: {place}")
 
 
 def _in_json(path: Path, content: Any) -> Iterator[Finding]:
@@ -106,12 +96,11 @@ def _in_json(path: Path, content: Any) -> Iterator[Finding]:
     if not isinstance(content, dict):
         return
     where = str(content.get("path", content.get("property", "")))
-    names_secret = _NAME.search(re.sub(r"\[.*?\]$", "", where)) or re.search(rf"(?i){_WORD}'\]$", where)
-    if names_secret and _is_secret(str(content.get("set", content.get("value", "")))):
+    if path_names_secret(where) and _is_secret(str(content.get("set", content.get("value", "")))):
         yield Finding(path, f"patches {where} with a plain value")
     for key, value in content.items():
         if isinstance(value, str):
-            if _NAME.search(key) and _is_secret(value):
+            if names_secret(key) and _is_secret(value):
                 yield Finding(path, f"sets {key} in plain text")
             elif key != "path":
                 yield from _in_text(path, value)
@@ -124,7 +113,7 @@ def _of_a_container(path: Path, container: Mapping[str, Any]) -> Iterator[Findin
         name, value = str(mapping(variable).get("name", "")), mapping(variable).get("value")
         where = (*path, "env", index, "value")
         if isinstance(value, str) and not is_unknown(value):
-            if _NAME.search(name) and _is_secret(value):
+            if names_secret(name) and _is_secret(value):
                 yield Finding(where, f"{name} is named like a secret; use valueFrom.secretKeyRef")
             else:
                 yield from _in_text(where, value)
@@ -151,14 +140,12 @@ def _in_words(path: Path, command: Sequence[Any]) -> Iterator[Finding]:
                 yield Finding((*path, index), message)
             continue
         text = _FROM_FILE.sub("=$elsewhere", word)
-        for found in [*_SHELL_OPTION.finditer(text), *_IN_TEXT.finditer(text)]:
+        for found in _SHELL_OPTION.finditer(text):
             if _is_secret(found["value"]):
-                yield Finding((*path, index), f"holds a secret: {_masked(found[0].strip(), found['value'])}")
+                yield Finding((*path, index), f"holds a secret: {masked(found[0].strip(), found['value'])}")
+        for place in settings_in(text):
+            yield Finding((*path, index), f"holds a secret: {place}")
 
 
 def _is_secret(value: str) -> bool:
-    return not is_unknown(value) and not _ELSEWHERE.match(value) and value not in PUBLISHED
-
-
-def _masked(text: str, value: str) -> str:
-    return " ".join(text.replace(value, "***").split())[:80]
+    return not is_unknown(value) and is_plain(value)

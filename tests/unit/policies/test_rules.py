@@ -47,6 +47,19 @@ BROKEN: list[tuple[str, Callable[[], Object], str, Any, str]] = [
     # rule, sample, path of the field, its bad value (... removes it), where the finding must point
     ("no-plain-secrets", samples.deployment, f"{MAIN}/env/0", {"name": "DB_PASSWORD", "value": "hunter2"}, "env[0]"),
     ("no-plain-secrets", samples.deployment, f"{MAIN}/env/0", {"name": "apiKey", "value": "0a1b2c3d"}, "env[0]"),
+    ("no-plain-secrets", samples.deployment, f"{MAIN}/env/0", {"name": "SMTP_PASS", "value": "hunter2"}, "env[0]"),
+    (
+        "no-plain-secrets", samples.deployment, f"{MAIN}/env/0",
+        {"name": "AWS_SECRET_ACCESS_KEY", "value": "hunter2"}, "env[0]",
+    ),
+    (
+        "no-plain-secrets", samples.config_map, "data/patches.json",
+        '{"patches": [{"path": "a/parameter[@name=\'mail.smtp.password\']", "set": "hunter2"}]}', "patches",
+    ),
+    (
+        "no-plain-secrets", samples.config_map, "data/x.xml",
+        '<parameter name="password" locked="false">hunter2</parameter>', "data.x.xml",
+    ),
     ("no-plain-secrets", samples.deployment, f"{MAIN}/env/0", {"name": "OPTS", "value": "-Dp.password=hunter2"}, "env"),
     ("no-plain-secrets", samples.deployment, f"{MAIN}/args", ["--password=hunter2"], "args[0]"),
     ("no-plain-secrets", samples.deployment, f"{MAIN}/args", ["--token", "hunter2"], "args[0]"),

@@ -1,0 +1,83 @@
+"""The one rule of what is a secret in plain text, for settings, components and policies; standard library only.
+
+A secret is recognized by the name that it is set under, or by its form. Values that only name the place of a secret
+(a file, a variable, a placeholder) are none, and neither are the passwords that every download of WSO2 EI contains.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+PUBLISHED = frozenset({"wso2carbon", "changeit"})
+"""Passwords of the stores in every download of WSO2 EI and of the JDK: printed in their manuals, hence no secret."""
+_KEYS = "(?:api|private|access|secret|signing|encryption|shared|account)[-_.]?key"
+# "pass" alone is a word of its own (SMTP_PASS, bindPass), never the end of another one (bypass).
+_PASS = "(?:(?:store|key|user|admin|db|smtp|bind)pass|(?<![a-z])pass|(?-i:(?<=[a-z])Pass))"  # noqa: S105
+WORD = f"(?:passw(?:or)?d|passphrase|passcode|pwd|{_PASS}|secret|token|credentials?|{_KEYS})"
+"""Regular expression, case ignored: the end of a name of a secret."""
+_NAME = re.compile(rf"(?i){WORD}[-_.]?\d*$")
+_ELSEWHERE = re.compile(r"^(?:$|[/~.]|file:|\$|%|<|\{|\[|\(|\*+$|x+$|(?:true|false|null|none|yes|no|\d{1,3})$)", re.I)
+_IN_LINE = re.compile(
+    rf"""(?ix) (?: ^ | [\s"'<{{,;&?/.:_-] ) [\w.-]*? {WORD}\d* ["']? \s* [=:>] \s* ["']? (?P<value> [^\s"'<>,;&]+ )"""
+)
+_XML = re.compile(
+    rf"""(?isx) (?: < [\w:.-]*? {WORD} (?: \s [^<>]* )? | = \s* (["']) [^"'<>]*? {WORD} \1 [^<>]* ) >
+    \s* (?P<value> [^<>]*? ) \s* </"""
+)
+_FORMS = {
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    "a password within a URL": re.compile(
+        r"://[^/\s:@]*:(?![$%{])[^/\s:@]+@|jdbc:oracle:\w+:[^/\s@:]+/(?![$%{])[^@\s]+@"
+    ),
+    "a JSON web token": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\."),
+    "a docker login": re.compile(r'"auths?"\s*:\s*[{"]'),
+}
+
+
+def names_secret(name: str) -> bool:
+    """Whether ``name`` (of a variable, key, element or property) is that of a secret."""
+    return bool(_NAME.search(name))
+
+
+def path_names_secret(path: str) -> bool:
+    """Whether an element path ends at a secret: by its last step, or by the value of the step's predicate.
+
+    ``a/Property[@name='ConnectionPassword']`` and ``a/parameter[@name='mail.smtp.password']`` do.
+    """
+    last = re.split(r"/(?![^\[]*\])", path)[-1]
+    predicates = re.findall(r"=\s*(?:'([^']*)'|\"([^\"]*)\")", last)
+    return names_secret(re.sub(r"\[.*", "", last)) or any(names_secret(one or two) for one, two in predicates)
+
+
+def is_plain(value: str) -> bool:
+    """Whether a value under the name of a secret is the secret itself, and not the name of its place."""
+    return not _ELSEWHERE.match(value) and value not in PUBLISHED
+
+
+def forms_in(text: str) -> Iterator[str]:
+    """What ``text`` contains that is a secret by its form alone: ``a private key``, ``a password within a URL``."""
+    for what, form in _FORMS.items():
+        if form.search(text):
+            yield what
+
+
+def settings_in(text: str) -> Iterator[str]:
+    """Places of ``text`` that set a secret in plain text, the value as ``***``.
+
+    Reads lines of properties, YAML, shell and URLs, and XML elements and properties, also over several lines and in
+    comments. Comment lines of the others are left out: they explain settings.
+    """
+    for line in text.splitlines():
+        for match in _IN_LINE.finditer("" if line.lstrip().startswith(("#", "--", "//")) else line):
+            if is_plain(match["value"]):
+                yield masked(line, match["value"])
+                break
+    for match in _XML.finditer(text):
+        if match["value"] and is_plain(match["value"]):
+            yield masked(match[0], match["value"])
+
+
+def masked(text: str, value: str) -> str:
+    """``text`` on one short line, with ``***`` for ``value``."""
+    return " ".join(text.replace(value, "***").split())[:80]
