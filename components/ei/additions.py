@@ -8,16 +8,15 @@ Files below ``conf/`` are put into the copy of ``conf`` that is patched and moun
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.ei import work as ei_work
+from components.ei import work
 from components.shared import pods, volumes
 from components.wso2ei.additions import as_patch, jar_name
-from components.wso2ei.args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs, SecureVaultArgs
+from components.wso2ei.args import AdditionsArgs, FileArgs, JarArgs, SecretKeyArgs
 
 DELIVERED = "/delivered"
 """Where init containers see the volume of jars and files."""
@@ -29,18 +28,17 @@ _MANIFEST = "/additions"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
-@dataclass(frozen=True)
 class Additions:
-    """Everything that users add to a node."""
+    """Everything that users add to a node, as parts of its pod; container and place of the vault are in ``vault``."""
 
-    patches: Sequence[PatchArgs] = ()
-    files: Sequence[FileArgs] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    secret_environment: Mapping[str, SecretKeyArgs] = field(default_factory=dict)
-    jars: Sequence[JarArgs] = ()
-    keystores: KeystoresArgs | None = None
-    vault: SecureVaultArgs | None = None
-    """Its container and its place in the server are in ``ei_vault``."""
+    def __init__(self, args: AdditionsArgs) -> None:
+        self.patches = args.get("patches") or ()
+        self.files = args.get("files") or ()
+        self.environment = args.get("environment") or {}
+        self.secret_environment = args.get("secret_environment") or {}
+        self.jars = args.get("jars") or ()
+        self.keystores = args.get("keystores")
+        self.vault = args.get("secure_vault")
 
     def config_map(self) -> dict[str, str]:
         """Data of the ConfigMap: patches, the list of deliveries, and inline files."""
@@ -96,7 +94,7 @@ class Additions:
             return []
         mounts = [
             volumes.mount("delivered", DELIVERED),
-            ei_work.conf_mount(),
+            work.conf_mount(),
             *(
                 volumes.mount(volume, f"/sources/{kind}/{name}", read_only=True)
                 for kind, names in (("secret", self._secrets()), ("config_map", self._config_maps()))
@@ -104,7 +102,7 @@ class Additions:
                 if any((file.get(kind) or {}).get("name") == name for file in self.files)  # type: ignore[attr-defined]
             ),
         ]
-        return [_deliver("place-files", image, ["files", "--home", ei_work.FOLDER], mounts)]
+        return [_deliver("place-files", image, ["files", "--home", work.FOLDER], mounts)]
 
     def delivered_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
         """For the container that looks for what the image lacks."""

@@ -141,7 +141,7 @@ class EiClusterArgs(NodeArgs, AdditionsArgs, OperationsArgs):
     admin_password: NotRequired[pulumi.Input[str] | None]
     """Kept secret; set in the database when it changes, since EI itself sets it only once."""
     admin_secret: NotRequired[str | None]
-    """Existing Secret with the key ``ei_pod.ADMIN_KEY``, instead of ``admin_password``."""
+    """Existing Secret with the key ``pod.ADMIN_KEY``, instead of ``admin_password``."""
     rotation: NotRequired[str | None]
     """Any text; another one has the pods read existing Secrets again, whose content this program does not see."""
     storage: DataVolumeArgs

@@ -9,15 +9,13 @@ Pure functions.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.ei import work as ei_work
+from components.ei.additions import proxies
 from components.shared import pods, volumes
-from components.wso2ei.args import CarbonAppArgs, CarbonAppsFolder
+from components.wso2ei.args import AdditionsArgs
 from components.wso2ei.carbonapps import car_name
 
 CARS = "/cars"
@@ -36,14 +34,14 @@ _IMAGE_FOLDERS = (
 )
 
 
-@dataclass(frozen=True)
 class CarbonApps:
     """The CAR files of a node, and how it uses the shared folder."""
 
-    cars: Sequence[CarbonAppArgs] = ()
-    folder: CarbonAppsFolder = "live"
-    proxies: Mapping[str, str] = field(default_factory=dict)
-    """Environment of the container that fetches."""
+    def __init__(self, args: AdditionsArgs) -> None:
+        self.cars = args.get("carbon_apps") or ()
+        self.folder = args.get("carbon_apps_folder") or "live"
+        self.proxies = proxies(args.get("environment") or {})
+        """Environment of the container that fetches."""
 
     @property
     def uses_folder(self) -> bool:
@@ -84,7 +82,7 @@ done"""
         return [volumes.mount("cars", CARS)]
 
     def gather_container(self, image: str) -> k8s.core.v1.ContainerArgs:
-        """Puts the CARs of all sources together and refuses broken ones; after the server's ``conf`` is ready."""
+        """Gathers the CARs of all sources, and rejects damaged ones."""
         sources = ["--image", f"{CARS}/image"]
         sources += ["--folder", _FOLDER] if self.uses_folder else []
         sources += ["--live"] if self.folder == "live" else []
@@ -93,13 +91,12 @@ done"""
             name="gather-cars",
             image=image,
             command=["python", f"{volumes.IN_POD_MOUNT}/carbonapps.py", "--to", CARS],
-            args=[*sources, "--conf", f"{ei_work.CONF}/carbon.xml"],
+            args=sources,
             env=[k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(self.proxies.items())],
             security_context=pods.container_security(),
             resources=pods.resources("20m", "96Mi"),
             volume_mounts=[
                 volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
-                ei_work.conf_mount(read_only=True),
                 volumes.mount("cars", CARS),
                 *([volumes.mount("carbonapps", _FOLDER, read_only=True)] if self.uses_folder else []),
                 *([volumes.mount("carbonapps-manifest", _MANIFEST, read_only=True)] if self.cars else []),

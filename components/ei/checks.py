@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from components.ei import metrics as ei_metrics
 from components.ei.args import EiClusterArgs
+from components.ei.metrics import metrics_problems
+from components.ei.metrics import patches as metrics_patches
 from components.ei.operations import operation_problems
 from components.shared.problems import Problem
 from components.shared.quantities import quantity
@@ -21,7 +22,8 @@ from components.wso2ei.additions import (
 )
 from components.wso2ei.args import AdditionsArgs
 from components.wso2ei.carbonapps import carbon_app_problems
-from components.wso2ei.patches import Patch, managed_patches
+from components.wso2ei.files import Patch
+from components.wso2ei.patches import managed_patches
 from components.wso2ei.vault import managed_vault_patches, vault_problems
 from components.wso2ei.versions import EiVersion, lacking, other_version, version_of
 
@@ -36,9 +38,9 @@ def check(name: str, args: EiClusterArgs) -> EiVersion:
     except ValueError as error:
         raise ValueError(f"EiCluster {name}: version: {error}") from error
     found = [*_sizes(args), *_secrets(args), *_diagnostics(args), *image_problems(version, args["image"], args)]
-    found += addition_problems(version, args, ei_metrics.patches(args.get("metrics")))
+    found += addition_problems(version, args, metrics_patches(args.get("metrics")))
     found += operation_problems(args)
-    found += ei_metrics.metrics_problems(version, args, args.get("java_options") or ())
+    found += metrics_problems(version, args, args.get("java_options") or ())
     if found:
         raise ValueError("\n".join(f"EiCluster {name}: {problem.field} {problem.expected}" for problem in found))
     return version

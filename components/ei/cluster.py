@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import cast
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.ei import logs as ei_logs
-from components.ei import metrics as ei_metrics
-from components.ei import objects as ei_objects
-from components.ei import pod as ei_pod
-from components.ei import vault as ei_vault
-from components.ei.additions import Additions, proxies
-from components.ei.args import EiClusterArgs
+from components.ei import objects, pod, vault
+from components.ei.additions import Additions
+from components.ei.args import EiClusterArgs, OperationsArgs
 from components.ei.carbonapps import CarbonApps
 from components.ei.checks import check
+from components.ei.config import ei_config, java_options, jvm_size, patches_json
+from components.ei.logs import LogFolder
+from components.ei.metrics import make_metrics
+from components.ei.parts import ConfigMaps, Images, PodParts, Sizes
 from components.mysql import connection as mysql_connection
 from components.shared import metadata, network_policies, volumes
 from components.shared.image_reference import parse_image
-from components.shared.quantities import quantity
 from components.shared.recommended_labels import with_labels
 from components.shared.storage import DataVolume
-from components.wso2ei.additions import as_keystores
-from components.wso2ei.logs import log_patches
-from components.wso2ei.patches import Datasource, EiConfig, plain_patches, secret_patches
 from components.wso2ei.versions import EiVersion
 
 
@@ -64,7 +61,7 @@ class EiCluster(pulumi.ComponentResource):
                 labels=job_labels,
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
-            spec=ei_objects.schema_job_spec(parts, version.db_script, job_labels),
+            spec=objects.schema_job_spec(parts, version.db_script, args["admin_username"], job_labels),
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions.merge(child, slow),
                 pulumi.ResourceOptions(depends_on=[pull_secret] if pull_secret else []),
@@ -76,7 +73,7 @@ class EiCluster(pulumi.ComponentResource):
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 name=name, namespace=args["namespace"], labels=parts.selector, annotations=_takes_back(args)
             ),
-            spec=ei_pod.deployment_spec(parts, args["replicas"]),
+            spec=pod.deployment_spec(parts, args["replicas"]),
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions.merge(child, slow),
                 pulumi.ResourceOptions(
@@ -88,16 +85,16 @@ class EiCluster(pulumi.ComponentResource):
             ),
         )
         self._policies(name, args, parts.selector, child)
-        ei_metrics.make_metrics(name, args.get("metrics"), args["namespace"], parts.selector, child)
+        make_metrics(name, args.get("metrics"), args["namespace"], parts.selector, child)
         self.spec_hash = metadata.spec_hash(
             {
                 "image": args["image"],
                 "replicas": "" if args.get("autoscaled") else str(args["replicas"]),
-                "patches": parts.patches,
+                "patches": parts.config_maps.patches,
                 "secrets": pulumi.Output.all(parts.mysql["secret"], parts.admin_secret, args.get("rotation")),
-                "programs": parts.programs,
-                "added": parts.added or "",
-                "cars": pulumi.Output.all(parts.cars_manifest or "", parts.cars.folder),
+                "programs": parts.config_maps.programs,
+                "added": parts.config_maps.additions or "",
+                "cars": pulumi.Output.all(parts.config_maps.cars or "", parts.cars.folder),
                 "variables": parts.additions.fingerprint(parts.java_options),
                 "resources": f"{args['heap']} {args['cpu']} {args.get('cpu_limit')} {args['memory']}",
             }
@@ -113,12 +110,12 @@ class EiCluster(pulumi.ComponentResource):
     def _services(self, name: str, args: EiClusterArgs, child: pulumi.ResourceOptions) -> None:
         selector = metadata.labels("wso2ei", name)
         specs = {
-            self.console_service: ei_objects.service_spec(selector, {"console": ei_pod.CONSOLE_PORT}),
-            self.gateway_service: ei_objects.service_spec(
+            self.console_service: objects.service_spec(selector, {"console": pod.CONSOLE_PORT}),
+            self.gateway_service: objects.service_spec(
                 selector,
-                {"gateway": ei_pod.GATEWAY_PORT, "gateway-http": ei_pod.GATEWAY_HTTP_PORT},
+                {"gateway": pod.GATEWAY_PORT, "gateway-http": pod.GATEWAY_HTTP_PORT},
             ),
-            f"{name}-members": ei_objects.members_service_spec(selector),
+            f"{name}-members": objects.members_service_spec(selector),
         }
         for service, spec in specs.items():
             k8s.core.v1.Service(
@@ -128,14 +125,12 @@ class EiCluster(pulumi.ComponentResource):
                 opts=child,
             )
 
-    def _parts(
-        self, name: str, args: EiClusterArgs, version: EiVersion, child: pulumi.ResourceOptions
-    ) -> ei_pod.PodParts:
+    def _parts(self, name: str, args: EiClusterArgs, version: EiVersion, child: pulumi.ResourceOptions) -> PodParts:
         selector = metadata.labels("wso2ei", name)
         meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector)
         config = pulumi.Output.all(
             args["namespace"], args.get("console_port", 443), args.get("gateway_port", 443)
-        ).apply(lambda found: _config(name, args, *found))
+        ).apply(lambda found: ei_config(name, args, *found))
         programs = k8s.core.v1.ConfigMap(
             f"{name}-programs",
             metadata=meta,
@@ -152,25 +147,25 @@ class EiCluster(pulumi.ComponentResource):
                 "check_volume.sh",
                 "log_folders.py",
                 *mysql_connection.PROGRAMS,
-                *ei_vault.programs(args.get("secure_vault")),
+                *vault.programs(args.get("secure_vault")),
             ),
             opts=child,
         )
         patches = k8s.core.v1.ConfigMap(
             f"{name}-patches",
             metadata=meta,
-            data={"patches.json": config.apply(lambda found: _patches(version, found, args))},
+            data={"patches.json": config.apply(lambda found: patches_json(version, found, args))},
             opts=child,
         )
         self.carbonapps = DataVolume(f"{name}-carbonapps", args["storage"], child)
-        additions = _additions(args)
+        additions = Additions(args)
         logs = args.get("diagnostics")
         added = (
             k8s.core.v1.ConfigMap(f"{name}-additions", metadata=meta, data=data, opts=child)
             if (data := additions.config_map())
             else None
         )
-        cars = _carbon_apps(args)
+        cars = CarbonApps(args)
         cars_manifest = (
             k8s.core.v1.ConfigMap(
                 f"{name}-cars", metadata=meta, data=data, binary_data=cars.contents() or None, opts=child
@@ -181,35 +176,32 @@ class EiCluster(pulumi.ComponentResource):
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account", metadata=meta, automount_service_account_token=False, opts=child
         )
-        return ei_pod.PodParts(
-            name=name,
+        return PodParts(
             home=version.home,
-            ei_image=args["image"],
-            python_image=args["python_image"],
-            mysql_image=args["mysql_image"],
+            images=Images(
+                ei=args["image"],
+                python=args["python_image"],
+                mysql=args["mysql_image"],
+                pull_secret=args.get("registry_secret") or (pull_secret_name(name) if args.get("registry") else None),
+            ),
+            config_maps=ConfigMaps(
+                programs=metadata.name_of(programs),
+                patches=metadata.name_of(patches),
+                additions=metadata.name_of(added) if added else None,
+                cars=metadata.name_of(cars_manifest) if cars_manifest else None,
+            ),
             selector=selector,
             service_account=metadata.name_of(account),
-            pull_secret=args.get("registry_secret") or (pull_secret_name(name) if args.get("registry") else None),
-            programs=metadata.name_of(programs),
-            patches=metadata.name_of(patches),
             mysql=args["mysql"],
-            admin_username=args["admin_username"],
             admin_secret=args.get("admin_secret") or self._admin_secret(name, args, meta, child),
             rotation=args.get("rotation"),
             carbonapps=self.carbonapps,
             cars=cars,
-            cars_manifest=metadata.name_of(cars_manifest) if cars_manifest else None,
-            heap=jvm_size(args["heap"]),
-            java_options=_java_options(version, args),
             additions=additions,
-            operations=args,
-            logs=ei_logs.LogFolder(
-                DataVolume(f"{name}-logs", logs, child) if logs else None, args.get("diagnostics_keep", 10)
-            ),
-            added=metadata.name_of(added) if added else None,
-            cpu=args["cpu"],
-            cpu_limit=args.get("cpu_limit"),
-            memory=args["memory"],
+            logs=LogFolder(DataVolume(f"{name}-logs", logs, child) if logs else None, args.get("diagnostics_keep", 10)),
+            operations=_operations(args),
+            java_options=java_options(version, args),
+            sizes=Sizes(jvm_size(args["heap"]), args["cpu"], args.get("cpu_limit"), args["memory"]),
         )
 
     def _admin_secret(
@@ -218,7 +210,7 @@ class EiCluster(pulumi.ComponentResource):
         secret = k8s.core.v1.Secret(
             f"{name}-admin",
             metadata=meta,
-            string_data={ei_pod.ADMIN_KEY: pulumi.Output.secret(args.get("admin_password") or "")},
+            string_data={pod.ADMIN_KEY: pulumi.Output.secret(args.get("admin_password") or "")},
             opts=child,
         )
         return metadata.name_of(secret)
@@ -251,13 +243,13 @@ class EiCluster(pulumi.ComponentResource):
         )
 
     def _membership_rights(
-        self, name: str, args: EiClusterArgs, parts: ei_pod.PodParts, child: pulumi.ResourceOptions
+        self, name: str, args: EiClusterArgs, parts: PodParts, child: pulumi.ResourceOptions
     ) -> list[pulumi.Resource]:
         meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=parts.selector)
         role = k8s.rbac.v1.Role(
             f"{name}-members",
             metadata=meta,
-            rules=ei_objects.membership_rules(f"{name}-members"),
+            rules=objects.membership_rules(f"{name}-members"),
             opts=child,
         )
         binding = k8s.rbac.v1.RoleBinding(
@@ -282,9 +274,9 @@ class EiCluster(pulumi.ComponentResource):
         k8s.networking.v1.NetworkPolicy(
             f"{name}-clients",
             metadata=meta,
-            spec=ei_objects.network_policy_spec(
+            spec=objects.network_policy_spec(
                 selector,
-                ei_objects.ControllerPods(args["controller_labels"], args.get("existing_controller", False)),
+                objects.ControllerPods(args["controller_labels"], args.get("existing_controller", False)),
             ),
             opts=child,
         )
@@ -306,6 +298,12 @@ class EiCluster(pulumi.ComponentResource):
             ),
             opts=child,
         )
+
+
+def _operations(args: EiClusterArgs) -> OperationsArgs:
+    """The arguments about the running of nodes, and no other."""
+    found = {key: value for key, value in args.items() if key in OperationsArgs.__annotations__}
+    return cast(OperationsArgs, found)
 
 
 def _takes_back(args: EiClusterArgs) -> dict[str, str] | None:
@@ -332,79 +330,8 @@ def pull_secret_name(name: str) -> str:
     return f"{name}-pull"
 
 
-def jvm_size(memory: str) -> str:
-    """A Kubernetes quantity as the JVM writes it, in whole MiB: ``512Mi`` is ``512m``, ``2Gi`` is ``2048m``.
-
-    :raises ValueError: for anything that is not a quantity of at least 1Mi.
-    """
-    size = int(quantity(memory) / 1024**2)
-    if size < 1:
-        raise ValueError(f"heap {memory!r} must be at least 1Mi")
-    return f"{size}m"
-
-
 def docker_config(image: str, username: str, password: str) -> str:
     """A dockerconfigjson for the registry that ``image`` names."""
     host = parse_image(image).credentials_key
     token = base64.b64encode(f"{username}:{password}".encode()).decode()
     return json.dumps({"auths": {host: {"username": username, "password": password, "auth": token}}})
-
-
-def _java_options(version: EiVersion, args: EiClusterArgs) -> str:
-    own = [version.java_options, ei_logs.java_options(version.home), *ei_metrics.java_options(args.get("metrics"))]
-    return " ".join([*own, *ei_vault.java_options(args.get("secure_vault")), *(args.get("java_options") or ())])
-
-
-def _additions(args: EiClusterArgs) -> Additions:
-    return Additions(
-        patches=args.get("patches") or (),
-        files=args.get("files") or (),
-        environment=args.get("environment") or {},
-        secret_environment=args.get("secret_environment") or {},
-        jars=args.get("jars") or (),
-        keystores=args.get("keystores"),
-        vault=args.get("secure_vault"),
-    )
-
-
-def _carbon_apps(args: EiClusterArgs) -> CarbonApps:
-    return CarbonApps(
-        cars=args.get("carbon_apps") or (),
-        folder=args.get("carbon_apps_folder") or "live",
-        proxies=proxies(args.get("environment") or {}),
-    )
-
-
-def _patches(version: EiVersion, config: EiConfig, args: EiClusterArgs) -> str:
-    """Nothing secret: the patcher takes the passwords from the mounted Secrets."""
-    logs = log_patches(version, args.get("log_levels") or {}, access=args.get("access_logs", True))
-    found = [*plain_patches(version, config), *secret_patches(config, ei_pod.MOUNTED_SECRETS), *logs]
-    found += ei_vault.patches(args.get("secure_vault"), config.keystores)
-    found += ei_metrics.patches(args.get("metrics"))
-    return json.dumps({"patches": found}, indent=1, sort_keys=True)
-
-
-def _config(name: str, args: EiClusterArgs, namespace: str, console_port: float, gateway_port: float) -> EiConfig:
-    mysql = args["mysql"]
-    users, registry = mysql["user"], mysql["registry"]
-    return EiConfig(
-        namespace=namespace,
-        members_service=f"{name}-members",
-        # Two clusters in one namespace must never see each other.
-        domain=f"{namespace}.{name}",
-        console_host=args["console_host"],
-        gateway_host=args["gateway_host"],
-        console_port=int(console_port),
-        gateway_port=int(gateway_port),
-        mysql_host=mysql["host"],
-        mysql_port=mysql["port"],
-        mysql_tls=mysql["tls"],
-        # Pool sizes of WSO2's own charts.
-        user_database=Datasource("WSO2_USER_DB", "jdbc/WSO2UserDB", users.database, users.user, 50),
-        registry_database=Datasource("WSO2_CONFIG_DB", "jdbc/WSO2ConfigDB", registry.database, registry.user, 80),
-        truststore=ei_pod.TRUSTSTORE,
-        config_target=args.get("configuration_path") or "/_system/config",
-        governance_target=args.get("governance_path") or "/_system/governance",
-        keystores=as_keystores(stores, ei_pod.KEYSTORE) if (stores := args.get("keystores")) else None,
-        admin_username=args["admin_username"],
-    )

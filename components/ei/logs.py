@@ -75,7 +75,8 @@ def post_start(home: str) -> k8s.core.v1.LifecycleHandlerArgs:
 
     In a container every run of the server has the same few process ids, which name its dumps.
     """
-    script = f"""cd {home}/repository/logs || exit 0
+    script = f"""touch /tmp/container-started
+cd {home}/repository/logs || exit 0
 for file in java_pid*.hprof hs_err_pid*.log; do
     [ -f "$file" ] && mv "$file" "$(date -u -r "$file" +%Y%m%dT%H%M%SZ)-$file"
 done

@@ -17,7 +17,7 @@ from components.ei.args import Discovery, MetricsArgs, OperationsArgs
 from components.shared import metadata, network_policies
 from components.shared.problems import Problem
 from components.wso2ei import metrics as own_api
-from components.wso2ei.patches import Patch
+from components.wso2ei.files import Patch
 from components.wso2ei.versions import VERSIONS, EiVersion
 
 PORT_NAME = "metrics"
@@ -154,7 +154,8 @@ def metrics_problems(version: EiVersion, args: OperationsArgs, options: Sequence
     metrics = args.get("metrics")
     if metrics is None:
         return
-    yield from _of_forms(metrics)
+    if discovery(metrics) not in get_args(Discovery):
+        yield Problem(("metrics", "discovery"), f"must be one of {', '.join(get_args(Discovery))}")
     if not uses_own_api(metrics):
         yield from _of_agent(*place(metrics))
     elif not version.prometheus_api:
@@ -175,16 +176,6 @@ def metrics_problems(version: EiVersion, args: OperationsArgs, options: Sequence
         for index, option in enumerate(options):
             if option.partition("=")[0] == own_api.OPTION:
                 yield Problem(("java_options", index), "must not be given with metrics, which makes it")
-
-
-def _of_forms(metrics: MetricsArgs) -> Iterator[Problem]:
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", metrics["prometheus"]["namespace"]):
-        yield Problem(("metrics", "prometheus", "namespace"), "must be the name of a namespace")
-    if discovery(metrics) not in get_args(Discovery):
-        yield Problem(("metrics", "discovery"), f"must be one of {', '.join(get_args(Discovery))}")
-    interval = (metrics.get("service_monitor") or {}).get("interval")
-    if interval is not None and not re.fullmatch(INTERVAL, interval):
-        yield Problem(("metrics", "service_monitor", "interval"), "must be a time such as 30s or 1m")
 
 
 def _of_agent(port: int, path: str) -> Iterator[Problem]:

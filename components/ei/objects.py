@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import pulumi_kubernetes as k8s
 
-from components.ei import work as ei_work
+from components.ei import work
+from components.ei.copy_conf import needs_home
+from components.ei.parts import PodParts
 from components.ei.pod import (
     CONSOLE_PORT,
     GATEWAY_HTTP_PORT,
     GATEWAY_PORT,
     MEMBER_PORT,
     UID,
-    PodParts,
-    needs_home,
-    pull_secrets,
     secret_volumes,
 )
 from components.mysql import connection as mysql_connection
@@ -73,30 +72,32 @@ def _server_volume(parts: PodParts) -> list[k8s.core.v1.EnvVarArgs]:
     return [k8s.core.v1.EnvVarArgs(name="MYSQL_VOLUME", value=claim)] if claim is not None else []
 
 
-def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) -> k8s.batch.v1.JobSpecArgs:
+def schema_job_spec(
+    parts: PodParts, script: str, admin_username: str, job_labels: dict[str, str]
+) -> k8s.batch.v1.JobSpecArgs:
     """Loads the EI image's own SQL script; safe to kill and to run again."""
     copy = k8s.core.v1.ContainerArgs(
         name="copy-dbscripts",
-        image=parts.ei_image,
-        command=["sh", "-c", f"{needs_home(parts)}\ncp {parts.home}/dbscripts/{script} {ei_work.FOLDER}/"],
+        image=parts.images.ei,
+        command=["sh", "-c", f"{needs_home(parts)}\ncp {parts.home}/dbscripts/{script} {work.FOLDER}/"],
         security_context=pods.container_security(),
         resources=pods.resources("20m", "32Mi"),
-        volume_mounts=[volumes.mount(ei_work.VOLUME, ei_work.FOLDER)],
+        volume_mounts=[volumes.mount(work.VOLUME, work.FOLDER)],
         termination_message_policy="FallbackToLogsOnError",
     )
     load = k8s.core.v1.ContainerArgs(
         name="schema",
-        image=parts.mysql_image,
-        command=["bash", f"{volumes.IN_POD_MOUNT}/schema.sh", f"{ei_work.FOLDER}/{script}"],
+        image=parts.images.mysql,
+        command=["bash", f"{volumes.IN_POD_MOUNT}/schema.sh", f"{work.FOLDER}/{script}"],
         env=[
             *mysql_connection.client_env(parts.mysql),
-            k8s.core.v1.EnvVarArgs(name="ADMIN_USERNAME", value=parts.admin_username),
+            k8s.core.v1.EnvVarArgs(name="ADMIN_USERNAME", value=admin_username),
             *_server_volume(parts),
         ],
         security_context=pods.container_security(),
         resources=pods.resources("20m", "64Mi"),
         volume_mounts=[
-            volumes.mount(ei_work.VOLUME, ei_work.FOLDER, read_only=True),
+            volumes.mount(work.VOLUME, work.FOLDER, read_only=True),
             volumes.mount("scratch", "/tmp"),  # noqa: S108
             volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
             mysql_connection.passwords_mount(),
@@ -117,14 +118,14 @@ def schema_job_spec(parts: PodParts, script: str, job_labels: dict[str, str]) ->
                 automount_service_account_token=False,
                 enable_service_links=False,
                 restart_policy="Never",
-                image_pull_secrets=pull_secrets(parts),
+                image_pull_secrets=pods.pull_secrets(parts.images.pull_secret),
                 security_context=pods.pod_security(UID),
                 init_containers=[copy],
                 containers=[load],
                 volumes=[
-                    volumes.empty_dir(ei_work.VOLUME, "16Mi"),
+                    volumes.empty_dir(work.VOLUME, "16Mi"),
                     volumes.empty_dir("scratch", "16Mi"),
-                    volumes.config_map_volume("programs", parts.programs),
+                    volumes.config_map_volume("programs", parts.config_maps.programs),
                     *secret_volumes(parts),
                 ],
                 **scheduling.pod_fields(parts.operations.get("scheduling")),

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from typing import get_args
 
 import pulumi_kubernetes as k8s
 
-from components.ei.args import HostAliasArgs, OperationsArgs
+from components.ei.args import OperationsArgs
 from components.shared.problems import Problem
 from components.wso2ei.logs import LOGGER, Level
 
-_DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
 _MANAGED_METADATA = ("app.kubernetes.io/", "wso2ei/", "pulumi.com/", "pod-template-hash")
 
 
 def operation_problems(args: OperationsArgs) -> Iterator[Problem]:
     """Whatever is wrong with them."""
-    for index, alias in enumerate(args.get("host_aliases") or ()):
-        for field, words in _of_alias(alias):
-            yield Problem(("host_aliases", index, field), words)
     for name, level in (args.get("log_levels") or {}).items():
         if not re.fullmatch(LOGGER, name):
             yield Problem(("log_levels", name), "must be the name of a logger, such as org.apache.synapse, or root")
@@ -34,16 +29,6 @@ def operation_problems(args: OperationsArgs) -> Iterator[Problem]:
         for name in names:
             if name.startswith(_MANAGED_METADATA):
                 yield Problem((field, name), "must not be set: it is managed")
-
-
-def _of_alias(alias: HostAliasArgs) -> Iterator[tuple[str, str]]:
-    try:
-        ipaddress.ip_address(alias["ip"])
-    except ValueError:
-        yield "ip", f"must be an IPv4 or IPv6 address, not {alias['ip']!r}"
-    wrong = [name for name in alias["hostnames"] if len(name) > 253 or not _DNS_NAME.fullmatch(name)]
-    if wrong or not alias["hostnames"]:
-        yield "hostnames", f"must be host names in lower case, not {', '.join(map(repr, wrong)) or 'none'}"
 
 
 def host_aliases(args: OperationsArgs) -> list[k8s.core.v1.HostAliasArgs] | None:

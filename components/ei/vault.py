@@ -11,25 +11,22 @@ from collections.abc import Sequence
 
 import pulumi_kubernetes as k8s
 
-from components.ei import work as ei_work
+from components.ei import work
 from components.ei.additions import STORES, Additions
 from components.shared import pods
 from components.shared.volumes import IN_POD_MOUNT, empty_dir, mount
-from components.wso2ei.additions import as_keystores, store_key
-from components.wso2ei.args import SecureVaultArgs
-from components.wso2ei.patches import Keystores, Patch
+from components.wso2ei.args import KeystoresArgs, SecureVaultArgs
+from components.wso2ei.files import Patch
+from components.wso2ei.keystores import store_alias, store_key, store_type
 from components.wso2ei.vault import JAVA_OPTIONS, PASSWORD_FILE, key, transformation, vault_patches
 
 _CIPHER, _MADE = "/cipher", "/vault"
-_KEY = f"{ei_work.STORES}/key-of-vault"
-_PASSWORDS = {"store": "keystore-password", "key": "key-password"}
-"""What keytool calls the two passwords of a key, and their keys in the Secret of the stores."""
-_PROGRAMS = ("vault.py", "vault_key.py")
+_KEY = f"{work.STORES}/key-of-vault"
 
 
 def programs(vault: SecureVaultArgs | None) -> Sequence[str]:
     """What ``containers`` runs, of ``components/in_pod``."""
-    return _PROGRAMS if vault else ()
+    return ("vault.py",) if vault else ()
 
 
 def java_options(vault: SecureVaultArgs | None) -> Sequence[str]:
@@ -37,30 +34,25 @@ def java_options(vault: SecureVaultArgs | None) -> Sequence[str]:
     return JAVA_OPTIONS if vault else ()
 
 
-def patches(vault: SecureVaultArgs | None, stores: Keystores | None) -> list[Patch]:
+def patches(vault: SecureVaultArgs | None, stores: KeystoresArgs | None, keystore: str) -> list[Patch]:
     """``secret-conf.properties``, for the patcher."""
-    return vault_patches(stores, transformation(vault)) if vault and stores else []
+    return vault_patches(stores, keystore, transformation(vault)) if vault and stores else []
 
 
 def copy_script(additions: Additions) -> str:
-    """Shell, behind the copy of the stores: the key in the one format that a program without libraries can read.
+    """Shell, after the copy of the stores: the key in PKCS12, which openssl reads, under the store's password.
 
-    Protected by the same passwords; the program that reads it removes it.
+    The program that reads it removes it.
     """
     own = additions.keystores
     if not (additions.vault and own):
         return ""
-    source = f"{ei_work.STORES}/keystore"
-    stores = as_keystores(own, source)
-    opened, closed = (
-        " ".join(f"-{side}{what}pass:file {STORES}/{file}" for what, file in _PASSWORDS.items())
-        for side in ("src", "dest")
-    )
     return f"""rm -f {_KEY}
 store={store_key(own, "keystore")}
-opens -importkeystore -noprompt -srckeystore {source} -srcstoretype {stores.type} \\
-    -srcalias {stores.alias} {opened} \\
-    -destkeystore {_KEY} -deststoretype JKS {closed}
+opens -importkeystore -noprompt -srckeystore {work.STORES}/keystore -srcstoretype {store_type(own)} \\
+    -srcalias {store_alias(own)} -srcstorepass:file {STORES}/keystore-password \\
+    -srckeypass:file {STORES}/key-password -destkeystore {_KEY} -deststoretype PKCS12 \\
+    -deststorepass:file {STORES}/keystore-password -destkeypass:file {STORES}/keystore-password
 chmod 600 {_KEY}
 """
 
@@ -70,18 +62,18 @@ def containers(additions: Additions, image: str) -> list[k8s.core.v1.ContainerAr
     vault, own = additions.vault, additions.keystores
     if not (vault and own):
         return []
-    named = ["--from", vault["secret"], "--key", key(vault), "--alias", as_keystores(own, _KEY).alias]
+    named = ["--from", vault["secret"], "--key", key(vault), "--alias", store_alias(own)]
     container = k8s.core.v1.ContainerArgs(
         name="make-vault",
         image=image,
         command=["python", f"{IN_POD_MOUNT}/vault.py"],
         args=[*named, "--transformation", transformation(vault), "--cipher", _CIPHER, "--stores", STORES,
-              "--keystore", _KEY, "--conf", ei_work.CONF, "--to", _MADE],
+              "--keystore", _KEY, "--conf", work.CONF, "--to", _MADE],
         security_context=pods.container_security(),
         resources=pods.resources("20m", "64Mi"),
         volume_mounts=[
-            ei_work.conf_mount(),
-            ei_work.stores_mount(),
+            work.conf_mount(),
+            work.stores_mount(),
             mount("programs", IN_POD_MOUNT, read_only=True),
             mount("vault", _MADE),
             additions.secret_mount(vault["secret"], _CIPHER),

@@ -14,7 +14,7 @@ FOLDER = f"/{VOLUME}"
 CONF = f"{FOLDER}/conf"
 """What becomes the server's ``conf``."""
 STORES = f"{FOLDER}/keystores"
-"""What becomes ``ei_pod.KEYSTORES``."""
+"""What becomes ``pod.KEYSTORES``."""
 
 
 def conf_mount(path: str = CONF, *, read_only: bool | None = None) -> k8s.core.v1.VolumeMountArgs:

@@ -1,15 +1,14 @@
 """Gathers a node's integration artifacts (CAR files) and checks them; runs in a pod, on the standard library alone.
 
-    python carbonapps.py --to DIR [--image DIR] [--folder DIR] [--live] [--manifest FILE] [--conf carbon.xml]
+    python carbonapps.py --to DIR [--image DIR] [--folder DIR] [--live] [--manifest FILE]
 
-Sources: ``--image`` holds what the image itself brings, as ``N/x.car`` beside ``N.from``, which says where it was;
+Sources: ``--image`` holds what the image itself brings, as ``N/x.car`` with ``N.from``, which names its folder;
 ``--folder`` is the shared folder; ``--manifest`` is JSON, ``{"cars": [{"name", "url", "sha256"} or {"name"}]}``, with
-the content of the latter beside it. All of them land in ``DIR/deploy``; with ``--live`` the server looks into the
+the content of the latter in the same folder. All of them go to ``DIR/deploy``; with ``--live`` the server reads the
 shared folder itself, which then must be the only source. ``DIR/expected/list`` names every CAR and its application.
 
-A CAR is refused for what EI would refuse it, ignore it or leave a part of it out for (wso2/carbon-kernel, tags v4.4.26
-to v4.5.3, ``ApplicationManager``, ``ApplicationConfiguration``; the same in all of EI 6.2 to 6.6): nothing is started
-then. What only the server can find out, ``started.sh`` looks for in its log.
+A file that is no CAR, a wrong checksum, and one name or application twice stop the pod. Whether EI deploys the content
+is EI's own verdict, which ``started.sh`` reads in its log.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import re
 import shutil
 import sys
 import zipfile
@@ -41,18 +39,6 @@ class BrokenCarError(Exception):
 
 
 @dataclass(frozen=True)
-class Artifact:
-    """One ``artifact`` element."""
-
-    name: str | None
-    version: str | None
-    type: str
-    files: tuple[str, ...]
-    needs: tuple[tuple[str | None, str | None, str | None], ...]
-    """Name, version and server role of each artifact that it lists."""
-
-
-@dataclass(frozen=True)
 class Car:
     """One CAR file of one source."""
 
@@ -62,129 +48,32 @@ class Car:
     """In words."""
 
 
-def application_of(file: Path, roles: list[str] | None = None) -> str:
-    """The name under which EI logs the application in ``file``: ``NAME_VERSION``.
+def application_of(file: Path) -> str:
+    """The name under which EI logs the application in ``file``: ``NAME_VERSION`` (``ApplicationConfiguration``).
 
-    :param roles: patterns of the server's roles, from its carbon.xml; ``None``: not known, every role may be its own.
-    :raises BrokenCarError: with the first thing that is wrong.
+    :raises BrokenCarError: for a file that is not a whole zip archive with one application in its ``artifacts.xml``.
     """
     try:
         with zipfile.ZipFile(file) as car:
             bad = car.testzip()
             if bad:
                 raise BrokenCarError(f"is damaged: the checksum of {bad} in it is wrong")
-            return _application(car, file, roles)
+            if "artifacts.xml" not in car.namelist():
+                raise BrokenCarError("has no artifacts.xml at its top")
+            root = ElementTree.fromstring(car.read("artifacts.xml"))  # noqa: S314 - the pod's user may hurt only the pod
+    except ElementTree.ParseError as error:
+        raise BrokenCarError(f"has an artifacts.xml that is not well-formed: {error}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise BrokenCarError(f"is not a zip file that can be read: {error}") from error
     except OSError as error:
         raise BrokenCarError(f"cannot be read: {error.strerror or error}") from error
-
-
-def _application(car: zipfile.ZipFile, file: Path, roles: list[str] | None) -> str:
-    names = car.namelist()
-    outside = next((name for name in names if name.startswith("/") or ".." in name.split("/")), None)
-    if outside:
-        raise BrokenCarError(f"holds {outside}, which lies outside of it")
-    if "artifacts.xml" not in names:
-        raise BrokenCarError("has no artifacts.xml at its top")
-    listed = (_artifact(element) for element in _xml(car, "artifacts.xml") if _local(element) == "artifact")
-    application = next((artifact for artifact in listed if artifact.type == APPLICATION), None)
+    application = next((item for item in root.iterfind("{*}artifact") if item.get("type") == APPLICATION), None)
     if application is None:
         raise BrokenCarError(f"has an artifacts.xml without an artifact of type {APPLICATION}")
-    wanted = [need for need in application.needs if _is_for(need, roles)]
-    if not wanted:
-        known = f" for this server's roles ({', '.join(roles)})" if roles and application.needs else ""
-        raise BrokenCarError(f"has an artifacts.xml that lists no artifact{known}, so EI would ignore it")
-    _resolve(car, wanted, _folders(car))
-    if application.name is None:
+    name, version = application.get("name"), application.get("version")
+    if name is None:
         return file.name.rpartition(".")[0]
-    return application.name if application.version is None else f"{application.name}_{application.version}"
-
-
-def _is_for(need: tuple[str | None, str | None, str | None], roles: list[str] | None) -> bool:
-    name, _, role = need
-    if role is None:
-        raise BrokenCarError(f"has an artifacts.xml that names no serverRole for {name}")
-    return roles is None or any(re.fullmatch(pattern, role) for pattern in roles)
-
-
-def _folders(car: zipfile.ZipFile) -> list[tuple[str, Artifact]]:
-    """The artifacts that the CAR really holds, with their folders."""
-    found = []
-    for path in car.namelist():
-        folder, _, name = path.partition("/")
-        if name != "artifact.xml":
-            continue
-        root = _xml(car, path)
-        artifact = _artifact(root)
-        if _local(root) != "artifact" or artifact.name is None:
-            raise BrokenCarError(f"has a {path} that is no artifact with a name")
-        found.append((folder, artifact))
-    return found
-
-
-def _resolve(
-    car: zipfile.ZipFile,
-    needs: list[tuple[str | None, str | None, str | None]],
-    folders: list[tuple[str, Artifact]],
-    seen: frozenset[str] = frozenset(),
-) -> None:
-    """Each artifact that is listed must be there, with what it needs itself."""
-    for name, version, _ in needs:
-        match = next(((folder, a) for folder, a in folders if (a.name, a.version) == (name, version)), None)
-        if match is None:
-            raise BrokenCarError(
-                f"lists {name} {version or '(no version)'}, and none of its folders has an artifact.xml of it"
-            )
-        folder, artifact = match
-        if folder not in seen:
-            _check_files(car, folder, artifact)
-            _resolve(car, list(artifact.needs), folders, seen | {folder})
-
-
-def _check_files(car: zipfile.ZipFile, folder: str, artifact: Artifact) -> None:
-    names = set(car.namelist())
-    # EI logs an error, leaves the artifact out and reports the application as deployed (validateArtifact).
-    if artifact.type.startswith("synapse/") and len(artifact.files) != 1:
-        raise BrokenCarError(f"has a {folder}/artifact.xml that names {len(artifact.files)} files and not one")
-    for file in artifact.files:
-        if f"{folder}/{file}" not in names:
-            raise BrokenCarError(f"has no {folder}/{file}, which {folder}/artifact.xml names")
-        if artifact.type.startswith("synapse/") and file.endswith(".xml"):
-            _xml(car, f"{folder}/{file}")
-
-
-def _xml(car: zipfile.ZipFile, path: str) -> ElementTree.Element:
-    try:
-        return ElementTree.fromstring(car.read(path))  # noqa: S314 - the pod's own user may hurt only the pod
-    except ElementTree.ParseError as error:
-        raise BrokenCarError(f"has a {path} that is not well-formed: {error}") from error
-
-
-def _artifact(element: ElementTree.Element) -> Artifact:
-    children = list(element)
-    return Artifact(
-        element.get("name"),
-        element.get("version"),
-        element.get("type") or "",
-        tuple((child.text or "").strip() for child in children if _local(child) == "file"),
-        tuple(
-            (child.get("artifact"), child.get("version"), child.get("serverRole"))
-            for child in children
-            if _local(child) == "dependency"
-        ),
-    )
-
-
-def _local(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def server_roles(carbon_xml: Path) -> list[str] | None:
-    """``ServerRoles`` of carbon.xml; ``None`` where there are none."""
-    root = ElementTree.parse(carbon_xml).getroot()  # noqa: S314 - the server's own file
-    found = [(element.text or "").strip() for element in root.iter() if _local(element) == "Role"]
-    return found or None
+    return name if version is None else f"{name}_{version}"
 
 
 class Gathering:
@@ -240,12 +129,12 @@ class Gathering:
     def _twice(self, one: Car, other: Car) -> None:
         self.problems.append(f"{one.name} comes from {one.source} and from {other.source}; keep one of them")
 
-    def applications(self, roles: list[str] | None) -> dict[str, str]:
+    def applications(self) -> dict[str, str]:
         """Name of the application of each CAR, by the CAR's name."""
         found: dict[str, str] = {}
         for car in self.cars:
             try:
-                application = application_of(car.file, roles)
+                application = application_of(car.file)
             except BrokenCarError as error:
                 self.problems.append(f"{car.name} from {car.source} {error}")
                 continue
@@ -295,7 +184,7 @@ def gather(args: argparse.Namespace) -> list[str]:
         found.add(image)
         found.add(folder)
         found.add(found.manifest(args.manifest, fetched) if args.manifest else [])
-    applications = found.applications(server_roles(args.conf) if args.conf else None)
+    applications = found.applications()
     if not found.problems:
         _place(found.cars, applications, args)
     return found.problems
@@ -330,7 +219,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--manifest", type=Path)
-    parser.add_argument("--conf", type=Path)
     problems = gather(parser.parse_args(arguments))
     # An update and `make status` show the last line alone.
     if problems:

@@ -1,55 +1,78 @@
 #!/bin/sh
 # Startup probe of a node: it listens on 9443, so it has joined the cluster, and every CAR file of LIST is deployed.
 #
-#   started.sh HOME LIST [FOLDER OF tcp AND tcp6] [FILE FOR THE LAST WORDS]
+#   started.sh HOME LIST [FOLDER OF tcp AND tcp6] [FILE FOR THE REASON] [FOLDER FOR WHAT WAS SEEN]
 #
 # LIST: a line for each CAR, its file name, a tab, and the name of the application in it. EI deploys CARs one by one
 # before it opens its ports, and reports neither a faulty one nor one that it ignores in any other way than in its log
 # (wso2/carbon-kernel, ApplicationManager, the same from v4.4.26 to v4.5.3). A faulty CAR ends the container, with the
-# reason as its last words: a node without it must not become ready, nor run the tasks of the others.
+# reason as its termination message: a node without it must not become ready, nor run the tasks of the others.
+#
+# The log may roll while a node starts (at midnight, by size with DEBUG levels), and a rolled file may be overwritten: so
+# all files of this run are read, and what was seen once is kept in the container.
 # Runs in the EI image, which may have neither bash nor awk.
 set -u
 home=$1
 list=$2
-log=$home/repository/logs/wso2carbon.log
 proc=${3:-/proc/net}
 last_words=${4:-/dev/termination-log}
+seen=${5:-/tmp}
+logs=$home/repository/logs
+tab=$(printf '\t')
+
+# Lines about CARs of this run of the server, oldest file first. The container's start is marked by its postStart hook.
+said() {
+    newer=
+    [ ! -f "$seen/container-started" ] || newer="-newer $seen/container-started"
+    # shellcheck disable=SC2086 # two words, and names without spaces
+    files=$(find "$logs" -maxdepth 1 -type f \( -name 'wso2carbon.log*' -o -name 'wso2carbon-*.log' \) $newer 2>/dev/null)
+    [ -n "$files" ] || return 0
+    # shellcheck disable=SC2012,SC2086
+    lines=$(cat $(ls -tr $files) 2>/dev/null | grep -E \
+        'Starting WSO2 Carbon|Carbon Application|carbon application|cApp|Synapse artifact types|[A-Za-z]Exception|Caused by' |
+        cut -c1-600)
+    start=$(printf '%s\n' "$lines" | grep -n 'Starting WSO2 Carbon' | tail -n 1 | cut -d: -f1)
+    printf '%s\n' "$lines" | tail -n "+${start:-1}"
+}
+quoted() { printf '%s' "$1" | sed 's/[][\.*^$/]/\\&/g'; }
+
+# A CAR that is deployed without one of its artifacts is logged as deployed (SynapseAppDeployer, validateArtifact).
+faults='Error occurred while deploying Carbon Application|Error while deploying (carbon application|stored cApp)'
+faults="$faults|Some dependencies in cApp|Ignoring Carbon Application|Synapse artifact types must have a single file"
+waits=
+if [ -s "$list" ]; then
+    lines=$(said)
+    while IFS=$tab read -r file app; do
+        # A file that was removed from the shared folder meanwhile is not missed.
+        [ -f "$home/repository/deployment/server/carbonapps/$file" ] || continue
+        of_file=$(printf '%s\n' "$lines" | sed -n "/Deploying Carbon Application : $(quoted "$file")\.\.\./,\$p" |
+            sed -e '1d' -e '/Deploying Carbon Application : /,$d')
+        fault=$(printf '%s\n' "$of_file" | grep -m 1 -E "$faults")
+        if [ -n "$fault" ]; then
+            cause=$(printf '%s\n' "$of_file" | grep -E '^Caused by|^[A-Za-z0-9_.$]+Exception' | tail -n 1)
+            printf '%s' "$fault" | sed 's/^.*} - *//' >"$seen/fault-of-$file"
+            [ -z "$cause" ] || printf ': %s' "$cause" >>"$seen/fault-of-$file"
+        elif printf '%s\n' "$lines" | grep -q "Successfully Deployed Carbon Application : $(quoted "$app") *{"; then
+            : >"$seen/deployed-$file"
+        fi
+        if [ ! -f "$seen/deployed-$file" ] && [ ! -f "$seen/fault-of-$file" ]; then
+            waits=${waits:-"waits for $file: EI has not logged yet that $app is deployed"}
+        fi
+    done <"$list"
+fi
 
 # 9443 in hexadecimal, by any peer, in state LISTEN.
 if ! cat "$proc/tcp" "$proc/tcp6" 2>/dev/null | grep -q ':24E3 [0-9A-F]*:0000 0A'; then
     echo "9443 is not open yet"
     exit 1
 fi
-[ -s "$list" ] || exit 0
-if [ ! -f "$log" ]; then
-    echo "there is no $log, in which EI says whether CAR files were deployed"
-    exit 1
-fi
-# A log that outlives the container holds earlier starts too.
-start=$(grep -n 'Starting WSO2 Carbon' "$log" | tail -n 1 | cut -d: -f1)
-quoted() { printf '%s' "$1" | sed 's/[][\.*^$/]/\\&/g'; }
-tab=$(printf '\t')
-tail -n "+${start:-1}" "$log" | {
-    said=$(grep -E 'Carbon Application|carbon application|cApp|[A-Za-z]Exception|Caused by' | cut -c1-600)
-    while IFS=$tab read -r file app; do
-        # A file that somebody has taken out of the shared folder meanwhile is not missed.
-        [ -f "$home/repository/deployment/server/carbonapps/$file" ] || continue
-        if printf '%s\n' "$said" | grep -q "Successfully Deployed Carbon Application : $(quoted "$app") *{"; then
-            continue
-        fi
-        of_file=$(printf '%s\n' "$said" | sed -n "/Deploying Carbon Application : $(quoted "$file")\.\.\./,\$p" |
-            sed -e '1d' -e '/Deploying Carbon Application : /,$d')
-        fault=$(printf '%s\n' "$of_file" | grep -m 1 -E \
-            'Error occurred while deploying Carbon Application|Error while deploying (carbon application|stored cApp)|Some dependencies in cApp|Ignoring Carbon Application')
-        if [ -z "$fault" ]; then
-            echo "waits for $file: EI has not said yet that $app is deployed"
-            exit 1
-        fi
-        cause=$(printf '%s\n' "$of_file" | grep -E '^Caused by|^[A-Za-z0-9_.$]+Exception' | tail -n 1)
-        reason="EI did not deploy $file: $(printf '%s' "$fault" | sed 's/^.*} - *//')${cause:+: $cause}"
+while IFS=$tab read -r file app; do
+    if [ -f "$seen/fault-of-$file" ]; then
+        reason="EI did not deploy $file: $(cat "$seen/fault-of-$file")"
         echo "$reason"
         echo "$reason" >"$last_words"
         sh "$home/bin/integrator.sh" stop >/dev/null 2>&1
         exit 1
-    done <"$list"
-}
+    fi
+done <"$list"
+[ -z "$waits" ] || { echo "$waits"; exit 1; }

@@ -1,16 +1,16 @@
-"""Checks the cipher texts of WSO2's secure vault and places them; runs in a pod, on the standard library alone.
+"""Checks the cipher texts of WSO2's secure vault and places them; runs in a pod: standard library, and openssl.
 
     python vault.py --cipher DIR --key FILE --from NAME --stores DIR --keystore FILE --alias NAME \\
         --transformation T --conf DIR --to DIR
 
 ``--cipher`` holds the Secret called ``--from``, and in it the file of cipher texts, ``--key``. ``--keystore`` is a copy
-of the key in JKS, which is removed; ``--stores`` holds what opens it. The cipher texts go to
+of the key in PKCS12, which is removed; ``--stores`` holds what opens it. The cipher texts go to
 ``security/cipher-text.properties`` below ``--conf``, which is patched already, and both passwords, a line each, to
 ``password-persist`` below ``--to``.
 
 EI would start with a value that does not decrypt, or with none at all, and use the alias in its place (see
-``wso2ei/vault.py``). So every value is decrypted here, to nothing, the files of ``--conf`` are asked which aliases they
-name, and all that do not fit are told. Neither values nor passwords are ever printed.
+``wso2ei/vault.py``). So every value is decrypted here, to nothing, the aliases that the files of ``--conf`` name are
+looked up, and all that do not fit are reported. Neither values nor passwords are ever printed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +27,8 @@ from xml.etree import ElementTree
 
 try:
     from components.in_pod.properties_patch import logical_lines, patch_properties
-    from components.in_pod.vault_key import RsaKey, UnusableKeyError, read_key
-except ImportError:  # inside a pod the programs lie in one folder
+except ImportError:  # inside a pod all programs are in one folder
     from properties_patch import logical_lines, patch_properties  # type: ignore[import-not-found,no-redef]
-    from vault_key import RsaKey, UnusableKeyError, read_key  # type: ignore[import-not-found,no-redef]
 
 PASSWORD_NAMES = {
     "keystore.identity.store.password": "identity.store.password",
@@ -38,8 +38,58 @@ PASSWORD_NAMES = {
 _ALIAS = "{http://org.wso2.securevault/configuration}secretAlias"
 
 
+_PADDINGS = {"RSA": "none", "RSA/ECB/OAEPwithSHA1andMGF1Padding": "oaep"}
+"""What openssl removes. PKCS #1 1.5, which a JVM means by ``RSA`` alone, is looked at here: from 3.2 on openssl answers
+a wrong one with random bytes in place of an error (implicit rejection)."""
+
+
 class VaultError(Exception):
     """A vault that EI could not use, with the way out."""
+
+
+class Key:
+    """A private key in a PKCS12 file; openssl reads it, and it is never written in plain."""
+
+    def __init__(self, store: Path, password: str) -> None:
+        """Raises ``VaultError`` for a file that does not open, and for a key of another kind than RSA."""
+        self._store, self._password = store, password
+        # What JDK 8 encrypts with (RC2, 40 bits) is in openssl's legacy provider, which an image need not have.
+        for providers in ((), ("-provider", "legacy", "-provider", "default")):
+            self._providers = providers
+            done = self._openssl("pkey", "-in", str(store), "-inform", "P12", "-noout", "-text_pub")
+            if done.returncode == 0:
+                break
+        if done.returncode != 0:
+            last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
+            raise VaultError(f"cannot be read: {last}")
+        if b"Modulus:" not in done.stdout:
+            raise VaultError("is no RSA key, and EI's vault knows no other")
+
+    def decrypt(self, cipher: bytes, transformation: str) -> bytes | None:
+        """The plain text; ``None`` for what was not encrypted for this key, or not by this transformation."""
+        padding = f"rsa_padding_mode:{_PADDINGS[transformation]}"
+        done = self._openssl("pkeyutl", "-decrypt", "-inkey", str(self._store), "-pkeyopt", padding, data=cipher)
+        if done.returncode != 0:
+            return None
+        return done.stdout if padding.endswith("oaep") else _without_padding(done.stdout)
+
+    def _openssl(self, command: str, *arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        read, write = os.pipe()
+        os.write(write, self._password.encode() + b"\n")
+        os.close(write)
+        words = ["openssl", command, *self._providers, *arguments, "-passin", f"fd:{read}"]
+        try:
+            return subprocess.run(words, input=data, check=False, capture_output=True, pass_fds=[read], timeout=60)
+        except FileNotFoundError:
+            raise VaultError("cannot be read: images.python has no openssl, as docker.io/library/python has") from None
+        finally:
+            os.close(read)
+
+
+def _without_padding(block: bytes) -> bytes | None:
+    """PKCS #1 1.5: two bytes, at least eight others that are not zero, a zero, the text."""
+    end = block.find(b"\0", 2)
+    return block[end + 1 :] if block[:2] == b"\0\2" and end >= 10 else None
 
 
 def password(stores: Path, key: str) -> str:
@@ -63,7 +113,7 @@ def cipher_texts(file: Path, secret: str) -> dict[str, str]:
     return {line.key: line.value.strip() for line in lines if not line.comment and line.key}
 
 
-def misfits(texts: dict[str, str], key: RsaKey, transformation: str, alias: str) -> Iterator[str]:
+def misfits(texts: dict[str, str], key: Key, transformation: str, alias: str) -> Iterator[str]:
     """What EI would not decrypt, in words that hold no value."""
     for name, text in sorted(texts.items()):
         if "[" in text:
@@ -115,8 +165,8 @@ def make(args: argparse.Namespace) -> int:
     """Check, and put into place; how many secrets there are. Raises ``VaultError``."""
     store_password, key_password = (password(args.stores, f"{which}-password") for which in ("keystore", "key"))
     try:
-        key = read_key(args.keystore, key_password)
-    except UnusableKeyError as error:
+        key = Key(args.keystore, store_password)
+    except VaultError as error:
         raise VaultError(f"the key {args.alias} of the keystore {error}") from error
     texts = cipher_texts(args.cipher / args.key, args.source)
     found = [*misfits(texts, key, args.transformation, args.alias), *unknown(args.conf, texts)]

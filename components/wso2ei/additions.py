@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Literal
 from urllib.parse import urlsplit
 
 from components.in_pod.patch_config import resolved
 from components.in_pod.xml_patch import PatchError, Step, escape, fragment, parse_path
 from components.shared.problems import Problem
 from components.wso2ei.args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
-from components.wso2ei.patches import Keystores, Patch, Value
+from components.wso2ei.files import Patch
+from components.wso2ei.keystores import store_alias
 
 # Names in the environment that something else decides, with what does.
 _MANAGED_ENVIRONMENT = {
@@ -56,27 +56,6 @@ def as_patch(patch: PatchArgs) -> Patch:
     if patch.get("remove"):
         found["remove"] = True
     return found
-
-
-def store_key(stores: KeystoresArgs, field: Literal["keystore", "truststore"]) -> str:
-    """Key of one of the stores in their Secret."""
-    return stores.get(field) or {"keystore": "keystore.jks", "truststore": "client-truststore.jks"}[field]
-
-
-def as_keystores(stores: KeystoresArgs, path: str) -> Keystores:
-    """As the patch table takes them; ``path`` is the keystore's inside the pod."""
-
-    def password(which: str) -> Value:
-        return {"from": f"{stores['secret']}/{which}-password"}
-
-    return Keystores(
-        path,
-        stores.get("type") or "JKS",
-        stores.get("alias") or "wso2carbon",
-        password("keystore"),
-        password("key"),
-        password("truststore"),
-    )
 
 
 def jar_name(jar: JarArgs) -> str:
@@ -199,9 +178,7 @@ def environment_problems(plain: Mapping[str, str], secret: Mapping[str, SecretKe
         for name in names:
             where = (field, name)
             reference = secret[name] if field == "secret_environment" else None
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                yield Problem(where, "must be a name of letters, digits and '_' that does not begin with a digit")
-            elif name in _MANAGED_ENVIRONMENT or name.startswith("KUBERNETES_"):
+            if name in _MANAGED_ENVIRONMENT or name.startswith("KUBERNETES_"):
                 yield Problem(
                     where, f"must not be set: it {_MANAGED_ENVIRONMENT.get(name, 'is part of the membership')}"
                 )
@@ -240,7 +217,7 @@ def keystore_problems(stores: KeystoresArgs | None) -> Iterator[Problem]:
         key = stores.get(field)
         if key is not None and not _KEY.fullmatch(str(key)):
             yield Problem(("keystores", field), "must be a key of the Secret")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", stores.get("alias") or "wso2carbon"):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", store_alias(stores)):
         yield Problem(("keystores", "alias"), "must be letters, digits, '.', '_' and '-'")
 
 

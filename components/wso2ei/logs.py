@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from components.wso2ei.patches import CATALINA, Patch
+from components.wso2ei.files import CATALINA, Patch
 from components.wso2ei.versions import EiVersion
 
 Level = Literal["OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE", "ALL"]
@@ -43,7 +43,7 @@ _OWN_FILES = {_AUDIT, "SERVICE_LOGGER", "API_LOGGER", "com.atomikos", "correlati
 
 def log_patches(version: EiVersion, levels: Mapping[str, str], *, access: bool) -> list[Patch]:
     """All of them; ``access``: the access logs of gateway and console, too."""
-    two = version.version == "6.6.0"
+    two = version.log4j == 2
     wanted = ({_GATEWAY_ACCESS: "INFO"} if access else {}) | dict(levels)
     found = [patch for name in sorted(wanted) for patch in (_log4j2 if two else _log4j)(name, wanted[name])]
     if two:

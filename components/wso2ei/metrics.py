@@ -12,7 +12,7 @@ The HTTPS port beside it (9154) opens for APIs with the protocol https only, of 
 
 from __future__ import annotations
 
-from components.wso2ei.patches import Patch
+from components.wso2ei.files import Patch
 
 PORT, PATH = 9191, "/metric-service/metrics"
 OPTION = "-DenablePrometheusApi"

@@ -10,21 +10,13 @@ Every path was tried on the files of every version's own sources: see docs/ei-ve
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from components.shared.mysql_tls import Tls
+from components.wso2ei.args import KeystoresArgs
+from components.wso2ei.files import AXIS2, CARBON, CATALINA, DATASOURCES, HAZELCAST, REGISTRY, USERS, Patch, Value
+from components.wso2ei.keystores import keystore_patches
 from components.wso2ei.versions import DRIVER_CLASS, SCHEME_CLASS, EiVersion
 
-Patch = dict[str, Any]
-Value = str | dict[str, str]
-"""What a patch sets: text, ``{"from": "NAME/KEY"}`` (a file of a mounted Secret) or ``{"env": NAME}``."""
-CARBON = "conf/carbon.xml"
-AXIS2 = "conf/axis2/axis2.xml"
-DATASOURCES = "conf/datasources/master-datasources.xml"
-REGISTRY = "conf/registry.xml"
-USERS = "conf/user-mgt.xml"
-CATALINA = "conf/tomcat/catalina-server.xml"
-HAZELCAST = "conf/hazelcast.properties"
 _AGENT = "org.wso2.carbon.core.clustering.hazelcast.HazelcastClusteringAgent"
 
 
@@ -37,21 +29,6 @@ class Datasource:
     database: str
     user: str
     max_active: int
-
-
-@dataclass(frozen=True)
-class Keystores:
-    """A keystore and a truststore of one's own in place of WSO2's, whose private key is public."""
-
-    keystore: str
-    """Path inside the pod. The truststore is ``EiConfig.truststore``."""
-    type: str
-    """Of both: JKS or PKCS12."""
-    alias: str
-    """Of the key."""
-    keystore_password: Value
-    key_password: Value
-    truststore_password: Value
 
 
 @dataclass(frozen=True)
@@ -78,8 +55,10 @@ class EiConfig:
     gateway_port: int = 443
     config_target: str = "/_system/config"
     """Path in the database that /_system/config is; WSO2's 6.6 chart used /_system/config/integrator."""
-    keystores: Keystores | None = None
-    """None: the image's own."""
+    keystores: KeystoresArgs | None = None
+    """``None``: the image's own, whose private key is public."""
+    keystore: str = ""
+    """Path of the keystore inside the pod, where there are ``keystores``."""
     governance_target: str = "/_system/governance"
     """Path in the database that /_system/governance is; WSO2's 6.6 chart used /_system/governance/integrator."""
 
@@ -117,7 +96,7 @@ def plain_patches(version: EiVersion, config: EiConfig) -> list[Patch]:
         *_listeners(config),
         *_registry(config),
         *_catalina(version, config),
-        *(_keystores(version, config.keystores, config.truststore) if config.keystores else []),
+        *_stores(version, config),
         _datasource(config, config.registry_database),
         _datasource(config, config.user_database),
         {"file": USERS, "path": _users("Configuration/AdminUser/UserName"), "set": config.admin_username},
@@ -144,8 +123,7 @@ def managed_patches(version: EiVersion, *, keystores: bool) -> list[Patch]:
     """The table with values of no meaning: its files and paths are those of every cluster."""
     source = Datasource("", "", "", "", 1)
     users, registry = replace(source, name="WSO2_USER_DB"), replace(source, name="WSO2_CONFIG_DB")
-    own = Keystores("", "", "", "", "", "") if keystores else None
-    config = EiConfig("", "", "", "", "", "", users, registry, "", "", keystores=own)
+    config = EiConfig("", "", "", "", "", "", users, registry, "", "", keystores={"secret": ""} if keystores else None)
     return [*plain_patches(version, config), *secret_patches(config, EiSecrets("", "", ""))]
 
 
@@ -238,57 +216,10 @@ def _catalina(version: EiVersion, config: EiConfig) -> list[Patch]:
     return [proxy, protocols]
 
 
-def _keystores(version: EiVersion, stores: Keystores, truststore: str) -> list[Patch]:
-    """Every place that names a store: the kernel's, the gateway's two listeners and senders, the console's."""
-    key: dict[str, Value] = {"Location": stores.keystore, "Type": stores.type, "Password": stores.keystore_password,
-                             "KeyPassword": stores.key_password}  # fmt: skip
-    trust: dict[str, Value] = {"Location": truststore, "Type": stores.type, "Password": stores.truststore_password}
-    security = "Server/Security"
-    places = [(CARBON, f"{security}/KeyStore", key | {"KeyAlias": stores.alias})]
-    if version.internal_keystore:
-        places.append((CARBON, f"{security}/InternalKeyStore", key | {"KeyAlias": stores.alias}))
-    # carbon.xml's own Location of the truststore is part of every cluster.
-    places.append((CARBON, f"{security}/TrustStore", {name: trust[name] for name in ("Type", "Password")}))
-    for transport in ("transportReceiver", "transportSender"):
-        parameter = f"axisconfig/{transport}[@name='https']/parameter"
-        places.append((AXIS2, f"{parameter}[@name='keystore']/KeyStore", key))
-        places.append((AXIS2, f"{parameter}[@name='truststore']/TrustStore", trust))
-    found = [
-        {"file": file, "path": f"{path}/{name}", "set": value}
-        for file, path, values in places
-        for name, value in values.items()
-    ]
-    return found + _console_keystores(version, stores, truststore)
-
-
-def _console_keystores(version: EiVersion, stores: Keystores, truststore: str) -> list[Patch]:
-    connector = "Server/Service/Connector[@port='9443']"
-    if version.catalina == "tomcat7":
-        attributes: dict[str, Value] = {
-            "keystoreFile": stores.keystore,
-            "keystoreType": stores.type,
-            "keystorePass": stores.keystore_password,
-            "keyAlias": stores.alias,
-            "keyPass": stores.key_password,
-        }
-        return [{"file": CATALINA, "path": connector, "attributes": attributes}]
-    host = f"{connector}/SSLHostConfig"
-    trust: dict[str, Value] = {
-        "truststoreFile": truststore,
-        "truststoreType": stores.type,
-        "truststorePassword": stores.truststore_password,
-    }
-    certificate: dict[str, Value] = {
-        "certificateKeystoreFile": stores.keystore,
-        "certificateKeystoreType": stores.type,
-        "certificateKeystorePassword": stores.keystore_password,
-        "certificateKeyAlias": stores.alias,
-        "certificateKeyPassword": stores.key_password,
-    }
-    return [
-        {"file": CATALINA, "path": host, "attributes": trust},
-        {"file": CATALINA, "path": f"{host}/Certificate", "attributes": certificate},
-    ]
+def _stores(version: EiVersion, config: EiConfig) -> list[Patch]:
+    if config.keystores is None:
+        return []
+    return keystore_patches(version, config.keystores, config.keystore, config.truststore)
 
 
 def _source(source: Datasource) -> str:

@@ -19,8 +19,9 @@ from collections.abc import Iterator
 
 from components.in_pod.vault import PASSWORD_NAMES
 from components.shared.problems import Problem
-from components.wso2ei.args import AdditionsArgs, SecureVaultArgs, Transformation
-from components.wso2ei.patches import AXIS2, CARBON, USERS, Keystores, Patch
+from components.wso2ei.args import AdditionsArgs, KeystoresArgs, SecureVaultArgs, Transformation
+from components.wso2ei.files import AXIS2, CARBON, USERS, Patch
+from components.wso2ei.keystores import store_alias, store_type
 
 SECRET_CONF, CIPHER_TEXT = "conf/security/secret-conf.properties", "conf/security/cipher-text.properties"
 PASSWORD_FILE = "password-persist"  # noqa: S105 - the name of a file
@@ -46,7 +47,7 @@ def key(vault: SecureVaultArgs) -> str:
     return vault.get("key") or "cipher-text.properties"
 
 
-def vault_patches(stores: Keystores, how: Transformation) -> list[Patch]:
+def vault_patches(stores: KeystoresArgs, keystore: str, how: Transformation) -> list[Patch]:
     """``secret-conf.properties`` as WSO2's cipher tool writes it, for stores of one's own; nothing in it is secret.
 
     But for two keys, which look like passwords and are none: ``in_pod/vault.py`` adds them.
@@ -61,9 +62,9 @@ def vault_patches(stores: Keystores, how: Transformation) -> list[Patch]:
         # Files and mediations read their transformation from different keys.
         "secretRepositories.file.algorithm": how,
         "keystore.identity.CipherTransformation": how,
-        "keystore.identity.location": stores.keystore,
-        "keystore.identity.type": stores.type,
-        "keystore.identity.alias": stores.alias,
+        "keystore.identity.location": keystore,
+        "keystore.identity.type": store_type(stores),
+        "keystore.identity.alias": store_alias(stores),
         "keystore.identity.store.secretProvider": _FROM_FILE,
         "keystore.identity.key.secretProvider": _FROM_FILE,
     }
@@ -76,7 +77,7 @@ def vault_patches(stores: Keystores, how: Transformation) -> list[Patch]:
 def managed_vault_patches() -> list[Patch]:
     """The same and what the pod adds, with values of no meaning: what users leave alone."""
     names = [{"file": SECRET_CONF, "property": name, "set": ""} for name in PASSWORD_NAMES]
-    return [*vault_patches(Keystores("", "", "", "", "", ""), "RSA"), *names]
+    return [*vault_patches({"secret": ""}, "", "RSA"), *names]
 
 
 def vault_problems(args: AdditionsArgs) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ finds in its image decides (``copy-conf``).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 SUBSCRIPTION_REGISTRIES = ("registry.wso2.com", "docker.wso2.com")
@@ -71,19 +71,24 @@ class EiVersion:
     version: str
     db_script: str
     """SQL script for MySQL 5.7 and newer, in ``dbscripts`` (product-ei#383: the other one fails in strict mode)."""
-    jdk: int
     catalina: Literal["tomcat7", "tomcat9"]
     """Format of ``catalina-server.xml``."""
+    log4j: Literal[1, 2]
+    """Format of the logging configuration: ``log4j.properties`` or ``log4j2.properties``."""
     driver_in_image: bool
-    """Connector/J lies in the newest public image of the version (removed from 6.6.0.6 on, docker-ei#343)."""
-    scheme_in_image: bool
-    """So does the membership scheme."""
+    """The newest public image of the version holds Connector/J (removed from 6.6.0.6 on, docker-ei#343)."""
     internal_keystore: bool
-    """carbon.xml has an InternalKeyStore beside its KeyStore (kernel 4.4.36 and newer)."""
+    """carbon.xml has an InternalKeyStore in addition to its KeyStore (kernel 4.4.36 and newer)."""
+    prometheus_api: bool
+    """It has a Prometheus API of its own (carbon-mediation 4.6.150 and newer)."""
+    ordered_shutdown: bool
+    """Hazelcast's own shutdown hook may be off, so that Carbon stops it last.
+
+    Before wso2-synapse v66 (#1131) a node that stops then deletes scheduled tasks for the whole cluster, and before v83
+    (#1220) message processors (product-ei#2353, #2357, #2358, #2999, #4744). EI 6.2.0 to 6.6.0 have v48, v65, v80,
+    v111 and v143."""
     java_options: str
     """Always given as JAVA_OPTS."""
-    prometheus_api: bool = False
-    """It has a Prometheus API of its own (carbon-mediation 4.6.150 and newer)."""
 
     @property
     def home(self) -> str:
@@ -91,27 +96,23 @@ class EiVersion:
         return f"{_HOME}/wso2ei-{self.version}"
 
     @property
-    def private_tag(self) -> str:
-        """Form of a tag in WSO2's subscription registries: the version and an update level."""
-        return f"{self.version}.N"
-
-    @property
     def public_image(self) -> str:
         """The public image."""
         return f"docker.io/{PUBLIC_REPOSITORY}:{self.version}"
 
 
-VERSIONS = {
-    row.version: row
-    for row in (
-        EiVersion("6.2.0", "mysql5.7.sql", 8, "tomcat7", True, True, False, _PREFERENCES),
-        EiVersion("6.3.0", "mysql5.7.sql", 8, "tomcat7", True, True, False, _PREFERENCES),
-        EiVersion("6.4.0", "mysql5.7.sql", 8, "tomcat7", True, True, True, _PREFERENCES),
-        EiVersion("6.5.0", "mysql5.7.sql", 8, "tomcat7", True, True, True, _PREFERENCES, True),
-        # JDK 11 fails to talk to the API server with its default of TLS 1.3 (kubernetes-ei#230).
-        EiVersion("6.6.0", "mysql.sql", 11, "tomcat9", False, True, True, f"{_PREFERENCES} {_TLS12} {_LOG4J}", True),
-    )
-}
+_OLDEST = EiVersion(
+    "6.2.0", "mysql5.7.sql", catalina="tomcat7", log4j=1, driver_in_image=True, internal_keystore=False,
+    prometheus_api=False, ordered_shutdown=False, java_options=_PREFERENCES,
+)  # fmt: skip
+_6_4_0 = replace(_OLDEST, version="6.4.0", internal_keystore=True)
+_6_5_0 = replace(_6_4_0, version="6.5.0", prometheus_api=True, ordered_shutdown=True)
+_6_6_0 = replace(
+    _6_5_0, version="6.6.0", db_script="mysql.sql", catalina="tomcat9", log4j=2, driver_in_image=False,
+    # JDK 11 fails to talk to the API server with its default of TLS 1.3 (kubernetes-ei#230).
+    java_options=f"{_PREFERENCES} {_TLS12} {_LOG4J}",
+)  # fmt: skip
+VERSIONS = {row.version: row for row in (_OLDEST, replace(_OLDEST, version="6.3.0"), _6_4_0, _6_5_0, _6_6_0)}
 
 
 def version_of(text: str) -> EiVersion:
@@ -134,7 +135,7 @@ def lacking(version: EiVersion, image: str, jars: list[str]) -> list[MissingJar]
     found = []
     if tag and not version.driver_in_image and _is_of(tag, version.version):
         found.append(DRIVER)
-    if tag and (not version.scheme_in_image or _is_of(tag, "6.5.0.2")):
+    if tag and _is_of(tag, "6.5.0.2"):
         found.append(SCHEME)
     return [missing for missing in found if not any(re.search(missing.names, name) for name in jars)]
 

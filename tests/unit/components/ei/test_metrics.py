@@ -207,11 +207,9 @@ def test_an_agent_cannot_have_a_port_of_eis_own(port: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"metrics": {"prometheus": {"namespace": "A b"}}}, r"metrics\.prometheus\.namespace must be the name"),
         ({"metrics": PROMETHEUS | {"discovery": "magic"}}, r"metrics\.discovery must be one of annotations"),
         ({"metrics": PROMETHEUS | {"agent": {"port": 80}}}, r"metrics\.agent\.port must be from 1024"),
         ({"metrics": PROMETHEUS | {"agent": {"port": 9404, "path": "metrics"}}}, r"metrics\.agent\.path must be"),
-        ({"metrics": PROMETHEUS | MONITOR | {"service_monitor": {"interval": "often"}}}, r"interval must be a time"),
         ({"metrics": PROMETHEUS | MONITOR | {"discovery": "none"}}, r"service_monitor is for discovery serviceMonitor"),
         ({"metrics": PROMETHEUS, "pod_annotations": {"prometheus.io/port": "1"}}, r"pod_annotations.*must not be set"),
         ({"metrics": PROMETHEUS, "java_options": ["-DenablePrometheusApi=false"]}, r"java_options\[0\] must not be"),

@@ -83,8 +83,6 @@ def test_nodes_resolve_the_users_names() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"host_aliases": [{"ip": "10.0.0.300", "hostnames": ["a"]}]}, r"host_aliases\[0\]\.ip must be"),
-        ({"host_aliases": [{"ip": "10.0.0.3", "hostnames": []}]}, r"host_aliases\[0\]\.hostnames must be"),
         ({"pod_labels": {"app.kubernetes.io/name": "x"}}, r"pod_labels.app.kubernetes.io/name must not be set"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The program that gathers CAR files: every source is served, and what EI would not deploy is named beforehand."""
+"""The program that gathers CAR files: every source is served, and a file that is no CAR is named beforehand."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import pytest
 from components.in_pod import carbonapps
 from components.in_pod.carbonapps import BrokenCarError, application_of
 from components.in_pod.deliver import DeliveryError
-from tests.cars import ROLE, car, car_files, packed
+from tests.cars import car, car_files, packed
 
-ROLES = ["EnterpriseIntegrator", "EnterpriseServiceBus", "DataServicesServer"]
-ARTIFACT = "OrderService_1.0.0/artifact.xml"
 LIST = "artifacts.xml"
 FILES = car_files()
 
@@ -40,73 +38,29 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("damaged", damaged(), "is damaged: the checksum of OrderService_1.0.0/OrderService-1.0.0.xml in it is wrong"),
     ("no list", packed(without(LIST)), "has no artifacts.xml at its top"),
     ("list in a folder", packed({f"x/{k}": v for k, v in FILES.items()}), "has no artifacts.xml at its top"),
-    ("list not XML", packed(FILES | {LIST: "<artifacts>"}), "has a artifacts.xml that is not well-formed"),
+    ("list not XML", packed(FILES | {LIST: "<artifacts>"}), "has an artifacts.xml that is not well-formed"),
     (
         "no application",
         packed(changed(LIST, "carbon/application", "lib/library")),
         "an artifacts.xml without an artifact of type carbon/application",
     ),
-    ("lists nothing", packed(changed(LIST, "<dependency", "<other")), "lists no artifact, so EI would ignore it"),
-    (
-        "for others",
-        packed(changed(LIST, ROLE, "BusinessProcessServer")),
-        "lists no artifact for this server's roles (EnterpriseIntegrator, EnterpriseServiceBus, DataServicesServer)",
-    ),
-    ("no role", packed(changed(LIST, "serverRole", "role")), "names no serverRole for OrderService"),
-    ("no folder", packed({LIST: FILES[LIST]}), "lists OrderService 1.0.0, and none of its folders has an artifact.xml"),
-    (
-        "another version",
-        packed(changed(ARTIFACT, 'version="1.0.0"', 'version="1.0.1"')),
-        "lists OrderService 1.0.0, and none",
-    ),
-    ("artifact not XML", packed(FILES | {ARTIFACT: "?"}), f"has a {ARTIFACT} that is not well-formed"),
-    ("artifact nameless", packed(changed(ARTIFACT, " name=", " nam=")), f"has a {ARTIFACT} that is no artifact"),
-    ("no file named", packed(changed(ARTIFACT, "<file>", "<fil>").copy() | {ARTIFACT: "<artifact name='OrderService' "
-     "version='1.0.0' type='synapse/proxy-service'/>"}), "names 0 files and not one"),
-    (
-        "file missing",
-        packed(without("OrderService_1.0.0/OrderService-1.0.0.xml")),
-        "has no OrderService_1.0.0/OrderService-1.0.0.xml, which OrderService_1.0.0/artifact.xml names",
-    ),
-    (
-        "proxy not XML",
-        packed(FILES | {"OrderService_1.0.0/OrderService-1.0.0.xml": "<proxy>"}),
-        "has a OrderService_1.0.0/OrderService-1.0.0.xml that is not well-formed",
-    ),
-    ("outside", packed(FILES | {"../../conf/a.xml": "<Server/>"}), "holds ../../conf/a.xml, which lies outside"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "reason"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
-def test_whatever_ei_would_not_deploy_is_refused_with_the_reason(tmp_path: Path, data: bytes, reason: str) -> None:
+def test_a_file_that_is_no_whole_car_is_rejected_with_the_reason(tmp_path: Path, data: bytes, reason: str) -> None:
     (tmp_path / "a.car").write_bytes(data)
     with pytest.raises(BrokenCarError) as caught:
-        application_of(tmp_path / "a.car", ROLES)
+        application_of(tmp_path / "a.car")
     assert reason in str(caught.value)
 
 
 def test_an_application_is_named_as_ei_logs_it(tmp_path: Path) -> None:
     file = tmp_path / "some-file.car"
     file.write_bytes(car("Orders", version="2.1.0"))
-    assert application_of(file, ROLES) == "Orders_2.1.0"
+    assert application_of(file) == "Orders_2.1.0"
     file.write_bytes(packed(changed(LIST, ' version="1.0.0" type', " type")))
-    assert application_of(file, ROLES) == "Orders"
-    # An artifact for another server, which is not packed here, is that server's.
-    other = '<dependency artifact="Rules" version="1.0.0" serverRole="BusinessRulesServer"/></artifact>'
-    file.write_bytes(packed(changed(LIST, "</artifact>", other)))
-    assert application_of(file, ROLES) == "Orders_1.0.0"
-
-
-def test_artifacts_of_artifacts_must_be_there_too(tmp_path: Path) -> None:
-    file = tmp_path / "a.car"
-    nested = f'<dependency artifact="Endpoint" version="1.0.0" serverRole="{ROLE}"/></artifact>'
-    files = changed(ARTIFACT, "</artifact>", nested)
-    file.write_bytes(packed(files))
-    with pytest.raises(BrokenCarError, match=r"lists Endpoint 1\.0\.0"):
-        application_of(file, ROLES)
-    endpoint = '<artifact name="Endpoint" version="1.0.0" type="x"/>'
-    file.write_bytes(packed(files | {"Endpoint_1.0.0/artifact.xml": endpoint}))
-    assert application_of(file, ROLES) == "Orders_1.0.0"
+    assert application_of(file) == "Orders"
 
 
 class Pod:
@@ -117,8 +71,6 @@ class Pod:
         self.folder, self.to = top / "folder", top / "cars"
         for folder in (self.folder, self.to / "image", top / "manifest"):
             folder.mkdir(parents=True)
-        roles = "".join(f"<Role>{role}</Role>" for role in ROLES)
-        (top / "carbon.xml").write_text(f'<Server xmlns="http://x"><ServerRoles>{roles}</ServerRoles></Server>')
 
     def of_image(self, number: int, name: str, data: bytes) -> None:
         (self.to / "image" / str(number)).mkdir(parents=True, exist_ok=True)
@@ -130,7 +82,7 @@ class Pod:
         manifest = ["--manifest", str(self.top / "manifest" / "carbonapps.json")] if items else []
         return carbonapps.main(
             ["--to", str(self.to), "--image", str(self.to / "image"), "--folder", str(self.folder),
-             "--conf", str(self.top / "carbon.xml"), *manifest, *words]
+             *manifest, *words]
         )  # fmt: skip
 
     def served(self) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -41,15 +42,16 @@ class Node:
         for name in names:
             (self.home / f"repository/deployment/server/carbonapps/{name}.car").write_bytes(b"")
 
-    def logs(self, *lines: str) -> None:
+    def logs(self, *lines: str, file: str = "wso2carbon.log") -> None:
         trace = ("\t", "Caused", "org.", "java.")
         text = "".join(line if line.startswith(trace) else f"{MANAGER}{line}" for line in lines)
-        (self.home / "repository/logs/wso2carbon.log").write_text(text)
+        (self.home / "repository/logs" / file).write_text(text)
 
     def probe(self) -> tuple[int, str]:
-        words = [str(self.home), str(self.top / "list"), str(self.top), str(self.top / "last-words")]
+        (self.top / "seen").mkdir(exist_ok=True)
+        words = [self.home, self.top / "list", self.top, self.top / "last-words", self.top / "seen"]
         done = subprocess.run(
-            ["sh", str(volumes.IN_POD / "started.sh"), *words], check=False, text=True, timeout=60,
+            ["sh", str(volumes.IN_POD / "started.sh"), *map(str, words)], check=False, text=True, timeout=60,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         return done.returncode, done.stdout.strip()
@@ -74,11 +76,11 @@ def test_a_node_has_started_when_it_listens_on_9443(node: Node) -> None:
 
 def test_a_node_has_started_when_every_car_is_deployed(node: Node) -> None:
     node.expects("A", "B.b")
-    assert node.probe()[1].startswith("there is no ")
+    assert node.probe() == (1, "waits for A.car: EI has not logged yet that A_1.0.0 is deployed")
     deployed = ["Starting WSO2 Carbon...\n", "Deploying Carbon Application : A.car...\n",
                 "Successfully Deployed Carbon Application : A_1.0.0 {super-tenant}\n"]  # fmt: skip
     node.logs(*deployed)
-    assert node.probe() == (1, "waits for B.b.car: EI has not said yet that B.b_1.0.0 is deployed")
+    assert node.probe() == (1, "waits for B.b.car: EI has not logged yet that B.b_1.0.0 is deployed")
     # An application whose name only looks like it is another one.
     node.logs(*deployed, "Successfully Deployed Carbon Application : BXb_1.0.0 {super-tenant}\n")
     assert node.probe()[0] == 1
@@ -102,9 +104,14 @@ def test_a_node_has_started_when_every_car_is_deployed(node: Node) -> None:
             ["No artifacts found to be deployed in this server. Ignoring Carbon Application : B.car\n"],
             "No artifacts found to be deployed in this server.",
         ),
+        (
+            ["Synapse artifact types must have a single file to be deployed. But 2 files found.\n",
+             "Successfully Deployed Carbon Application : B_1.0.0 {super-tenant}\n"],
+            "must have a single file to be deployed. But 2 files",
+        ),
         (["Error while deploying carbon application /x/B.car\n", "java.lang.NullPointerException\n"], "java.lang.Null"),
     ],
-    ids=["faulty", "unsatisfied", "ignored", "escaped"],
+    ids=["faulty", "unsatisfied", "ignored", "in part", "escaped"],
 )  # fmt: skip
 def test_a_faulty_car_is_named_and_ends_the_node(node: Node, lines: list[str], words: str) -> None:
     node.expects("A", "B", "C")
@@ -126,6 +133,47 @@ def test_what_an_earlier_start_logged_says_nothing(node: Node) -> None:
     assert node.probe()[1].startswith("waits for A.car")
     (node.home / "repository/deployment/server/carbonapps/A.car").unlink()
     assert node.probe()[0] == 0
+
+
+def deployed(name: str) -> str:
+    return f"Successfully Deployed Carbon Application : {name}_1.0.0 {{super-tenant}}\n"
+
+
+@pytest.mark.parametrize("rolled", ["wso2carbon.log.2026-01-02", "wso2carbon-01-02-2026.log", "wso2carbon.log.1"])
+def test_a_log_that_rolls_while_a_node_starts_is_read_whole(node: Node, rolled: str) -> None:
+    node.expects("A", "B")
+    node.logs("Starting WSO2 Carbon...\n", "Deploying Carbon Application : A.car...\n", deployed("A"), file=rolled)
+    node.logs("Deploying Carbon Application : B.car...\n", deployed("B"))
+    assert node.probe() == (0, "")
+
+
+def test_what_was_seen_before_a_rolled_log_was_overwritten_is_kept(node: Node) -> None:
+    """log4j2 overwrites the rolled file of a day when its pattern holds no counter (log4j2.properties of 6.6.0)."""
+    node.expects("A", "B", "C")
+    (node.top / "tcp").write_text(OTHER)
+    fault = "Some dependencies in cApp : C_1.0.0 were not satisfied. Check\n"
+    node.logs("Starting WSO2 Carbon...\n", "Deploying Carbon Application : A.car...\n", deployed("A"),
+              "Deploying Carbon Application : C.car...\n", fault)  # fmt: skip
+    assert node.probe() == (1, "9443 is not open yet")
+    node.logs("Deploying Carbon Application : B.car...\n", deployed("B"))
+    (node.top / "tcp").write_text(OPEN)
+    code, said = node.probe()
+    assert code == 1
+    assert said.startswith("EI did not deploy C.car: Some dependencies")
+    (node.top / "list").write_text("A.car\tA_1.0.0\nB.car\tB_1.0.0\n")
+    assert node.probe() == (0, "")
+
+
+def test_rolled_logs_of_an_earlier_container_do_not_count(node: Node) -> None:
+    node.expects("A")
+    node.logs("Starting WSO2 Carbon...\n", "Deploying Carbon Application : A.car...\n", deployed("A"))
+    marker = node.top / "seen" / "container-started"
+    marker.parent.mkdir()
+    marker.write_text("")
+    log = node.home / "repository/logs/wso2carbon.log"
+    past = marker.stat().st_mtime - 60
+    os.utime(log, (past, past))
+    assert node.probe()[1].startswith("waits for A.car")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from components.in_pod import vault
 from components.wso2ei.vault import NAMESPACE
-from tests.keystores import KEY_PASSWORD, OAEP, STORE_PASSWORD, encrypted, make_stores, needs_keytool
+from tests.keystores import KEY_PASSWORD, OAEP, STORE_PASSWORD, encrypted, keytool, make_stores, needs_keytool
 
 PAGE = (Path(__file__).parents[4] / "docs/ei-versions.md").read_text().partition("### Secure vault")[2]
 pytestmark = needs_keytool
@@ -38,6 +38,14 @@ class Checked(NamedTuple):
     key_left: bool
 
 
+def key_of(stores: Path, key: Path, *options: str) -> None:
+    """The key in PKCS12, as ``copy-conf`` makes it."""
+    keytool(stores, "-importkeystore", "-noprompt", "-srckeystore", "keystore.jks", "-srcalias", "ei",
+            "-srcstorepass", STORE_PASSWORD, "-srckeypass", KEY_PASSWORD, "-destkeystore", str(key),
+            "-deststoretype", "PKCS12", "-deststorepass", STORE_PASSWORD, "-destkeypass", STORE_PASSWORD,
+            *options)  # fmt: skip
+
+
 def checked(
     folder: Path, stores: Path, text: str | None, capsys: pytest.CaptureFixture[str], file: str = "<a/>"
 ) -> Checked:
@@ -45,7 +53,10 @@ def checked(
         (folder / name).mkdir()
     (folder / "conf/security/secret-conf.properties").write_text("")
     (folder / "conf/a.xml").write_text(file)
-    key = shutil.copy(stores / "keystore.jks", folder / "key-of-vault")
+    key = folder / "key-of-vault"
+    if not (stores / "key.p12").exists():
+        key_of(stores, stores / "key.p12")
+    shutil.copy(stores / "key.p12", key)
     name = "cipher.txt" if text is None else "cipher-text.properties"
     (folder / "cipher" / name).write_text(text or "")
     words = {
@@ -134,6 +145,27 @@ def test_a_key_that_the_vault_cannot_use_is_told(tmp_path: Path, capsys: pytest.
     stores.mkdir()
     done = checked(tmp_path, make_stores(stores, "JKS", "EC"), "A=b\n", capsys)
     assert "the key ei of the keystore is no RSA key" in done.said
+
+
+def test_the_pkcs12_of_old_jdks_opens_too(tmp_path: Path, jks: Path) -> None:
+    """JDK 8 and older builds of 11 encrypt certificates with RC2 (keystore.pkcs12.legacy in newer ones)."""
+    key_of(jks, tmp_path / "old", "-J-Dkeystore.pkcs12.legacy")
+    listed = ("pkcs12", "-in", str(tmp_path / "old"), "-passin", f"pass:{STORE_PASSWORD}", "-noout")
+    assert subprocess.run(["openssl", *listed], check=False, capture_output=True, timeout=60).returncode != 0
+    key = vault.Key(tmp_path / "old", STORE_PASSWORD)
+    assert key.decrypt(base64.b64decode(encrypted(jks, "open sesame")), "RSA") == b"open sesame"
+
+
+def test_a_key_that_does_not_open_or_an_image_without_openssl_is_reported(
+    tmp_path: Path, jks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_of(jks, tmp_path / "key")
+    with pytest.raises(vault.VaultError, match="cannot be read: ") as caught:
+        vault.Key(tmp_path / "key", "another")
+    assert "another" not in str(caught.value)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(vault.VaultError, match=r"images\.python has no openssl"):
+        vault.Key(tmp_path / "key", STORE_PASSWORD)
 
 
 @pytest.mark.parametrize("text", ["zwei\nZeilen", "Schlüssel", ""])

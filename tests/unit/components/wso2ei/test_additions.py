@@ -163,7 +163,6 @@ def test_a_file_given_twice_and_too_much_text_are_refused() -> None:
         ({"USE_DNS": "true"}, {}, 'environment["USE_DNS"]', "membership"),
         ({"JVM_MEM_OPTS": "-Xmx1g"}, {}, 'environment["JVM_MEM_OPTS"]', "heap"),
         ({"JAVA_OPTS": "-Da=b"}, {}, 'environment["JAVA_OPTS"]', "java_options"),
-        ({"1X": "x"}, {}, 'environment["1X"]', "name of letters"),
         ({"BACKEND_PASSWORD": "hunter2"}, {}, 'environment["BACKEND_PASSWORD"]', "in plain text"),
         ({"A": "x"}, {"A": SECRET}, 'secret_environment["A"]', "environment too"),
         ({}, {"A": {"name": "No", "key": "k"}}, 'secret_environment["A"]', "must name an object"),
