@@ -132,12 +132,14 @@ def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Conflict]:
 
 def _too_few_connections(settings: Settings) -> Iterator[Conflict]:
     key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
-    needed = number * 130
+    # An update starts a node before it stops one, except on a volume for one node.
+    surge = 0 if getattr(settings.storage, "carbonapps_access_mode", None) == "ReadWriteOnce" else 1
+    needed = (number + surge) * 130
     if settings.mysql.external is None and settings.mysql.max_connections < needed:
         yield Conflict(
             "mysql.maxConnections",
             (key,),
-            f"must be at least {needed}: {key} {number} x 130",
+            f"must be at least {needed}: {key} {number}{' and one more during an update,' if surge else ''} x 130",
             {"mysql.maxConnections": needed},
         )
 

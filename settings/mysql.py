@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from components.mysql.options import option_problems
 from components.shared.quantities import quantity
-from settings.types import Allowed, Bytes, Conflict, Cpu, Host, ObjectName, Port, Section
+from settings.types import Allowed, Bytes, Conflict, Cpu, Host, ObjectName, Port, Section, camel_case_arguments
 
 DatabaseName = Annotated[
     str,
@@ -71,10 +72,11 @@ class MysqlSettings(Section):
     cpu_limit: Cpu = "2"
     """CPU limit; a namespace with a ResourceQuota rejects a container without one."""
     memory: Bytes = "512Mi"
-    """Memory request. The limit is half as much again: the server alone fills 512Mi, and clients run in its
-    container too."""
-    max_connections: Annotated[int, Field(ge=50, le=10000)] = 400
-    """At least EI nodes x 130: each node may open 80 + 50 (WSO2's own pool sizes)."""
+    """Memory request; the limit is 1.5 times as much. InnoDB's buffer pool is half of what exceeds 256Mi, and at least
+    128Mi, unless ``options`` sets ``--innodb-buffer-pool-size``."""
+    max_connections: Annotated[int, Field(ge=50, le=10000)] = 530
+    """At least 130 for each EI node, and for the additional one of an update: a node may open 80 + 50 (WSO2's pool
+    sizes)."""
     options: list[
         Annotated[
             str,
@@ -82,10 +84,15 @@ class MysqlSettings(Section):
             Allowed("a mysqld option such as --innodb-buffer-pool-size=2G", "--innodb-buffer-pool-size=256M"),
         ]
     ] = []
-    """More mysqld options, e.g. ``--innodb-buffer-pool-size=2G``."""
+    """More options of mysqld, validated by a Job before a running server is replaced. Managed options, such as
+    ``--datadir`` and ``--port``, are rejected. ``--lower-case-table-names``, ``--innodb-page-size`` and
+    ``--innodb-data-file-path`` apply when the database is created, and must not change later."""
 
     def conflicts(self) -> Iterator[Conflict]:
-        """Report a limit below the request."""
+        """Report a limit below the request, and managed options."""
+        for problem in reversed(list(option_problems(self.options))):
+            path = f"mysql.options[{problem.place[1]}]"
+            yield Conflict(path, (), camel_case_arguments(problem.expected), {path: None})
         if quantity(self.cpu_limit) < quantity(self.cpu):
             yield Conflict(
                 "mysql.cpuLimit", ("mysql.cpu",), f"must be at least mysql.cpu {self.cpu}", {"mysql.cpuLimit": self.cpu}

@@ -9,11 +9,12 @@ set -eu
 # mysql_files.sh needs bash; the documented command names sh.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 . "$(dirname "$0")/mysql_root.sh"
-databases=$(mysql --defaults-extra-file="$options" --batch --skip-column-names --execute="
+names=$(mysql --defaults-extra-file="$options" --batch --raw --skip-column-names --execute="
     SELECT SCHEMA_NAME FROM information_schema.SCHEMATA
     WHERE SCHEMA_NAME NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')")
-[ -n "$databases" ] || { echo "mysql_dump: the server holds no database" >&2; exit 1; }
+# One name per line: a name may contain spaces and wildcards of the shell.
+mapfile -t databases <<<"$names"
+[ -n "$names" ] || { echo "mysql_dump: the server holds no database" >&2; exit 1; }
 # One transaction gives a consistent dump of all InnoDB tables without locks.
-# shellcheck disable=SC2086 # one word a database
 mysqldump --defaults-extra-file="$options" --single-transaction --routines --triggers --events --hex-blob \
-    --set-gtid-purged=OFF --no-tablespaces --default-character-set=utf8mb4 --databases $databases
+    --set-gtid-purged=OFF --no-tablespaces --default-character-set=utf8mb4 --databases "${databases[@]}"

@@ -37,7 +37,7 @@ option_text() {
 # databases and users and sets every password, so that a new stack works with existing data and a restart rotates
 # passwords. One statement per line, as init_file requires.
 server_sql() {
-    local password kind database user
+    local password kind database user pattern
     read_secret password mysql/root-password
     echo "ALTER USER 'root'@'localhost' IDENTIFIED BY $(sql_text "$password");"
     for kind in USER REGISTRY; do
@@ -47,7 +47,11 @@ server_sql() {
         echo "CREATE DATABASE IF NOT EXISTS \`$database\`;"
         echo "CREATE USER IF NOT EXISTS $user IDENTIFIED BY $(sql_text "$password");"
         echo "ALTER USER $user IDENTIFIED BY $(sql_text "$password");"
-        echo "GRANT ALL PRIVILEGES ON \`$database\`.* TO $user;"
+        # In the name of a grant `_` and `%` are wildcards. Stacks of 1.0.0 have a grant on the unescaped name.
+        pattern=${database//_/\\_}
+        pattern=${pattern//%/\\%}
+        [ "$pattern" = "$database" ] || echo "REVOKE IF EXISTS ALL PRIVILEGES ON \`$database\`.* FROM $user;"
+        echo "GRANT ALL PRIVILEGES ON \`$pattern\`.* TO $user;"
     done
 }
 

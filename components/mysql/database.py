@@ -13,8 +13,9 @@ import pulumi_kubernetes as k8s
 import pulumi_random as random
 
 from components.mysql import objects as mysql_objects
+from components.mysql import options as mysql_options
 from components.mysql.connection import CLIENT_LABEL, PORT, PROGRAMS, MysqlConnection
-from components.shared import metadata, pods, volumes
+from components.shared import metadata, network_policies, pods, volumes
 from components.shared.recommended_labels import tag, with_labels
 from components.shared.scheduling import SchedulingArgs
 from components.shared.storage import DataVolume, DataVolumeArgs
@@ -34,7 +35,7 @@ class MysqlDatabaseArgs(TypedDict):
     cpu_limit: NotRequired[str]
     """Default: 2."""
     memory: str
-    """Memory request, e.g. ``512Mi``."""
+    """Memory request, e.g. ``512Mi``. Sets the size of InnoDB's buffer pool, unless an option does."""
     memory_limit: NotRequired[str]
     """Default: the request."""
     max_connections: int
@@ -48,7 +49,7 @@ class MysqlDatabaseArgs(TypedDict):
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of the server."""
     options: NotRequired[list[str]]
-    """More mysqld options; a later one wins."""
+    """More options of mysqld, validated before a running server is replaced; see ``options.py`` for managed ones."""
     pull_minutes: NotRequired[int]
     """Minutes that the first start may take, image pull included; default 15."""
 
@@ -56,7 +57,7 @@ class MysqlDatabaseArgs(TypedDict):
 class MysqlDatabase(pulumi.ComponentResource):
     """A MySQL server for one EI cluster. The module's docstring says what it owns.
 
-    :raises ValueError: for a ``max_connections`` that is not positive.
+    :raises ValueError: for a ``max_connections`` that is not positive, and for managed options.
     """
 
     connection: MysqlConnection
@@ -69,6 +70,10 @@ class MysqlDatabase(pulumi.ComponentResource):
         super().__init__("wso2ei:index:MysqlDatabase", name, {}, with_labels(opts, name, tag(args["image"])))
         if args["max_connections"] < 1:
             raise ValueError(f"MysqlDatabase {name}: max_connections must be positive, not {args['max_connections']}")
+        options = args.get("options", [])
+        if wrong := list(mysql_options.option_problems(options)):
+            raise ValueError("\n".join(f"MysqlDatabase {name}: {found.field} {found.expected}" for found in wrong))
+        minutes = args.get("pull_minutes", 15)
         child = pulumi.ResourceOptions(parent=self)
         selector = metadata.labels("mysql", name)
         self.volume = DataVolume(f"{name}-data", args["storage"], child)
@@ -100,6 +105,8 @@ class MysqlDatabase(pulumi.ComponentResource):
             spec=mysql_objects.service_spec(selector),
             opts=child,
         )
+        validated = [self._options_job(name, args, metadata.name_of(config_map), child)] if options else []
+        initial = mysql_options.initial_options(options)
         self.stateful_set = k8s.apps.v1.StatefulSet(
             f"{name}-server",
             # Explicit name: replacing an auto-named StatefulSet would run two servers on one data folder.
@@ -118,21 +125,68 @@ class MysqlDatabase(pulumi.ComponentResource):
                     cpu_limit=args.get("cpu_limit", "2"),
                     memory_limit=args.get("memory_limit", args["memory"]),
                 ),
-                options=[
+                arguments=[
+                    *initial,
+                    "--",
+                    # The NetworkPolicy keeps the server from DNS; a lookup of clients would only delay each login.
+                    "--skip-name-resolve",
                     f"--max-connections={args['max_connections']}",
+                    *mysql_options.buffer_pool(args["memory"], options),
                     # schema.sh reads it to see which volume the server that answers is on.
                     pulumi.Output.concat("--report-host=", self.volume.claim_name),
-                    *args.get("options", []),
+                    *(option for option in options if option not in initial),
                 ],
                 rotation=args.get("rotation"),
                 pull_secret=args.get("pull_secret"),
                 place=args.get("scheduling"),
             ),
             opts=pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(custom_timeouts=metadata.timeouts(args.get("pull_minutes", 15)))
+                child,
+                pulumi.ResourceOptions(
+                    custom_timeouts=metadata.timeouts(minutes),
+                    depends_on=validated,
+                    # The provider deletes in the foreground: the old pod is gone before the new one starts.
+                    delete_before_replace=True,
+                ),
             ),
         )
         self.register_outputs({"host": name, "secret": secret})
+
+    def _options_job(
+        self, name: str, args: MysqlDatabaseArgs, config_map: pulumi.Input[str], child: pulumi.ResourceOptions
+    ) -> k8s.batch.v1.Job:
+        """Validate ``options`` before the StatefulSet changes; a failure leaves a running server as it is."""
+        selector = metadata.labels("mysql-options", name)
+        options, minutes = args.get("options", []), args.get("pull_minutes", 15)
+        initial = mysql_options.initial_options(options)
+        k8s.networking.v1.NetworkPolicy(
+            f"{name}-clients-of-options",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
+            spec=network_policies.no_clients_spec(selector),
+            opts=child,
+        )
+        return k8s.batch.v1.Job(
+            f"{name}-options",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                namespace=args["namespace"], labels=selector, annotations={"pulumi.com/replaceUnready": "true"}
+            ),
+            spec=mysql_objects.options_job_spec(
+                connection=self.connection,
+                selector=selector,
+                image=args["image"],
+                config_map=config_map,
+                initial=initial,
+                options=[
+                    *mysql_options.buffer_pool(args["memory"], options),
+                    *(option for option in options if option not in initial),
+                ],
+                minutes=minutes,
+                place=args.get("scheduling"),
+            ),
+            opts=pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(custom_timeouts=metadata.timeouts(minutes))
+            ),
+        )
 
     def _random_passwords(
         self, name: str, args: MysqlDatabaseArgs, selector: dict[str, str], child: pulumi.ResourceOptions

@@ -17,8 +17,16 @@ USERS = Schema("WSO2EI_USER_DB", "wso2ei_user")
 REGISTRY = Schema("WSO2EI_INTEGRATOR_CONFIG_GOV_DB", "wso2ei_registry")
 SERVER_KEYS = (ROOT_KEY, *PASSWORD_KEYS)
 """Required keys of the Secret with the server's passwords."""
-PROGRAMS = ("mysql_server.sh", "check_volume.sh", "mysql_root.sh", "mysql_dump.sh", "mysql_restore.sh")
-"""Files of ``components/in_pod`` in the pod; dump and restore are run with kubectl exec (docs/storage.md)."""
+PROGRAMS = (
+    "mysql_server.sh",
+    "check_volume.sh",
+    "mysql_root.sh",
+    "mysql_dump.sh",
+    "mysql_restore.sh",
+    "mysql_move.sh",
+    "mysql_options.sh",
+)
+"""Files of ``components/in_pod`` in the pods; dump, restore and move are run with kubectl (docs/storage.md)."""
 
 
 def service_spec(selector: dict[str, str]) -> k8s.core.v1.ServiceSpecArgs:
@@ -38,18 +46,27 @@ def stateful_set_spec(
     claim: pulumi.Input[str],
     first: k8s.core.v1.ContainerArgs,
     resources: k8s.core.v1.ResourceRequirementsArgs,
-    options: Sequence[pulumi.Input[str]],
+    arguments: Sequence[pulumi.Input[str]],
     rotation: str | None = None,
     pull_secret: str | None = None,
     place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.apps.v1.StatefulSetSpecArgs:
-    """One mysqld on one claim, with a read-only root file system."""
+    """One mysqld on one claim, with a read-only root file system.
+
+    ``Parallel``: with ``OrderedReady`` a pod that never becomes ready is not replaced when its template is corrected
+    (kubernetes/kubernetes#67250).
+
+    :param arguments: arguments of ``mysql_server.sh``.
+    """
     container = k8s.core.v1.ContainerArgs(
         name="mysql",
         image=image,
-        # The NetworkPolicy keeps the server from DNS; a lookup of the client's name would only delay each login.
-        command=["bash", f"{volumes.IN_POD_MOUNT}/mysql_server.sh", "--skip-name-resolve", *options],
-        env=mysql_connection.env(mysql_connection.schema_values(USERS, REGISTRY)),
+        command=["bash", f"{volumes.IN_POD_MOUNT}/mysql_server.sh", *arguments],
+        env=[
+            *mysql_connection.env(mysql_connection.schema_values(USERS, REGISTRY)),
+            # mysql_server.sh names it in the command that moves a database.
+            pods.from_pod("POD_NAMESPACE", "metadata.namespace"),
+        ],
         ports=[k8s.core.v1.ContainerPortArgs(name="mysql", container_port=PORT)],
         security_context=pods.container_security(),
         resources=resources,
@@ -71,6 +88,7 @@ def stateful_set_spec(
     )
     return k8s.apps.v1.StatefulSetSpecArgs(
         replicas=1,
+        pod_management_policy="Parallel",
         service_name=service,
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         template=k8s.core.v1.PodTemplateSpecArgs(
@@ -89,6 +107,59 @@ def stateful_set_spec(
                     *mysql_connection.password_volumes(secret, SERVER_KEYS),
                     volumes.config_map_volume("programs", config_map),
                     volumes.empty_dir("scratch", "512Mi"),
+                ],
+                **scheduling.pod_fields(place),
+            ),
+        ),
+    )
+
+
+def options_job_spec(
+    *,
+    connection: mysql_connection.MysqlConnection,
+    selector: dict[str, str],
+    image: str,
+    config_map: pulumi.Input[str],
+    initial: Sequence[str],
+    options: Sequence[str],
+    minutes: int,
+    place: scheduling.SchedulingArgs | None = None,
+) -> k8s.batch.v1.JobSpecArgs:
+    """Validate options with the server's image, and compare the initial ones with the running server.
+
+    :param minutes: deadline, image pull included.
+    """
+    container = k8s.core.v1.ContainerArgs(
+        name="mysql-options",
+        image=image,
+        command=["bash", f"{volumes.IN_POD_MOUNT}/mysql_options.sh", *initial, "--", *options],
+        env=mysql_connection.client_env(connection),
+        security_context=pods.container_security(),
+        # mysqld allocates its buffers before it validates.
+        resources=pods.resources("50m", "256Mi"),
+        volume_mounts=[
+            mysql_connection.passwords_mount(),
+            mysql_connection.rendered_mount(),
+            volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
+            volumes.mount("scratch", "/tmp"),  # noqa: S108
+        ],
+        termination_message_policy="FallbackToLogsOnError",
+    )
+    return k8s.batch.v1.JobSpecArgs(
+        backoff_limit=0,
+        active_deadline_seconds=minutes * 60,
+        template=k8s.core.v1.PodTemplateSpecArgs(
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector | mysql_connection.CLIENT_LABEL),
+            spec=k8s.core.v1.PodSpecArgs(
+                automount_service_account_token=False,
+                enable_service_links=False,
+                restart_policy="Never",
+                security_context=pods.pod_security(UID),
+                containers=[container],
+                volumes=[
+                    *mysql_connection.password_volumes(connection["secret"]),
+                    volumes.config_map_volume("programs", config_map),
+                    volumes.empty_dir("scratch", "16Mi"),
                 ],
                 **scheduling.pod_fields(place),
             ),

@@ -7,6 +7,9 @@ import pulumi_kubernetes as k8s
 
 from components.shared.volumes import mount
 
+SMALLEST_MEMORY = "64Mi"
+"""Memory of containers that run a short command; with 16Mi runc's own start can run out of memory."""
+
 
 def pod_security(uid: int, gid: int | None = None) -> k8s.core.v1.PodSecurityContextArgs:
     """Pod-level security context for Pod Security *restricted*.
@@ -58,7 +61,7 @@ def chown_container(image: pulumi.Input[str], volume: str, uid: int, what: str =
             read_only_root_filesystem=True,
             capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"], add=["CHOWN"]),
         ),
-        resources=resources("10m", "16Mi"),
+        resources=resources("10m", SMALLEST_MEMORY),
         volume_mounts=[mount(volume, "/volume")],
         termination_message_policy="FallbackToLogsOnError",
     )

@@ -74,7 +74,7 @@ def volume_name(stack: str, claim: str) -> str:
 
 
 def persistent_volume_spec(args: DataVolumeArgs) -> k8s.core.v1.PersistentVolumeSpecArgs:
-    """PersistentVolume of kind hostPath or nfs.
+    """PersistentVolume of kind hostPath or nfs, reserved for the claim of ``args``.
 
     ``storage_class_name`` is empty, not omitted: a default StorageClass would otherwise apply. The capacity is not
     enforced for these kinds; the disk or the export limits the data.
@@ -84,6 +84,8 @@ def persistent_volume_spec(args: DataVolumeArgs) -> k8s.core.v1.PersistentVolume
         access_modes=[args.get("access_mode", "ReadWriteOnce")],
         persistent_volume_reclaim_policy="Retain",
         storage_class_name="",
+        # Without it any claim with a matching request may bind the volume first.
+        claim_ref=k8s.core.v1.ObjectReferenceArgs(namespace=args["namespace"], name=args["claim_name"]),
     )
     if args["kind"] == "hostPath":
         spec.host_path = k8s.core.v1.HostPathVolumeSourceArgs(path=args["path"], type="DirectoryOrCreate")
@@ -166,7 +168,7 @@ class DataVolume(pulumi.ComponentResource):
             command=["sh", f"{volumes.IN_POD_MOUNT}/check_volume.sh"],
             args=["/volume", "read" if self.read_only else "write", ownership_fix(self._args, uid)],
             security_context=pods.container_security(),
-            resources=pods.resources("10m", "16Mi"),
+            resources=pods.resources("10m", pods.SMALLEST_MEMORY),
             volume_mounts=[
                 volumes.mount(volume, "/volume", read_only=self.read_only or None),
                 volumes.mount(programs, volumes.IN_POD_MOUNT, read_only=True),

@@ -34,6 +34,8 @@ MAY_BE_REPLACED = {
     "kubernetes:core/v1:Secret",
     # A Job's template is immutable: what must run again is a new Job.
     "kubernetes:batch/v1:Job",
+    # podManagementPolicy is immutable. The old pod is gone before the new one starts, and the data is on a claim.
+    "kubernetes:apps/v1:StatefulSet",
 }
 _FILES = "held files that pods now make of the passwords themselves; no pod of this code mounts it"
 GONE: dict[str, str] = {

@@ -55,7 +55,10 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
         ["url"],
     ),
     ({"mysql": {"cpu": 4}}, "mysql.cpuLimit", ["mysql.cpu"]),
-    ({"ei": {"replicas": 5}}, "mysql.maxConnections", ["ei.replicas"]),
+    ({"mysql": {"options": ["--init_file=/x"]}}, "mysql.options[0]", ["managed"]),
+    ({"mysql": {"options": ["--slow-query-log", "--loose-innodb-page-size=8k"]}}, "mysql.options[1]", ["VALUE"]),
+    # An update of four nodes needs a fifth one's connections.
+    ({"ei": {"replicas": 4}}, "mysql.maxConnections", ["ei.replicas"]),
     ({"ei": {"autoscaler": {"maxReplicas": 6}}}, "mysql.maxConnections", ["ei.autoscaler.maxReplicas"]),
     ({"ei": {"autoscaler": {"maxReplicas": 1}}}, "ei.autoscaler.maxReplicas", ["ei.replicas"]),
     (

@@ -128,7 +128,7 @@ STACKS: dict[str, dict[str, Any]] = {
     "no shared folder": with_(ei={"carbonAppsFolder": "unused"}),
     "one node": with_(ei={"replicas": 1}),
     "three nodes": with_(ei={"replicas": 3}),
-    "an autoscaler of the user's": with_(ei={"autoscaler": {"maxReplicas": 5}}, mysql={"maxConnections": 650}),
+    "an autoscaler of the user's": with_(ei={"autoscaler": {"maxReplicas": 5}}, mysql={"maxConnections": 780}),
     "logs on the nodes": with_(storage=NFS, ei={"diagnostics": {"kind": "hostPath", "path": "/var/log/wso2ei"}}),
     "logs on NFS": with_(ei={"diagnostics": {"kind": "nfs", "server": "nas.lan", "path": "/logs", "keep": 0}}),
     "logs on a class, one node": with_(
@@ -174,7 +174,8 @@ STACKS: dict[str, dict[str, Any]] = {
             "podAnnotations": {"example.com/note": ""},
         },
     ),
-    "ten nodes with a server to match": with_(ei={"replicas": 10}, mysql={"maxConnections": 1300, "memory": "8Gi"}),
+    "options of mysqld": with_(mysql={"options": ["--lower-case-table-names=1", "--max-allowed-packet=64M"]}),
+    "ten nodes with a server to match": with_(ei={"replicas": 10}, mysql={"maxConnections": 1430, "memory": "8Gi"}),
     "CPUs as numbers": with_(ei={"cpu": 1, "cpuLimit": 1.5}, mysql={"cpu": 0.5}),
     "CPUs as text": with_(ei={"cpu": "1500m", "cpuLimit": "2"}, mysql={"cpu": "0.25"}),
     "decimal memory": with_(ei={"heap": "2G", "memory": "4G"}),

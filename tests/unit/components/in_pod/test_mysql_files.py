@@ -81,7 +81,7 @@ def test_any_password_arrives_in_sql_and_in_option_files_as_it_is(mounted: Mount
     assert done.returncode == 0, done.stderr
     root, *rest = done.stdout.splitlines()
     assert literals(root) == ["root", "localhost", password]
-    assert len(rest) == 8, "one statement a line, as init_file demands"
+    assert len(rest) == 8, "one statement per line, as init_file requires"
     for line in rest:
         if "IDENTIFIED BY" in line:
             assert literals(line)[-1] == password
@@ -110,6 +110,14 @@ def test_each_database_gets_its_own_user_and_password(mounted: Mounted) -> None:
     assert (folder / "registry.cnf").stat().st_mode & 0o077 == 0
     assert bash(folder, f"client_files '{folder}'", DATABASE_SSL_MODE="DISABLED").returncode == 0
     assert "\nssl-mode=DISABLED\nget-server-public-key\n" in (folder / "registry.cnf").read_text()
+
+
+def test_an_underscore_of_a_database_s_name_is_no_wildcard_of_a_grant(mounted: Mounted) -> None:
+    lines = bash(mounted(), "server_sql", USER_DATABASE="WSO2EI_USER_DB").stdout.splitlines()
+    grant = "GRANT ALL PRIVILEGES ON `WSO2EI\\_USER\\_DB`.* TO 'ei-users'@'%';"
+    # Stacks of 1.0.0 have the grant on the unescaped name, which reaches other databases too.
+    assert lines[lines.index(grant) - 1] == "REVOKE IF EXISTS ALL PRIVILEGES ON `WSO2EI_USER_DB`.* FROM 'ei-users'@'%';"
+    assert sum("REVOKE" in line for line in lines) == 1
 
 
 def test_the_administrator_s_password_is_hashed_as_wso2_s_user_store_does(mounted: Mounted) -> None:

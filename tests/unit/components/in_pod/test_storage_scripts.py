@@ -57,8 +57,8 @@ def test_a_volume_of_somebody_else_is_told_in_one_line_with_what_to_do(volume: P
 
 CLIENT = """#!/bin/sh
 # Records what a client of MySQL is given, and answers with two names.
-{ echo "$(basename "$0") $*"; cat "${1#--defaults-extra-file=}"; } >>"$SEEN"
-case "$0" in *mysqldump) echo "-- Dump completed" ;; *) [ -t 0 ] || cat; echo WSO2EI_A; echo WSO2EI_B ;; esac
+{ echo "$(basename "$0") $*"; printf "<%s>\n" "$@"; cat "${1#--defaults-extra-file=}"; } >>"$SEEN"
+case "$0" in *mysqldump) echo "-- Dump completed" ;; *) [ -t 0 ] || cat; echo WSO2EI_A; echo "a b*" ;; esac
 """
 
 
@@ -91,7 +91,8 @@ def test_a_dump_holds_every_database_that_is_not_the_server_s_own_in_one_consist
     assert done.returncode == 0, done.stderr
     assert done.stdout == "-- Dump completed\n"
     command = next(line for line in seen.splitlines() if line.startswith("mysqldump "))
-    assert command.endswith("--databases WSO2EI_A WSO2EI_B")
+    assert command.endswith("--databases WSO2EI_A a b*")
+    assert "<a b*>" in seen.splitlines(), "a name with a space and a wildcard is one argument"
     for option in ("--single-transaction", "--routines", "--triggers", "--hex-blob", "--set-gtid-purged=OFF"):
         assert option in command
 

@@ -153,6 +153,20 @@ def test_static_volumes_are_never_deleted_with_their_objects(storage: dict[str, 
         assert item.body()["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
 
 
+@pytest.mark.parametrize("storage", [HOST_PATH, NFS])
+def test_no_other_claim_can_bind_a_static_volume(storage: dict[str, Any]) -> None:
+    """A volume without claimRef is bound to the first claim that matches, of any namespace."""
+    done = program(storage)
+    claims = [item.body() for item in found(done, "PersistentVolumeClaim").values()]
+    reserved = {
+        item.body()["metadata"]["name"]: item.body()["spec"]["claimRef"]
+        for item in found(done, "PersistentVolume").values()
+    }
+    for claim in claims:
+        expected = {"namespace": claim["metadata"]["namespace"], "name": claim["metadata"]["name"]}
+        assert reserved[claim["spec"]["volumeName"]] == expected
+
+
 def test_a_claim_of_a_static_volume_keeps_the_request_that_the_api_server_would_not_let_grow() -> None:
     for storage, ignored in ((HOST_PATH, ["spec.resources"]), (NFS, ["spec.resources"]), (CLASS, [])):
         for item in found(program(storage), "PersistentVolumeClaim").values():

@@ -1,0 +1,37 @@
+#!/bin/bash
+# Checks the options of the next server while the running one still serves: mysqld validates all of them, and those that
+# count at initialisation are compared with the running server.
+#
+#   mysql_options.sh [OPTION THAT COUNTS AT INITIALISATION...] -- [OPTION...]
+set -euo pipefail
+# shellcheck source=components/in_pod/mysql_files.sh
+. "$(dirname "$0")/mysql_files.sh"
+rendered=${RENDERED:-/run/rendered}
+initial=()
+while [ "$1" != -- ]; do
+    initial+=("$1")
+    shift
+done
+shift
+if ! mysqld --validate-config --log-error-verbosity=1 "${initial[@]}" "$@"; then
+    echo "mysql_options: mysqld rejects mysql.options; the running server, if there is one, is unchanged" >&2
+    exit 1
+fi
+[ ${#initial[@]} -gt 0 ] || exit 0
+client_files "$rendered"
+for option in "${initial[@]}"; do
+    name=${option%%=*} value=${option#*=}
+    name=${name#--} name=${name//-/_}
+    if ! current=$(mysql --defaults-extra-file="$rendered/user.cnf" --batch --skip-column-names \
+        --execute="SELECT @@GLOBAL.$name" 2>/dev/null); then
+        echo "mysql_options: no server is running; $option is not compared"
+        continue
+    fi
+    case $value in [0-9]*[kK]) value=$((${value%[kK]} * 1024)) ;; esac
+    if [ "$value" != "$current" ]; then
+        echo "mysql_options: $option counts at initialisation only, and the data was initialised with $name=$current." \
+            "Fix: set --${name//_/-}=$current in mysql.options, or move the data by dump and restore (docs/storage.md)" >&2
+        exit 1
+    fi
+done
+echo "mysql_options: valid"

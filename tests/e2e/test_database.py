@@ -1,0 +1,120 @@
+"""Changes of the MySQL server: rejected options, a broken image, and a database of the official image."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.machine import Machine, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
+SERVER = "wso2ei-mysql-0"
+
+
+def server(machine: Machine) -> dict[str, Any]:
+    (found,) = machine.pods("mysql")
+    return found
+
+
+def ready(machine: Machine) -> bool:
+    statuses = [status for pod in machine.pods("mysql") for status in pod["status"].get("containerStatuses", [])]
+    return bool(statuses) and all(status["ready"] for status in statuses)
+
+
+@pytest.fixture
+def configured(machine: Machine) -> Iterator[Machine]:
+    machine.bring_up()
+    yield machine
+    machine.configure("rm", "wso2ei:mysql.options")
+    machine.update().ok()
+
+
+def test_options_that_mysqld_rejects_leave_the_running_server_alone(configured: Machine) -> None:
+    before = server(configured)["metadata"]["uid"]
+    for option, words in (
+        ("--no-such-option=1", "unknown variable 'no-such-option=1'"),
+        ("--lower-case-table-names=1", "counts at initialisation only"),
+    ):
+        configured.configure("set", "wso2ei:mysql.options[0]", option)
+        refused = configured.update()
+        assert refused.code != 0
+        assert words in refused.text
+        assert server(configured)["metadata"]["uid"] == before
+        assert configured.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM UM_USER") == "1"
+
+
+def test_a_broken_server_is_replaced_when_its_template_is_corrected(machine: Machine) -> None:
+    """With podManagementPolicy OrderedReady the broken pod stays (kubernetes/kubernetes#67250)."""
+    machine.bring_up()
+    image = server(machine)["spec"]["containers"][0]["image"]
+
+    def run(image: str) -> None:
+        template = {"spec": {"template": {"spec": {"containers": [{"name": "mysql", "image": image}]}}}}
+        machine.kubectl("patch", "statefulset", "wso2ei-mysql", "-p", json.dumps(template)).ok()
+
+    def cannot_pull() -> bool:
+        statuses = [status for pod in machine.pods("mysql") for status in pod["status"].get("containerStatuses", [])]
+        return any("Pull" in status["state"].get("waiting", {}).get("reason", "") for status in statuses)
+
+    run("docker.io/library/mysql:8.4.0-missing")
+    eventually("a pod that cannot pull its image", cannot_pull)
+    run(image)
+    eventually("the corrected server", lambda: ready(machine))
+    assert machine.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM UM_USER") == "1"
+
+
+MOVE_UP = "cd /var/lib/mysql && mv data/* data/.[!.]* . 2>/dev/null; rmdir data && ls"
+
+
+def pod_on_the_claim(image: str, claim: str) -> dict[str, Any]:
+    """A pod of the server's user that leaves the volume as the official image does: everything at the top."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "as-the-official-image"},
+        "spec": {
+            "restartPolicy": "Never",
+            "securityContext": {"runAsNonRoot": True, "runAsUser": 999, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [
+                {
+                    "name": "move",
+                    "image": image,
+                    "command": ["bash", "-c", MOVE_UP],
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                    "volumeMounts": [{"name": "data", "mountPath": "/var/lib/mysql"}],
+                }
+            ],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+        },
+    }
+
+
+def test_a_database_of_the_official_image_is_moved_by_the_command_of_the_error(machine: Machine) -> None:
+    machine.bring_up()
+    machine.sql("WSO2EI_USER_DB", "CREATE TABLE OF_THE_OFFICIAL_IMAGE (ID INT)")
+    spec = server(machine)["spec"]
+    claim = next(volume["persistentVolumeClaim"]["claimName"] for volume in spec["volumes"] if volume["name"] == "data")
+    machine.kubectl("scale", "statefulset/wso2ei-mysql", "--replicas=0").ok()
+    machine.kubectl("wait", "--for=delete", f"pod/{SERVER}", "--timeout=5m").ok()
+    machine.kubectl("apply", "-f", "-", stdin=json.dumps(pod_on_the_claim(spec["containers"][0]["image"], claim))).ok()
+    done = "jsonpath={.status.phase}=Succeeded"
+    machine.kubectl("wait", f"--for={done}", "pod/as-the-official-image", "--timeout=5m").ok()
+    machine.kubectl("delete", "pod/as-the-official-image").ok()
+    machine.kubectl("scale", "statefulset/wso2ei-mysql", "--replicas=1").ok()
+
+    def error() -> str:
+        text = machine.kubectl("logs", SERVER, "-c", "mysql").text
+        return text if "mysql_server: the database is at the top of this volume" in text else ""
+
+    message = eventually("the server's error", error, 180)
+    assert "initialising" not in message
+    command = re.search(r"kubectl -n \S+ debug .*", message)
+    assert command
+    machine.run(["bash", "-euo", "pipefail", "-c", command[0]], env=machine.environment).ok()
+    query = "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'OF_THE_OFFICIAL_IMAGE'"
+    assert machine.sql("WSO2EI_USER_DB", query) == "1"
+    machine.sql("WSO2EI_USER_DB", "DROP TABLE OF_THE_OFFICIAL_IMAGE")
