@@ -50,7 +50,12 @@ nginx = NginxIngress(
         "image": settings.image(settings.images.nginx),
         "pull_secret": pull_secret(settings, settings.images.nginx),
         "routes": {
-            "console": {"host": settings.hosts.console, "service": console, "port": 9443, "affinity_cookie": "route"},
+            "console": {
+                "host": settings.hosts.console,
+                "service": console,
+                "port": 9443,
+                "affinity_cookie": names.AFFINITY_COOKIE,
+            },
             "gateway": {"host": settings.hosts.gateway, "service": gateway, "port": 8243},
         },
         "node_ports": (settings.ingress.http_node_port, settings.ingress.https_node_port),
@@ -104,6 +109,7 @@ Acceptance(
         "console_host": settings.hosts.console,
         "gateway_host": settings.hosts.gateway,
         "console_port": nginx.https_port,
+        "affinity_cookie": names.AFFINITY_COOKIE if settings.ei.most_replicas > 1 else None,
         "scheduling": scheduling,
         "triggers": {"ei": ei.spec_hash, "ingress": nginx.spec_hash},
     },

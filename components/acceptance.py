@@ -30,7 +30,9 @@ class AcceptanceArgs(TypedDict):
     console_host: str
     """Host name of the console: ``/carbon`` must answer 302."""
     gateway_host: str
-    """Host name of the gateway: ``/services`` must answer 200."""
+    """Host name of the gateway: ``/services`` must answer 200, or EI's 403 with ``http.block_service_list``."""
+    affinity_cookie: NotRequired[str | None]
+    """Cookie that must keep a browser on one node of the console; ``None``: not checked, for a single node."""
     console_port: NotRequired[pulumi.Input[int]]
     """Port that the console's redirect must name; default 443, which it leaves out."""
     triggers: dict[str, pulumi.Input[str]]
@@ -61,6 +63,7 @@ def job_spec(
             args["gateway_host"],
             "--console-port",
             pulumi.Output.from_input(args.get("console_port", 443)).apply(lambda port: str(int(port))),
+            *(["--affinity-cookie", cookie] if (cookie := args.get("affinity_cookie")) else []),
             "--timeout",
             str(seconds),
         ],

@@ -10,6 +10,8 @@ NGINX = "wso2ei-nginx"
 """Component, controller and prefix of the Ingresses."""
 ACCEPTANCE = "wso2ei-acceptance"
 """Component of the acceptance Job."""
+AFFINITY_COOKIE = "route"
+"""Cookie that keeps a browser on one node of the console; the name in WSO2's own Helm charts."""
 SCC_BINDING = "wso2ei-scc"
 """Component that binds an OpenShift security context constraint."""
 

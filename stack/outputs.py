@@ -80,7 +80,7 @@ def controller_address(settings: Settings, nginx: NginxIngress) -> pulumi.Input[
     if settings.ingress.controller_address:
         return settings.ingress.controller_address
     port = settings.ingress.https_port
-    return nginx.addresses.apply(lambda all_: address_and_port(all_[0] if all_ else "localhost", port))
+    return nginx.addresses.apply(lambda all_: address_and_port(all_[0] if all_ else "", port))
 
 
 def export(

@@ -51,11 +51,6 @@ class Additions:
         data = {"patches.json": _json({"patches": [as_patch(patch) for patch in self.patches]})} if self.patches else {}
         return data | ({"deliveries.json": _json(manifest)} if self.jars or self.files else {}) | inline
 
-    def fingerprint(self, java_options: str) -> str:
-        """What a node's environment says, and where secret values come from; nothing of it is secret."""
-        known: list[object] = [java_options, dict(self.environment), dict(self.secret_environment), self.keystores]
-        return _json([*known, self.vault] if self.vault else known)
-
     def variables(self) -> list[k8s.core.v1.EnvVarArgs]:
         """Environment of the server."""
         plain = [k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in sorted(self.environment.items())]

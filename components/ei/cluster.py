@@ -26,6 +26,7 @@ from components.mysql import connection as mysql_connection
 from components.shared import metadata, network_policies, volumes
 from components.shared.image_reference import parse_image
 from components.shared.recommended_labels import with_labels
+from components.shared.registered_specs import RegisteredSpecs
 from components.shared.storage import DataVolume
 from components.wso2ei.versions import EiVersion
 
@@ -41,10 +42,12 @@ class EiCluster(pulumi.ComponentResource):
     carbonapps: DataVolume
     """Where the integration artifacts lie."""
     spec_hash: pulumi.Output[str]
-    """Changes when the nodes' image, configuration or secrets do."""
+    """Hash of everything that the component registers, Secrets excluded."""
 
     def __init__(self, name: str, args: EiClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("wso2ei:index:EiCluster", name, {}, with_labels(opts, name, args["version"]))
+        registered = RegisteredSpecs()
+        options = registered.options(with_labels(opts, name, args["version"]))
+        super().__init__("wso2ei:index:EiCluster", name, {}, options)
         version = check(name, args)
         child = pulumi.ResourceOptions(parent=self)
         slow = pulumi.ResourceOptions(custom_timeouts=metadata.timeouts(args.get("pull_minutes", 30)))
@@ -86,19 +89,7 @@ class EiCluster(pulumi.ComponentResource):
         )
         self._policies(name, args, parts.selector, child)
         make_metrics(name, args.get("metrics"), args["namespace"], parts.selector, child)
-        self.spec_hash = metadata.spec_hash(
-            {
-                "image": args["image"],
-                "replicas": "" if args.get("autoscaled") else str(args["replicas"]),
-                "patches": parts.config_maps.patches,
-                "secrets": pulumi.Output.all(parts.mysql["secret"], parts.admin_secret, args.get("rotation")),
-                "programs": parts.config_maps.programs,
-                "added": parts.config_maps.additions or "",
-                "cars": pulumi.Output.all(parts.config_maps.cars or "", parts.cars.folder),
-                "variables": parts.additions.fingerprint(parts.java_options),
-                "resources": f"{args['heap']} {args['cpu']} {args.get('cpu_limit')} {args['memory']}",
-            }
-        )
+        self.spec_hash = registered.hash()
         self.register_outputs(
             {
                 "console_service": self.console_service,

@@ -1,52 +1,66 @@
-"""Asks console and gateway through the NGINX controller, as a user would; runs inside a pod, standard library only.
+"""Check console and gateway through the NGINX controller, as a user would; runs in a pod, standard library only.
 
     python acceptance.py --address HOST:PORT --console-host HOST --gateway-host HOST [--console-port PORT]
-        [--timeout SECONDS]
+        [--affinity-cookie NAME] [--timeout SECONDS]
 
-Exit code 0 when ``/carbon`` answers 302 to the console's own page and ``/services`` answers 200 as HTML. It asks
-again until the time is up; the last lines then say what was seen and what that usually means.
+Exit code 0 when ``/carbon`` answers 302 to the console's page, ``/services`` answers 200 with HTML (or EI's 403, with
+``http.block_service_list``), and, with ``--affinity-cookie``, a browser stays on one node. Retries until the timeout;
+the last lines then report the answers and their usual causes.
 """
 
 from __future__ import annotations
 
 import argparse
 import http.client
+import socket
 import ssl
 import sys
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 CAUSES = {
-    404: "NGINX knows no Ingress for this host name, or its class is another controller's",
-    502: "NGINX reaches no node, or speaks HTTP to a port that wants HTTPS",
-    503: "no node is ready behind the Service",
-    504: "a node took the request and did not answer in time",
+    403: "NGINX forbids the request: EI's own 403, with http.block_service_list, has no body",
+    404: "NGINX has no Ingress for this host name, or its class is that of another controller",
+    502: "NGINX reaches no node, or sends HTTP to a port that requires HTTPS",
+    503: "no ready node is in the Service",
+    504: "a node accepted the request and did not answer in time",
 }
+LOGIN_PAGE = "/carbon/admin/login.jsp"
+SESSION_COOKIE = "JSESSIONID"
+"""Tomcat's session cookie: a node that does not have the session creates another one."""
+AFFINITY_REQUESTS = 8
+"""Requests with the cookies of the first one. With a random choice between two nodes, all of them reach the first node
+once in 256 runs."""
 
 
 class Check(NamedTuple):
-    """One request and what must come back."""
+    """One request and its expected answer."""
 
     host: str
     path: str
     status: int
     header: str
     expected: str
+    """Start of the header."""
 
 
 class Answer(NamedTuple):
-    """What came back; ``status`` 0 when no answer came."""
+    """One answer; ``status`` 0 without one."""
 
     status: int
     header: str
     text: str
+    cookies: Mapping[str, str] = MappingProxyType({})
+    """The cookies that it sets."""
 
 
 class _NamedConnection(http.client.HTTPSConnection):
-    """Connects to one address and asks for another host name (SNI and Host)."""
+    """Connects to one address with the name of another host (SNI and Host header)."""
 
     def __init__(self, address: str, port: int, name: str) -> None:
-        # The certificate may be self-signed: what is asked here is whether the way to EI is open.
+        # The certificate may be self-signed: the check is about the connection to EI, not about trust.
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -54,70 +68,134 @@ class _NamedConnection(http.client.HTTPSConnection):
         self._address, self._tls = address, context
 
     def connect(self) -> None:
-        import socket  # noqa: PLC0415 - only here
-
         plain = socket.create_connection((self._address, self.port), self.timeout)
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
 
-def ask(address: str, port: int, check: Check) -> Answer:
-    """One request."""
+def request(address: str, port: int, check: Check, cookies: Mapping[str, str] | None = None) -> Answer:
+    """Send one request."""
     connection = _NamedConnection(address, port, check.host)
+    # Without the port: NGINX passes on the name only, and EI builds its redirect from that and its proxyPort.
+    headers = {"Host": check.host, "User-Agent": "wso2ei-acceptance"}
+    if cookies:
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
     try:
-        # Without the port: NGINX hands on the name alone, and EI builds its redirect from that and its proxyPort.
-        connection.request("GET", check.path, headers={"Host": check.host, "User-Agent": "wso2ei-acceptance"})
+        connection.request("GET", check.path, headers=headers)
         response = connection.getresponse()
         body = response.read(200).decode("utf-8", "replace")
-        return Answer(response.status, response.getheader(check.header) or "", " ".join(body.split()))
+        return Answer(
+            response.status,
+            response.getheader(check.header) or "",
+            " ".join(body.split()),
+            _set_cookies(response.headers.get_all("Set-Cookie") or []),
+        )
     except (OSError, http.client.HTTPException) as error:
         return Answer(0, "", f"{type(error).__name__}: {error}")
     finally:
         connection.close()
 
 
-def fits(check: Check, answer: Answer) -> bool:
-    """The right status, and the header starts as expected."""
+def _set_cookies(headers: list[str]) -> dict[str, str]:
+    cookies: dict[str, str] = {}
+    for header in headers:
+        name, separator, value = header.partition(";")[0].partition("=")
+        if separator:
+            cookies[name.strip()] = value.strip()
+    return cookies
+
+
+def is_expected(check: Check, answer: Answer) -> bool:
+    """Return whether status and header are as expected, or EI blocks the list of services.
+
+    EI answers the path of the list with 403 and no body then (wso2-synapse, DefaultHttpGetProcessor); NGINX's own 403
+    has one.
+    """
+    if check.path == "/services" and answer.status == 403:
+        return not answer.text
     return answer.status == check.status and answer.header.startswith(check.expected)
 
 
 def cause(answer: Answer) -> str:
-    """What the answer usually means."""
+    """Return the usual cause of a wrong answer."""
     if answer.status == 0:
         if "refused" in answer.text:
-            return "nothing listens there: the controller is not ready, or the address is wrong"
+            return "no process listens there: the controller is not ready, or the address is wrong"
         if "SSL" in answer.text or "handshake" in answer.text:
-            return "the controller has no certificate for this name, or does not speak TLS on this port"
+            return "the controller has no certificate for this name, or no TLS on this port"
         if "timed out" in answer.text:
             return "a NetworkPolicy or a firewall drops the packets"
         return "the controller cannot be reached"
-    return CAUSES.get(answer.status, "EI answers, but not what it should")
+    return CAUSES.get(answer.status, "EI answers, but not as expected")
 
 
 def report(check: Check, answer: Answer) -> str:
-    """One failed check in words."""
-    seen = f"{answer.status} {check.header}: {answer.header or '(none)'}" if answer.status else "no answer"
+    """Describe one failed check."""
+    received = f"{answer.status} {check.header}: {answer.header or '(none)'}" if answer.status else "no answer"
+    expected = f"{check.status} {check.header}: {check.expected}"
     return (
-        f"GET https://{check.host}{check.path} gave {seen}; expected {check.status} {check.header}: {check.expected}\n"
-        f"  it said: {answer.text[:160]}\n  usual cause: {cause(answer)}"
+        f"GET https://{check.host}{check.path} gave {received}; expected {expected}\n"
+        f"  body: {answer.text[:160]}\n  usual cause: {cause(answer)}"
     )
 
 
-def run(address: str, port: int, checks: list[Check], seconds: float) -> tuple[bool, list[str]]:
-    """Ask until all fit or the time is up: (all fit, what to say)."""
+def affinity_problem(address: str, port: int, host: str, cookie: str) -> str | None:
+    """Return why a browser does not stay on one node of the console, or ``None`` when it does.
+
+    Two nodes with one session would need more than affinity, so a new session is the proof of another node. A console
+    whose login page sets no session is judged by the affinity cookie alone.
+    """
+    page = Check(host, LOGIN_PAGE, 200, "Content-Type", "text/html")
+    first = request(address, port, page)
+    if not is_expected(page, first):
+        return report(page, first)
+    if cookie not in first.cookies:
+        return (
+            f"GET https://{host}{page.path} sets no cookie {cookie}: the console has several nodes, and each request "
+            "may reach another one, where the user is not logged in\n"
+            "  usual cause: the controller ignores the annotation. F5's has nginx.org/sticky-cookie-services since "
+            "5.4.0; ingress-nginx and Traefik need ingress.dialect community"
+        )
+    for number in range(2, AFFINITY_REQUESTS + 2):
+        answer = request(address, port, page, first.cookies)
+        if not is_expected(page, answer):
+            return report(page, answer)
+        session = answer.cookies.get(SESSION_COOKIE)
+        if SESSION_COOKIE in first.cookies and session not in (None, first.cookies[SESSION_COOKIE]):
+            return (
+                f"GET https://{host}{page.path} with the cookie {cookie} reached another node at request {number}: a "
+                "new session began, so users of the console lose their login\n"
+                "  usual cause: another proxy in front of the controller drops or changes the cookie"
+            )
+    return None
+
+
+def problems(address: str, port: int, checks: list[Check], affinity_cookie: str) -> tuple[list[str], list[str]]:
+    """Run every check once: (what passed, what is wrong)."""
+    answers = [(check, request(address, port, check)) for check in checks]
+    wrong = [report(check, answer) for check, answer in answers if not is_expected(check, answer)]
+    passed = [f"{check.host}{check.path}: {answer.status} {answer.header}" for check, answer in answers]
+    if affinity_cookie and not wrong:
+        problem = affinity_problem(address, port, checks[0].host, affinity_cookie)
+        wrong += [problem] if problem else []
+        passed.append(f"{checks[0].host}{LOGIN_PAGE}: the cookie {affinity_cookie} keeps a browser on one node")
+    return passed, wrong
+
+
+def run(address: str, port: int, checks: list[Check], affinity_cookie: str, seconds: float) -> tuple[bool, list[str]]:
+    """Retry until all checks pass or the time is up: (all passed, lines to print)."""
     started = time.monotonic()
-    said = ""
+    printed = ""
     while True:
-        answers = [(check, ask(address, port, check)) for check in checks]
-        failed = [report(check, answer) for check, answer in answers if not fits(check, answer)]
+        passed, wrong = problems(address, port, checks, affinity_cookie)
         elapsed = time.monotonic() - started
-        if not failed:
-            return True, [f"{check.host}{check.path}: {answer.status} {answer.header}" for check, answer in answers]
+        if not wrong:
+            return True, passed
         if elapsed >= seconds:
-            return False, failed
-        now = "; ".join(line.splitlines()[0] for line in failed)
-        if now != said:
-            print(f"acceptance: after {elapsed:.0f}s: {now}", flush=True)
-            said = now
+            return False, wrong
+        summary = "; ".join(text.splitlines()[0] for text in wrong)
+        if summary != printed:
+            print(f"acceptance: after {elapsed:.0f}s: {summary}", flush=True)
+            printed = summary
         time.sleep(2)
 
 
@@ -127,7 +205,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--address", required=True, help="host:port of the controller")
     parser.add_argument("--console-host", required=True)
     parser.add_argument("--gateway-host", required=True)
-    parser.add_argument("--console-port", default="443", help="port that the console's redirect must name")
+    parser.add_argument("--console-port", default="443", help="port in the console's redirect")
+    parser.add_argument("--affinity-cookie", default="", help="cookie that must keep a browser on one node")
     parser.add_argument("--timeout", type=float, default=180.0, help="seconds")
     args = parser.parse_args(arguments)
     address, _, port = args.address.rpartition(":")
@@ -137,6 +216,14 @@ def main(arguments: list[str] | None = None) -> int:
         Check(args.console_host, "/carbon", 302, "Location", console),
         Check(args.gateway_host, "/services", 200, "Content-Type", "text/html"),
     ]
+    if not address:
+        print(
+            "acceptance: the Ingresses have no address, so the controller cannot be reached; set "
+            "ingress.controllerAddress to its host:port inside the cluster, and ingress.address to the address of the "
+            "clients",
+            flush=True,
+        )
+        return 1
     if address == "localhost":
         print(
             "acceptance: the controller's published address is localhost, which in a pod is the pod itself; "
@@ -144,7 +231,7 @@ def main(arguments: list[str] | None = None) -> int:
             flush=True,
         )
         return 1
-    good, lines = run(address.strip("[]"), int(port), checks, args.timeout)
+    good, lines = run(address.strip("[]"), int(port), checks, args.affinity_cookie, args.timeout)
     print("\n".join(f"acceptance: {line}" for line in lines), flush=True)
     return 0 if good else 1
 

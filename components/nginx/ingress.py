@@ -20,6 +20,7 @@ from components.nginx.objects import Expose
 from components.nginx.tls import self_signed
 from components.shared import metadata
 from components.shared.recommended_labels import tag, with_labels
+from components.shared.registered_specs import RegisteredSpecs
 from components.shared.scheduling import SchedulingArgs
 
 
@@ -89,10 +90,12 @@ class NginxIngress(pulumi.ComponentResource):
     service: str | None
     """Name of the installed controller's Service; ``None`` with an existing controller."""
     spec_hash: pulumi.Output[str]
-    """Changes when a route or the controller does."""
+    """Hash of everything that the component registers, Secrets excluded."""
 
     def __init__(self, name: str, args: NginxIngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("wso2ei:index:NginxIngress", name, {}, with_labels(opts, name, tag(args.get("image"))))
+        registered = RegisteredSpecs()
+        options = registered.options(with_labels(opts, name, tag(args.get("image"))))
+        super().__init__("wso2ei:index:NginxIngress", name, {}, options)
         install = args["controller"] == "install"
         if install and not args.get("image"):
             raise ValueError(f"NginxIngress {name}: controller install needs image")
@@ -127,14 +130,7 @@ class NginxIngress(pulumi.ComponentResource):
             for key, spec in specs.items()
         ]
         self.addresses = _addresses(args.get("address"), [service] if service else ingresses)
-        self.spec_hash = metadata.spec_hash(
-            {
-                "routes": str({key: dict(sorted(route.items())) for key, route in sorted(args["routes"].items())}),
-                "annotations": str([_route_annotations(args, route) for _, route in sorted(args["routes"].items())]),
-                "image": args.get("image", ""),
-                "tls": tls_secret,
-            }
-        )
+        self.spec_hash = registered.hash()
         self.register_outputs(
             {
                 "addresses": self.addresses,

@@ -135,7 +135,7 @@ final class Web {
         String path = exchange.getRequestURI().getPath();
         if (path.equals("/services") || path.equals("/services/")) {
             if (servicesBlocked) {
-                answer(exchange, 403, "text/html", "<html><body><h1>Forbidden</h1></body></html>");
+                exchange.sendResponseHeaders(403, -1); // no body: wso2-synapse, DefaultHttpGetProcessor
                 return;
             }
             StringBuilder list = new StringBuilder();
@@ -182,10 +182,7 @@ final class Web {
             case "/" -> redirect(exchange, "https://" + host + "/carbon");
             case "/carbon", "/carbon/" -> redirect(exchange, "https://" + host + "/carbon/admin/index.jsp");
             case "/carbon/admin/index.jsp" -> index(exchange);
-            case "/carbon/admin/login.jsp" -> answer(exchange, 200, "text/html;charset=UTF-8",
-                "<html><head><title>WSO2 Enterprise Integrator (STAND-IN)</title></head><body><h1>Sign-in</h1>"
-                + "<form action=\"../admin/login_action.jsp\" method=\"POST\"><input name=\"username\"><input name=\"password\" "
-                + "type=\"password\"><input type=\"submit\" value=\"Sign-in\"></form></body></html>");
+            case "/carbon/admin/login.jsp" -> loginPage(exchange);
             case "/carbon/admin/login_action.jsp" -> login(exchange, host);
             default -> answer(exchange, 404, "text/html", "<html><body>HTTP Status 404 - Not Found</body></html>");
         }
@@ -197,13 +194,33 @@ final class Web {
         return host.replaceFirst(":\\d+$", "") + (proxyPort.equals("443") ? "" : ":" + proxyPort);
     }
 
-    private void index(HttpExchange exchange) throws IOException {
+    /** The user of a request's session; empty before the login, null without a session of this node. */
+    private String user(HttpExchange exchange) {
         String cookie = exchange.getRequestHeaders().getFirst("Cookie");
-        String user = null;
         for (String part : (cookie == null ? "" : cookie).split(";\\s*")) {
-            if (part.startsWith("JSESSIONID=")) user = sessions.get(part.substring(11));
+            if (part.startsWith("JSESSIONID=")) return sessions.get(part.substring(11));
         }
-        if (user == null) {
+        return null;
+    }
+
+    private void newSession(HttpExchange exchange, String user) {
+        String session = UUID.randomUUID().toString();
+        sessions.put(session, user);
+        exchange.getResponseHeaders().add("Set-Cookie", "JSESSIONID=" + session + "; Path=/carbon; Secure; HttpOnly");
+    }
+
+    /** A JSP page has a session by default (JSP specification, page directive), which Tomcat creates where it has none. */
+    private void loginPage(HttpExchange exchange) throws IOException {
+        if (user(exchange) == null) newSession(exchange, "");
+        answer(exchange, 200, "text/html;charset=UTF-8",
+            "<html><head><title>WSO2 Enterprise Integrator (STAND-IN)</title></head><body><h1>Sign-in</h1>"
+            + "<form action=\"../admin/login_action.jsp\" method=\"POST\"><input name=\"username\"><input name=\"password\" "
+            + "type=\"password\"><input type=\"submit\" value=\"Sign-in\"></form></body></html>");
+    }
+
+    private void index(HttpExchange exchange) throws IOException {
+        String user = user(exchange);
+        if (user == null || user.isEmpty()) {
             redirect(exchange, "../admin/login.jsp");
             return;
         }
@@ -221,9 +238,7 @@ final class Web {
             good = false;
         }
         if (good) {
-            String session = UUID.randomUUID().toString();
-            sessions.put(session, name);
-            exchange.getResponseHeaders().add("Set-Cookie", "JSESSIONID=" + session + "; Path=/carbon; Secure; HttpOnly");
+            newSession(exchange, name);
         } else {
             Log.warn("org.wso2.carbon.core.services.util.CarbonAuthenticationUtil", "Failed Administrator login attempt '" + name + "'");
         }

@@ -20,11 +20,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         status, headers = self.answers.get((str(self.headers["Host"]), self.path), (404, {}))
+        body = b"<html><center>nginx</center></html>" if headers.get("Server") == "nginx" else b""
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in [*headers.items(), *(("Set-Cookie", cookie) for cookie in self.cookies())]:
             self.send_header(name, value)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
+
+    def cookies(self) -> list[str]:
+        return []
 
     def log_message(self, *_: Any) -> None:
         return
@@ -64,10 +69,10 @@ def test_the_two_answers_of_a_working_stack_pass(port: int, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        ({}, "NGINX knows no Ingress for this host name"),
+        ({}, "NGINX has no Ingress for this host name"),
         (
             {("console", "/carbon"): (502, {}), ("gateway", "/services"): (502, {})},
-            "speaks HTTP to a port that wants HTTPS",
+            "sends HTTP to a port that requires HTTPS",
         ),
         (
             GOOD | {("console", "/carbon"): (302, {"Location": "https://10.0.0.7:9443/carbon/"})},
@@ -79,7 +84,7 @@ def test_the_two_answers_of_a_working_stack_pass(port: int, capsys: pytest.Captu
         ),
     ],
 )
-def test_a_wrong_answer_is_told_with_its_usual_cause(
+def test_a_wrong_answer_is_reported_with_its_usual_cause(
     port: int,
     answers: dict[tuple[str, str], tuple[int, dict[str, str]]],
     words: str,
@@ -90,16 +95,86 @@ def test_a_wrong_answer_is_told_with_its_usual_cause(
     assert words in capsys.readouterr().out
 
 
-def test_nothing_that_listens_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_blocked_list_of_services_is_a_right_answer_of_ei_and_a_wrong_one_of_nginx(
+    port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With http.block_service_list EI answers 403 without a body."""
+    Handler.answers = GOOD | {("gateway", "/services"): (403, {})}
+    assert run(port) == 0
+    Handler.answers = GOOD | {("gateway", "/services"): (403, {"Server": "nginx"})}
+    assert run(port) == 1
+    assert "NGINX forbids the request" in capsys.readouterr().out
+    Handler.answers = GOOD | {("console", "/carbon"): (403, {})}
+    assert run(port) == 1
+
+
+class Nodes:
+    """Two nodes of a console; each knows its own sessions only, as Tomcat does."""
+
+    def __init__(self, sticky: bool = True, follow: bool = True) -> None:
+        self.sticky, self.follow = sticky, follow
+        self.requests = 0
+        self.sessions: dict[int, set[str]] = {0: set(), 1: set()}
+
+    def cookies(self, sent: str) -> list[str]:
+        given = dict(pair.split("=") for pair in sent.split("; ") if pair)
+        self.requests += 1
+        node = int(given["route"]) if self.follow and "route" in given else self.requests % 2
+        cookies = [f"route={node}; path=/; httponly; secure; samesite=lax"] if self.sticky and not given else []
+        if given.get("JSESSIONID") not in self.sessions[node]:
+            self.sessions[node].add(f"s{self.requests}")
+            cookies.append(f"JSESSIONID=s{self.requests}; Path=/carbon; Secure; HttpOnly")
+        return cookies
+
+
+@pytest.mark.parametrize(
+    ("nodes", "code", "text"),
+    [
+        (Nodes(), 0, "the cookie route keeps a browser on one node"),
+        (Nodes(sticky=False), 1, "nginx.org/sticky-cookie-services since 5.4.0"),
+        (Nodes(follow=False), 1, "reached another node at request 2"),
+    ],
+)
+def test_several_nodes_need_an_affinity_cookie_that_works(
+    nodes: Nodes,
+    code: int,
+    text: str,
+    port: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cookies(handler: Handler) -> list[str]:
+        return nodes.cookies(handler.headers.get("Cookie", "")) if handler.path.endswith("login.jsp") else []
+
+    monkeypatch.setattr(Handler, "cookies", cookies)
+    Handler.answers = GOOD | {("console", "/carbon/admin/login.jsp"): (200, {"Content-Type": "text/html"})}
+    assert run(port, "--affinity-cookie", "route") == code
+    assert text in capsys.readouterr().out
+
+
+def test_one_node_needs_no_affinity_cookie(port: int) -> None:
+    Handler.answers = GOOD
+    assert run(port) == 0
+
+
+def test_ingresses_without_an_address_are_reported_at_once_with_the_settings_that_fix_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["--address", ":443", "--console-host", "console", "--gateway-host", "gateway", "--timeout", "3600"]
+    assert acceptance.main(arguments) == 1
+    assert "ingress.controllerAddress" in capsys.readouterr().out
+
+
+def test_a_closed_port_is_reported_as_such(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(1) == 1
-    assert "nothing listens there" in capsys.readouterr().out
+    assert "no process listens there" in capsys.readouterr().out
 
 
-def test_plain_http_on_the_tls_port_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_http_on_the_tls_port_is_reported_as_such(capsys: pytest.CaptureFixture[str]) -> None:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     assert run(server.server_address[1]) == 1
-    assert "does not speak TLS on this port" in capsys.readouterr().out
+    assert "no TLS on this port" in capsys.readouterr().out
     server.shutdown()
     server.server_close()
 
@@ -113,7 +188,7 @@ def test_the_console_must_redirect_to_the_port_that_clients_use(port: int, capsy
     assert run(port, "--console-port", "8443") == 0
 
 
-def test_an_address_that_means_the_pod_itself_is_told_at_once_with_the_setting_that_fixes_it(
+def test_an_address_that_means_the_pod_itself_is_reported_at_once_with_the_setting_that_fixes_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = ["--address", "localhost:443", "--console-host", "console", "--gateway-host", "gateway"]
