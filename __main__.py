@@ -94,6 +94,7 @@ ei = EiCluster(
         "controller_labels": metadata.labels("nginx-ingress", names.NGINX)
         if installed
         else settings.ingress.controller_labels,
+        "controller_namespace": settings.ingress.controller_namespace,
         "autoscaled": settings.ei.autoscaler is not None,
         "scheduling": scheduling,
     },

@@ -80,7 +80,7 @@ def _on_openshift(settings: Settings) -> Iterator[Conflict]:
             f"needs a container that runs as root, which {openshift} forbids; use kind nfs, claim or class",
             _CLAIMS,
         )
-    if settings.ingress.controller == "install" and settings.ingress.expose == "hostPort":
+    if settings.ingress.uses_host_ports:
         yield Conflict(
             "ingress.expose",
             (openshift,),

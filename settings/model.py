@@ -126,7 +126,11 @@ class IngressSettings(Section):
     controller_labels: Annotated[
         dict[LabelKey, LabelValue], Field(examples=[{"app.kubernetes.io/name": "nginx-ingress"}])
     ] = {}
-    """Labels of an existing controller's pods: only they may reach EI. Default: every pod may."""
+    """Labels of an existing controller's pods: only pods with these labels reach EI. Without labels and
+    ``controllerNamespace`` every pod does."""
+    controller_namespace: Annotated[Name | None, Field(examples=["nginx-ingress"])] = None
+    """Namespace of an existing controller: only its pods reach EI. Default: pods with ``controllerLabels`` in any
+    namespace."""
     tls_secret: Annotated[ObjectName | None, Field(examples=["ei-example-com-tls"])] = None
     """kubernetes.io/tls Secret in the namespace; without it a self-signed certificate is made and kept in the state."""
     read_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 180
@@ -138,6 +142,15 @@ class IngressSettings(Section):
         Allowed("a size as NGINX writes it, such as 512k, 256m or 1g", "256m", unit="body"),
     ] = "256m"
     """Largest request body; a CAR that is deployed through the console must fit."""
+
+    ipv6: bool = True
+    """An installed controller also listens on IPv6. False: for nodes without IPv6 (``ipv6.disable=1``), where
+    NGINX cannot start otherwise."""
+
+    @property
+    def uses_host_ports(self) -> bool:
+        """An installed controller uses ports of its node."""
+        return self.controller == "install" and self.expose == "hostPort"
 
     def conflicts(self) -> Iterator[Conflict]:
         """Report what an installed controller does not support."""
@@ -157,6 +170,13 @@ class IngressSettings(Section):
                     "is for ingress.controller install with ingress.expose NodePort only",
                     {f"ingress.{key}": None},
                 )
+        if self.controller == "install" and self.controller_namespace is not None:
+            yield Conflict(
+                "ingress.controllerNamespace",
+                ("ingress.controller",),
+                "is for ingress.controller existing only: an installed controller is in the namespace of the stack",
+                {"ingress.controllerNamespace": None},
+            )
         if self.controller == "install" and self.dialect != "f5":
             yield Conflict(
                 "ingress.dialect",

@@ -33,7 +33,7 @@ def make_namespace(settings: Settings, opts: pulumi.ResourceOptions) -> pulumi.I
 
 
 def _pod_security_level(settings: Settings) -> str:
-    if settings.ingress.expose == "hostPort":
+    if settings.ingress.uses_host_ports:
         return "privileged"
     # A folder on a node belongs to root until a container with CHOWN changes the owner, which "restricted" forbids.
     return "baseline" if settings.has_host_folders else "restricted"

@@ -152,5 +152,7 @@ class EiClusterArgs(NodeArgs, AdditionsArgs, OperationsArgs):
     """Folders of gone pods that stay there; default 10."""
     existing_controller: NotRequired[bool]
     """The NGINX controller runs in another namespace."""
+    controller_namespace: NotRequired[str | None]
+    """Namespace of an existing controller; default: any."""
     controller_labels: dict[str, str]
     """Labels of the NGINX pods, which alone may reach console and gateway; empty: not known, so anybody may."""

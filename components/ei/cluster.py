@@ -267,7 +267,11 @@ class EiCluster(pulumi.ComponentResource):
             metadata=meta,
             spec=objects.network_policy_spec(
                 selector,
-                objects.ControllerPods(args["controller_labels"], args.get("existing_controller", False)),
+                objects.ControllerPods(
+                    args["controller_labels"],
+                    args.get("existing_controller", False),
+                    args.get("controller_namespace"),
+                ),
             ),
             opts=child,
         )

@@ -29,6 +29,8 @@ class ControllerPods:
     """Empty: not known."""
     elsewhere: bool
     """In another namespace."""
+    namespace: str | None = None
+    """Their namespace, where it is another one and known."""
 
 
 def service_spec(selector: dict[str, str], ports: dict[str, int]) -> k8s.core.v1.ServiceSpecArgs:
@@ -143,10 +145,12 @@ def network_policy_spec(
     network, which no pod selector matches), console and gateway are open to whoever can reach the pod.
     """
     peers = None
-    if controller.labels:
-        anywhere = k8s.meta.v1.LabelSelectorArgs() if controller.elsewhere else None
-        labels = k8s.meta.v1.LabelSelectorArgs(match_labels=controller.labels)
-        peers = [k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=anywhere, pod_selector=labels)]
+    if controller.labels or controller.namespace:
+        # Kubernetes itself sets this label of a namespace, so no other namespace can have it.
+        name = {"kubernetes.io/metadata.name": controller.namespace} if controller.namespace else None
+        namespaces = k8s.meta.v1.LabelSelectorArgs(match_labels=name) if controller.elsewhere else None
+        labels = k8s.meta.v1.LabelSelectorArgs(match_labels=controller.labels or None)
+        peers = [k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=namespaces, pod_selector=labels)]
     members = k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector))
     return k8s.networking.v1.NetworkPolicySpecArgs(
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),

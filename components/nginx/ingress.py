@@ -62,6 +62,8 @@ class NginxIngressArgs(TypedDict):
     """``NodePort``: the ports of http and https on every node; ``None``: allocated by the cluster."""
     address: NotRequired[str | None]
     """Address that clients use, where the cluster reports none or another one; an installed controller publishes it."""
+    ipv6: NotRequired[bool]
+    """Whether an installed controller listens on IPv6 too; default yes."""
     tls_secret: NotRequired[str | None]
     """Existing kubernetes.io/tls Secret; without one a self-signed certificate is made."""
     read_timeout: int
@@ -117,7 +119,7 @@ class NginxIngress(pulumi.ComponentResource):
                     name=f"{name}-{key}",
                     namespace=args["namespace"],
                     labels=metadata.labels("nginx-ingress", name),
-                    annotations=_route_annotations(args, args["routes"][key]),
+                    annotations=_route_annotations(args, args["routes"][key]) | _awaits_no_address(args),
                 ),
                 spec=spec,
                 opts=pulumi.ResourceOptions.merge(
@@ -218,6 +220,7 @@ class NginxIngress(pulumi.ComponentResource):
                 service=name,
                 lease=f"{name}-leader",
                 tls_secret=made[1],
+                ipv6=args.get("ipv6", True),
             )
         )
         return k8s.apps.v1.Deployment(
@@ -286,6 +289,12 @@ def _role_ref(kind: str, metadata: pulumi.Output[k8s.meta.v1.outputs.ObjectMeta]
 def _route_annotations(args: NginxIngressArgs, route: Route) -> dict[str, str]:
     backend = Backend(route["service"], args["read_timeout"], args["max_body"], route.get("affinity_cookie"))
     return ingress_annotations(args["dialect"], backend)
+
+
+def _awaits_no_address(args: NginxIngressArgs) -> dict[str, str]:
+    """Annotation of an Ingress whose address is given: an existing controller may never write one into the status."""
+    given = args["controller"] == "existing" and args.get("address")
+    return {"pulumi.com/skipAwait": "true"} if given else {}
 
 
 def _route_spec(

@@ -70,7 +70,9 @@ def config_data(external_address: str | None) -> dict[str, str]:
     return data
 
 
-def arguments(*, config_map: str, ingress_class: str, service: str, lease: str, tls_secret: str) -> list[str]:
+def arguments(
+    *, config_map: str, ingress_class: str, service: str, lease: str, tls_secret: str, ipv6: bool = True
+) -> list[str]:
     """Return the controller's arguments; all names are in its own namespace.
 
     The default server gets a certificate because a client that connects to ``localhost`` sends that name, for
@@ -92,6 +94,7 @@ def arguments(*, config_map: str, ingress_class: str, service: str, lease: str, 
         "-enable-leader-election=true",
         f"-leader-election-lock-name={lease}",
         "-ready-status=true",
+        *([] if ipv6 else ["-disable-ipv6=true"]),
     ]
 
 

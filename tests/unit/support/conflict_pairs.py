@@ -22,6 +22,7 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ingress": {"expose": "hostPort"}}, "ingress.address", ["ingress.expose"]),
     ({"ingress": {"httpsNodePort": 30443}}, "ingress.httpsNodePort", ["ingress.expose", "ingress.controller"]),
     ({"ingress": {"dialect": "community"}}, "ingress.dialect", ["ingress.controller"]),
+    ({"ingress": {"controllerNamespace": "nginx"}}, "ingress.controllerNamespace", ["ingress.controller"]),
     ({"ei": {"heap": "1Gi"}}, "ei.heap", ["ei.memory"]),
     ({"ei": {"memory": "600Mi"}}, "ei.heap", ["ei.memory"]),
     ({"ei": {"cpu": 4}}, "ei.cpuLimit", ["ei.cpu"]),

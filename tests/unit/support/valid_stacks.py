@@ -200,6 +200,9 @@ STACKS: dict[str, dict[str, Any]] = {
             "controllerAddress": "ingress-nginx-controller.ingress-nginx.svc:443",
         }
     ),
+    "existing controller in a named namespace": with_(ingress=EXISTING | {"controllerNamespace": "nginx-ingress"}),
+    "existing controller with a leftover of an installed one": with_(ingress=EXISTING | {"expose": "hostPort"}),
+    "nodes without IPv6": with_(ingress={"ipv6": False}),
     "address of an existing controller": with_(ingress=EXISTING | {"address": "lb.example.com"}),
     "protected": with_(protect=True),
     "protected, as the CLI writes it": with_(protect="true"),

@@ -96,7 +96,9 @@ class Controller:
                 certificates[name] = pem
         changed = [self.nginx.write_secret(name, pem) for name, pem in certificates.items()]
         ports = {"status": int(self.args.text("nginx-status-port"))}
-        refused = self.nginx.apply(render(result.servers, config, default is not None, ports), any(changed))
+        refused = self.nginx.apply(
+            render(result.servers, config, default is not None, ports, not self.args.on("disable-ipv6")), any(changed)
+        )
         if not refused:
             self.ready.set()
         self._report(result.accepted, result.rejected, refused)

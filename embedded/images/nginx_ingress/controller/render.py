@@ -31,7 +31,9 @@ def identifier(upstream: Upstream) -> str:
     return f"{plain[:80]}-{hashlib.sha256(upstream.name.encode()).hexdigest()[:8]}"
 
 
-def render(servers: list[Server], config: dict[str, str], default_certificate: bool, ports: dict[str, int]) -> str:
+def render(
+    servers: list[Server], config: dict[str, str], default_certificate: bool, ports: dict[str, int], ipv6: bool = True
+) -> str:
     """Return the whole nginx.conf."""
     upstreams: dict[str, str] = {}
     for server in servers:
@@ -47,7 +49,8 @@ def render(servers: list[Server], config: dict[str, str], default_certificate: b
         # Debian's stream module is loaded above; the real image has it compiled in.
         "stream {\n    log_format main '$remote_addr $status';\n}\n",
     ]
-    return "\n".join(parts)
+    text = "\n".join(parts)
+    return text if ipv6 else "\n".join(line for line in text.splitlines() if "listen [::]:" not in line)
 
 
 def _head(config: dict[str, str]) -> str:
