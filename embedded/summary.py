@@ -18,11 +18,12 @@ def image_lines(pods: Sequence[Mapping[str, Any]], stand_ins: Collection[str]) -
     """
     result: dict[str, None] = {}
     for pod in pods:
-        status = pod.get("status") or {}
-        for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
-            digest = str(container.get("imageID", "")).rpartition("@")[2]
-            if digest:
-                result[f"{container['image']}  {'STAND-IN' if digest in stand_ins else 'real'}"] = None
+        for containers, statuses in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
+            # The image of a status is any name of its digest, not the one that the stack gives it.
+            names = {container["name"]: container["image"] for container in pod["spec"].get(containers) or []}
+            for status in pod["status"].get(statuses) or []:
+                if digest := str(status.get("imageID", "")).rpartition("@")[2]:
+                    result[f"{names[status['name']]}  {'STAND-IN' if digest in stand_ins else 'real'}"] = None
     return sorted(result)
 
 

@@ -108,11 +108,11 @@ def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 def _fill(root: Path, layers: Path) -> set[str]:
     for image in images():
-        played = replace(image, environment={**image.environment, "PLAYED": "by the registry of a test"})
         names = [reference for reference in image.references if reference.startswith("docker.io/")]
         if "docker.io/wso2/wso2ei-integrator:6.5.0" in names:
             names.append(PRIVATE)
         for name in names:
+            played = replace(image, environment={**image.environment, "PLAYED": name})
             write_image(root, parse(name), played, [layers / f"{layer.key}.tar" for layer in image.layers])
     return {link.read_text() for link in root.glob("repositories/**/_manifests/tags/*/current/link")}
 

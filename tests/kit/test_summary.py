@@ -34,10 +34,10 @@ def test_each_image_is_listed_and_its_digest_decides_what_it_is() -> None:
     """A tag says nothing: real image and stand-in have the same one."""
     mysql, python = "docker.io/library/mysql:8.4.10", "docker.io/library/python:3.13"
     pods = [
-        {"status": {"initContainerStatuses": [{"image": python, "imageID": "docker.io/library/python@sha256:a"}]}},
-        {"status": {"containerStatuses": [{"image": mysql, "imageID": "docker.io/library/mysql@sha256:b"}]}},
-        {"status": {"containerStatuses": [{"image": mysql, "imageID": "docker.io/library/mysql@sha256:b"}]}},
-        {"status": {"containerStatuses": [{"image": "docker.io/other:1", "imageID": ""}]}},
+        pod(python, "docker.io/library/python@sha256:a", "initContainer"),
+        pod(mysql, "docker.io/library/mysql@sha256:b"),
+        pod(mysql, "docker.io/library/mysql@sha256:b"),
+        pod("docker.io/other:1", ""),
     ]
     lines = image_lines(pods, {"sha256:b"})
     assert lines == [f"{mysql}  STAND-IN", f"{python}  real"]
@@ -56,6 +56,11 @@ def test_the_plugins_are_listed_with_what_they_are_and_why() -> None:
     assert "random 4.21.4: STAND-IN" in shown
     assert "plugin random" in shown
     assert "plugin kubernetes" not in shown
+
+
+def pod(image: str, digest: str, kind: str = "container") -> dict[str, object]:
+    status = {"name": "main", "image": "another name of the same digest", "imageID": digest}
+    return {"spec": {f"{kind}s": [{"name": "main", "image": image}]}, "status": {f"{kind}Statuses": [status]}}
 
 
 def summary(stack: str, outputs: dict[str, object], images: list[str]) -> str:
