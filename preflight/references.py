@@ -11,7 +11,7 @@ import pulumi
 
 from components.ei.metrics import MONITORING
 from preflight.context import TIMEOUT, connected, query_or_warn
-from settings.errors import Change, ConfigurationError, Mistake, commands
+from settings.errors import ConfigurationError, Mistake, commands
 from settings.model import Settings
 
 _KIND = "ServiceMonitor"
@@ -37,8 +37,7 @@ def mistake(context: str, *, both: bool) -> Mistake:
         f"needs the definition of {_KIND}s ({MONITORING}), which the cluster of '{context}' lacks; install the "
         "Prometheus Operator (kube-prometheus-stack) first, or use annotations"
     )
-    changes = [Change(("ei", "metrics", "discovery"), "annotations")]
-    changes += [Change(("ei", "metrics", "serviceMonitor"), None)] if both else []
+    changes = {"ei.metrics.discovery": "annotations"} | ({"ei.metrics.serviceMonitor": None} if both else {})
     return Mistake("wso2ei:ei.metrics.discovery", '"serviceMonitor"', expected, commands(changes))
 
 

@@ -14,10 +14,11 @@ import pulumi
 from pydantic.alias_generators import to_camel
 
 from settings import secret_values
-from settings.errors import SECRET_KEYS, ConfigurationError, Mistake, check
+from settings.errors import SECRET_KEYS, ConfigurationError, Mistake
 from settings.model import Settings
 from settings.schema import TOP
 from settings.secret_values import Secrets
+from settings.validation import check
 
 
 def load(project: str, stack: str, values: Mapping[str, str], secret_keys: frozenset[str]) -> Settings:
@@ -43,7 +44,8 @@ def load(project: str, stack: str, values: Mapping[str, str], secret_keys: froze
     found += others
     if settings:
         given = {key: values.get(f"{project}:{key}", "") for key in SECRET_KEYS}
-        found += secret_values.conflicts(settings, given)
+        reported = {mistake.key for mistake in found}
+        found += [one for one in secret_values.conflicts(settings, given) if one.key not in reported]
     if found or settings is None:
         raise ConfigurationError(stack, found)
     return settings

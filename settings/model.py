@@ -235,7 +235,7 @@ class Settings(Section):
     def _validate_cross_checks(self) -> Settings:
         conflicts = list(self.all_conflicts())
         if conflicts:
-            raise ConflictsError(conflicts)
+            raise ConflictsError(conflicts, self)
         return self
 
     def image(self, reference: str) -> str:

@@ -6,7 +6,6 @@ checked. Knows nothing of Pulumi.
 
 from __future__ import annotations
 
-import json
 import re
 import types
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
+from settings.errors import below
 from settings.model import Settings
 from settings.types import Allowed, Section
 
@@ -105,8 +105,7 @@ class Key:
 
     def item(self, which: int | str) -> Key:
         """The item of this list or map."""
-        path = f"{self.path}[{which}]" if isinstance(which, int) else _below(self.path, which)
-        return Key(path, get_args(self.base)[-1], variant=self.variant)
+        return Key(below(self.path, which), get_args(self.base)[-1], variant=self.variant)
 
     def sample(self) -> Any:
         """The least that is accepted: of a section, examples of what it requires; else an example."""
@@ -129,7 +128,7 @@ class Key:
         for section in self.sections:
             kind = _kind(section, self.tag) if self.tag else ""
             for name, field in section.model_fields.items():
-                yield Key(_below(self.path, to_camel(name)), _annotation(field), field, kind)
+                yield Key(below(self.path, to_camel(name)), _annotation(field), field, kind)
 
     def words(self) -> str:
         """What is allowed; completes the sentence "must be ..."."""
@@ -178,11 +177,6 @@ def walk(key: Key = TOP) -> Iterator[Key]:
             yield from walk(item)
 
 
-def settings_only() -> Iterator[Key]:
-    """Every setting that holds a value of its own."""
-    return (key for key in walk() if not key.sections)
-
-
 def locate(location: Sequence[int | str]) -> tuple[Key, tuple[int | str, ...]]:
     """The key of a pydantic error's location, and the place of its value in the config as the user wrote it.
 
@@ -206,16 +200,16 @@ def locate(location: Sequence[int | str]) -> tuple[Key, tuple[int | str, ...]]:
 
 def _step(key: Key, part: int | str, variant: str) -> Key:
     if key.sections:
-        return key.child(str(part), variant) or Key(_below(key.path, str(part)), Never)
+        return key.child(str(part), variant) or Key(below(key.path, str(part)), Never)
     kind = get_origin(key.base)
-    return key.item(part) if kind in {list, dict} else Key(_below(key.path, str(part)), Never)
+    return key.item(part) if kind in {list, dict} else Key(below(key.path, str(part)), Never)
 
 
 def path_of(place: Sequence[int | str]) -> str:
     """A place in the config as ``pulumi config set --path`` writes it."""
     path = ""
     for part in place:
-        path = f"{path}[{part}]" if isinstance(part, int) else _below(path, part)
+        path = below(path, part)
     return path
 
 
@@ -223,12 +217,6 @@ def place_of(path: str) -> tuple[int | str, ...]:
     """The place that ``path_of`` wrote so."""
     parts = re.findall(r"""\["([^"]*)"\]|\[([0-9]+)\]|([^.\[\]]+)""", path)
     return tuple(int(index) if index else quoted or plain for quoted, index, plain in parts)
-
-
-def _below(path: str, name: str) -> str:
-    if not re.fullmatch(r"[\w-]+", name):
-        return f"{path}[{json.dumps(name)}]"
-    return f"{path}.{name}" if path else name
 
 
 def _annotation(field: FieldInfo) -> Any:

@@ -56,11 +56,12 @@ def camel_case_arguments(words: str) -> str:
 
 
 class ConflictsError(ValueError):
-    """All conflicts of one stack."""
+    """All conflicts of one stack, and the settings that they are between."""
 
-    def __init__(self, conflicts: list[Conflict]) -> None:
-        super().__init__("; ".join(f"{found.key} {found.expected}" for found in conflicts))
+    def __init__(self, conflicts: list[Conflict], settings: Any) -> None:
+        super().__init__("; ".join(f"{conflict.key} {conflict.expected}" for conflict in conflicts))
         self.conflicts = conflicts
+        self.settings = settings
 
 
 class Section(BaseModel):

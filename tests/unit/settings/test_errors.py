@@ -37,7 +37,7 @@ from settings.types import Section
 from tests.unit.support.conflict_pairs import CARBON, CONFLICTS
 from tests.unit.support.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, run_commands, without_a_pair
 
-ROOT = Path(__file__).parents[3]
+MODEL_FILES = Path(__file__).parents[3] / "settings"
 CLI_FILLS = dict.fromkeys(errors.SECRET_KEYS, "")
 
 
@@ -165,12 +165,12 @@ def refusals(source: Path) -> list[tuple[str, int, int]]:
 
 
 def test_every_refusal_of_the_models_is_in_the_table_of_conflicts() -> None:
-    expected = [place for source in (ROOT / "settings").glob("*.py") for place in refusals(source)]
+    expected = [place for source in MODEL_FILES.glob("*.py") for place in refusals(source)]
     assert {Path(file).name for file, _, _ in expected} >= {"model.py", "cross_checks.py"}
     reached: set[tuple[str, int]] = set()
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
-        if Path(frame.f_code.co_filename).parent != ROOT / "settings":
+        if Path(frame.f_code.co_filename).parent != MODEL_FILES:
             return None
         if event == "line":
             reached.add((frame.f_code.co_filename, frame.f_lineno))

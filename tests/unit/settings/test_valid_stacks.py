@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from settings import errors, loading
-from settings.schema import TOP, Key, settings_only
+from settings.schema import TOP, Key
 from tests.unit.settings.test_errors import lines_of, told
-from tests.unit.support.mistake_pairs import at, base, run_commands
+from tests.unit.support.mistake_pairs import at, base, run_commands, single_values
 from tests.unit.support.recording import record
 from tests.unit.support.stacks import ROOT
 from tests.unit.support.valid_stacks import STACKS
@@ -50,7 +50,7 @@ def siblings(config: dict[str, Any], key: Key) -> dict[str, Any]:
     """``config`` with what a section of one kind needs beside ``key``: storage has it already, diagnostics may not."""
     if not key.path.startswith("ei.diagnostics."):
         return config
-    for other in settings_only():
+    for other in single_values():
         if other.path.startswith("ei.diagnostics.") and other.variant == key.variant and other.required:
             config = at(config, other.path, other.sample())
     return config
@@ -62,7 +62,7 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
     assert STORAGE is not None
     kind, logs = draw(st.sampled_from(STORAGE.options)), draw(st.sampled_from(STORAGE.options))
     config = base(kind)
-    for key in settings_only():
+    for key in single_values():
         fits = key.variant in {"", logs if key.path.startswith("ei.diagnostics.") else kind}
         if fits and "Username" not in key.path and draw(st.booleans()):
             config = at(siblings(config, key), key.path, copy.deepcopy(draw(st.sampled_from(valid_values(key)))))
@@ -85,7 +85,7 @@ def name_of(key: Key) -> str:
     return key.path + (f"({key.variant})" if key.variant else "")
 
 
-@pytest.mark.parametrize("key", list(settings_only()), ids=name_of)
+@pytest.mark.parametrize("key", single_values(), ids=name_of)
 def test_every_setting_takes_each_of_its_values(key: Key) -> None:
     for value in valid_values(key):
         assert settled(at(siblings(base(key.variant), key), key.path, copy.deepcopy(value))) == "", value

@@ -18,7 +18,7 @@ from typing import Any, get_origin
 from pydantic.alias_generators import to_camel
 
 from settings.mysql import ExternalMysqlSettings
-from settings.schema import TOP, Key, settings_only, walk
+from settings.schema import TOP, Key, walk
 
 WRONG_TYPE, EMPTY, OUT_OF_RANGE, WRONG_FORM, WRONG_UNIT, MISSING, MISSPELT = (
     "wrong type", "empty", "out of range", "wrong form", "wrong unit", "missing", "misspelt",
@@ -33,6 +33,11 @@ WRONG_UNITS = {
     "minutes": ["30m", "1h"],
 }
 SIZES_OUT_OF_RANGE = {"memory": ["0", "1Ki", "-1Gi"], "cpu": ["0", "0m", "257", "-1"], "body": ["0m", "-1m"]}
+
+
+def single_values() -> list[Key]:
+    """Every setting that is not a section."""
+    return [key for key in walk() if not key.sections]
 
 
 def kinds_for(key: Key) -> set[str]:
@@ -356,6 +361,6 @@ def without_a_pair() -> list[str]:
         made.setdefault((pair.key.path, pair.key.variant), set()).add(pair.kind)
     return [
         f"{key.path} {key.variant} {kinds_for(key) - made.get((key.path, key.variant), set())}"
-        for key in settings_only()
+        for key in single_values()
         if kinds_for(key) - made.get((key.path, key.variant), set()) - ({MISSPELT} if _is_tag(key) else set())
     ]
