@@ -58,8 +58,8 @@ env: $(VENV)/.complete ## export lines, so that plain pulumi and kubectl work: e
 clean: $(VENV)/.complete ## remove the embedded cluster and its state; the cache stays
 	@$(PY) -m embedded clean
 
-docs: $(VENV)/.complete ## write docs/settings.md from the models
-	@$(PY) -m tools.settings_reference
+docs: $(VENV)/.complete ## write docs/settings.md and docs/stack.schema.json from the models
+	@$(PY) -m tools.settings_reference && $(PY) -m tools.stack_schema
 
 test: lint types unit ## lint, types, unit and engine tests
 

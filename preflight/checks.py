@@ -1,4 +1,4 @@
-"""Every check of the outside world, in order, before anything is created."""
+"""Runs every check of registry, cluster and running stack, in order, before anything is created."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from settings.model import Settings
 
 @dataclass(frozen=True)
 class Checked:
-    """What the checks found out."""
+    """Results of the checks."""
 
     context: str
     """The kubeconfig context that the stack uses."""
@@ -26,7 +26,7 @@ def run(settings: Settings, registry_password: str | None) -> Checked:
     """Check registry, kubeconfig context, nodes, referenced objects and storage.
 
     :param registry_password: plain text, where the stack has registry credentials of its own.
-    :raises pulumi.RunError: with the first check's reason; nothing has been created then.
+    :raises pulumi.RunError: from the first check that fails; nothing has been created then.
     """
     _registry(settings, registry_password)
     context = choose_context(settings, kubeconfig_path(), pulumi.runtime.is_dry_run())
@@ -40,11 +40,11 @@ def _registry(settings: Settings, password: str | None) -> None:
         # A stack without credentials need not wait for an HTTP client to load.
         from preflight import registry  # noqa: PLC0415
 
-        registry.demand(
+        registry.require_pull(
             settings.ei_image,
             settings.registry_username,
             password,
             stack=pulumi.get_stack(),
-            wanted=settings.registry_check,
+            mode=settings.registry_check,
             warn=pulumi.log.warn,
         )

@@ -1,6 +1,7 @@
-"""Which cluster an update may change, and a client for the questions that the Kubernetes provider cannot ask it.
+"""Chooses the kubeconfig context of the stack, and connects to its cluster for the checks before an update.
 
-The provider reads single objects by name. Questions are asked in updates only: a preview needs no cluster.
+The Kubernetes provider reads single objects by name only, so checks use the Kubernetes client. They run in updates
+only: a preview needs no cluster.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TIMEOUT = (5, 15)
 
 
 def connected(context: str) -> Any:
-    """An ``ApiClient`` of one kubeconfig context, to be used in ``with``.
+    """Return an ``ApiClient`` of one kubeconfig context, to be used in ``with``.
 
     :raises Exception: what the kubernetes package, kubeconfig plugins and sockets raise; see ``query_or_warn``.
     """
@@ -37,7 +38,7 @@ def connected(context: str) -> Any:
 
 
 def query_or_warn(question: Callable[[], T], otherwise: str) -> T | None:
-    """The cluster's answer; ``None``, and the warning ``otherwise`` with the reason, where it cannot be asked."""
+    """Return the cluster's answer; ``None``, and a warning ``otherwise`` with the reason, where there is none."""
     try:
         return question()
     except Exception as error:  # noqa: BLE001 - the client raises what kubeconfig plugins and sockets raise
@@ -47,19 +48,19 @@ def query_or_warn(question: Callable[[], T], otherwise: str) -> T | None:
 
 
 def choose_context(settings: Settings, kubeconfig: Path | None, dry_run: bool) -> str:
-    """The kubeconfig context to use: the current one if the stack allows it, else the stack's only one.
+    """Return the kubeconfig context to use: the current one if the stack allows it, else the stack's only one.
 
     An ambient context is never trusted. A preview without an allowed context names the first allowed one, which
     the provider then finds unreachable and works from inputs alone.
 
     :raises ConfigurationError: in an update, when the current context is not one of the stack's; and when the context
-        looks like OpenShift and the stack does not say whether it is.
+        looks like OpenShift and ``kubernetes.openshift`` is not set.
     """
     context = _allowed_context(settings.kubernetes.contexts, kubeconfig, dry_run)
     if settings.kubernetes.openshift is None and looks_like_openshift(context):
         expected = (
             f"must be true or false: the context '{context}' looks like OpenShift, whose default security context "
-            "constraint refuses this stack's pods for their user ids (docs/openshift.md)"
+            "constraint rejects this stack's pods because of their user ids (docs/openshift.md)"
         )
         mistake = Mistake("wso2ei:kubernetes.openshift", "", expected, set_command("kubernetes.openshift", True))
         raise ConfigurationError(pulumi.get_stack(), [mistake])
@@ -67,7 +68,10 @@ def choose_context(settings: Settings, kubeconfig: Path | None, dry_run: bool) -
 
 
 def looks_like_openshift(context: str) -> bool:
-    """``oc login`` names a context PROJECT/HOST:PORT/USER, OpenShift Local ``crc-admin`` or ``crc-developer``."""
+    """Return whether the name is like OpenShift's.
+
+    ``oc login`` names a context PROJECT/HOST:PORT/USER, OpenShift Local ``crc-admin`` or ``crc-developer``.
+    """
     return bool(re.search(r"^[^/]*/[^/]+:[0-9]+/|^crc-(admin|developer)$|openshift|microshift", context))
 
 

@@ -1,12 +1,11 @@
-"""Asks the cluster, before an update, whether a folder on a node (storage kind hostPath) will be one folder.
+"""Checks, before an update, that hostPath storage is one folder on one node.
 
-Without ``storage.node`` each pod gets the folder of the node on which it happens to start: with several nodes, MySQL
-would one day start on an empty one, and EI's nodes would see different artifacts. The Kubernetes provider reads objects
-by name only, so the nodes are listed with the Kubernetes client.
+Without ``storage.node`` each pod mounts the folder of the node that it is scheduled to: with several nodes, MySQL could
+start on an empty folder, and EI's nodes would see different artifacts.
 
-Checked, in an update only: that ``storage.node`` is named where pods can go to several nodes, and that the one that is
-named exists. Not checked: previews (they need no cluster), nodes that are added later, whether the folder is there.
-Where the nodes cannot be listed (no right to, a kubeconfig of another kind) the update goes on with a warning.
+Checked: that ``storage.node`` is set where pods can be scheduled to several nodes, and that the named node exists. Not
+checked: nodes that are added later, and whether the folder exists. Where the nodes cannot be listed (no permission) the
+update goes on with a warning.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from settings.model import Settings
 from settings.storage import HostPathStorage
 
 _LISTED = 10
-"""Names that a message holds."""
+"""The most names in a message."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Node:
 
 
 def check(settings: Settings, context: str) -> None:
-    """Refuse a folder of which there would be several.
+    """Reject hostPath storage that would be several folders.
 
     :raises ConfigurationError: in an update, when the stack file must name a node, or names none that exists.
     """

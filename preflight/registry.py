@@ -1,12 +1,12 @@
-"""Asks the registry whether a user may pull an image, before anything of a stack is made.
+"""Checks that a user may pull an image from its registry, before anything of a stack is made.
 
-Speaks the Docker Registry HTTP API v2 and its token flow (distribution: docs/spec/api.md, docs/spec/auth/token.md)
-the way ``docker login`` and then ``docker pull`` do. The log-in comes first and alone: a token service may answer a
-wrong password with a token that is good for nothing (Harbor does when a scope is asked for), and only a log-in
-without scope tells "wrong password" from "no access to this project".
+Uses the Docker Registry HTTP API v2 and its token flow (distribution: docs/spec/api.md, docs/spec/auth/token.md)
+the way ``docker login`` and then ``docker pull`` do. The login is a request without scope: a token service may
+answer a wrong password with a token that grants nothing (Harbor does for a request with a scope), and only a login
+without scope distinguishes "wrong password" from "no access to this project".
 
-Owns no credentials and keeps none: the password goes to the registry and to the token service that the registry
-names, never over plain HTTP to another machine, and into no message.
+Stores no credentials: the password is sent to the registry and to the token service that the registry names, never over
+plain HTTP to another machine, and is in no message.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ import pulumi
 from components.shared.image_reference import ImageReference, parse_image
 from components.wso2ei.versions import SUBSCRIPTION_REGISTRIES
 
-Demand = Literal["required", "whenReachable", "never"]
-Verdict = Literal["accepted", "login refused", "no access", "no image", "not asked"]
+CheckMode = Literal["required", "whenReachable", "never"]
+Verdict = Literal["accepted", "login rejected", "no access", "no image", "no answer"]
 
 _SECONDS = 10.0
 """For one request; connecting may take half of it."""
@@ -46,65 +46,65 @@ _WSO2_REGISTRY, _OLD_WSO2_REGISTRY = SUBSCRIPTION_REGISTRIES
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of asking."""
+    """Result of the check."""
 
     verdict: Verdict
-    said: str
-    """What the registry answered, or why it could not be asked; no secret in it."""
+    detail: str
+    """What the registry answered, or why there is no answer; contains no secret."""
 
 
-class RegistryRefusal(pulumi.RunError):
-    """The registry refuses the stack's credentials or has no such image; the CLI prints the text and no traceback."""
+class RegistryRejectedError(pulumi.RunError):
+    """The registry rejects the credentials or has no such image; the CLI prints the text without a traceback."""
 
 
-def demand(
-    image: str, username: str, password: str, *, stack: str, wanted: Demand, warn: Callable[[str], None]
+def require_pull(
+    image: str, username: str, password: str, *, stack: str, mode: CheckMode, warn: Callable[[str], None]
 ) -> None:
-    """Ask the registry of ``image``, and go on only if it lets ``username`` pull.
+    """Query the registry of ``image``, and return only if ``username`` may pull it.
 
-    :param wanted: ``never`` asks nothing; ``whenReachable`` takes no answer for a warning, ``required`` for a refusal.
-    :param warn: is given the one-paragraph warning.
-    :raises RegistryRefusal: with the registry, the user, the answer and the ways out.
+    :param mode: ``never`` sends no request; without an answer, ``whenReachable`` warns and ``required`` raises.
+    :param warn: receives the warning, one paragraph.
+    :raises RegistryRejectedError: with the registry, the user, the answer and possible fixes.
     """
-    if wanted == "never":
+    if mode == "never":
         return
-    answer = ask(image, username, password)
+    answer = query(image, username, password)
     if answer.verdict == "accepted":
         return
     text = explain(image, username, answer, stack)
-    if answer.verdict == "not asked" and wanted == "whenReachable":
+    if answer.verdict == "no answer" and mode == "whenReachable":
         warn(f"The credentials were not checked. {text}")
         return
-    raise RegistryRefusal(f"{text}\nNothing was changed.")
+    raise RegistryRejectedError(f"{text}\nNothing was changed.")
 
 
-def ask(image: str, username: str, password: str) -> Answer:
-    """Whether ``username`` may pull ``image``; comes back within about half a minute, whatever the network does."""
+def query(image: str, username: str, password: str) -> Answer:
+    """Return whether ``username`` may pull ``image``; takes at most about half a minute, whatever the network does."""
     found: list[Answer] = []
 
     def work() -> None:
-        found.append(_scrubbed(_ask(parse_image(image), username, password), password))
+        found.append(_scrubbed(_query(parse_image(image), username, password), password))
 
     # Looking up a name has no time limit of its own in Python, so the limit of it all is this thread's.
     thread = threading.Thread(target=work, daemon=True, name="registry-check")
     thread.start()
     thread.join(_SECONDS_IN_ALL)
-    return found[0] if found else Answer("not asked", f"no answer came within {_SECONDS_IN_ALL:.0f} s")
+    return found[0] if found else Answer("no answer", f"no answer came within {_SECONDS_IN_ALL:.0f} s")
 
 
 def explain(image: str, username: str, answer: Answer, stack: str) -> str:
-    """A refusal, or the lack of an answer, with what can be done about it."""
+    """Return a rejection, or a missing answer, in words, with possible fixes."""
     reference = parse_image(image)
     about = f"registry {reference.registry}, user '{username}', image {image}"
     title = {
-        "accepted": "The registry lets the user pull the image.",
-        "login refused": "The registry refuses the user or the password.",
-        "no access": f"The registry knows the user, who may not pull {reference.repository} there.",
-        "no image": f"The registry lets the user in and has no {reference.repository} {reference.version}.",
-        "not asked": "The registry could not be asked.",
+        "accepted": "The user may pull the image.",
+        "login rejected": "The registry rejects the user or the password.",
+        "no access": f"The registry accepts the login, but the user may not pull {reference.repository}.",
+        "no image": f"The registry accepts the login, but has no {reference.repository} {reference.version}.",
+        "no answer": "The registry gave no answer.",
     }[answer.verdict]
     ways = "\n".join(f"  - {way}" for way in _ways_out(reference, username, answer.verdict, stack))
-    return f"{title}\n  {about}\n  answer: {answer.said}\nWays out:\n{ways}"
+    return f"{title}\n  {about}\n  answer: {answer.detail}\nfix:\n{ways}"
 
 
 def _ways_out(reference: ImageReference, username: str, verdict: Verdict, stack: str) -> list[str]:
@@ -116,7 +116,7 @@ def _ways_out(reference: ImageReference, username: str, verdict: Verdict, stack:
             f"pulumi config set -s {stack} --path ei.image {_WSO2_REGISTRY}/PROJECT/IMAGE:TAG"
         )
     match verdict:
-        case "login refused":
+        case "login rejected":
             ways += [
                 "the token may have expired or been withdrawn with the subscription: make a new one in the registry's "
                 f"(WSO2: the support) portal, then: make credentials STACK={stack}",
@@ -124,69 +124,69 @@ def _ways_out(reference: ImageReference, username: str, verdict: Verdict, stack:
                 f"pulumi config set -s {stack} --secret registryPassword",
             ]
             if username.startswith("robot") or "$" in username:
-                ways.append("a robot account is called 'robot$NAME'; without single quotes a shell drops $NAME")
+                ways.append("the name of a robot account is 'robot$NAME'; without single quotes a shell drops $NAME")
         case "no access":
             ways += [
-                "look the image's path up in the registry's (WSO2: the support) portal, since a project that does not "
+                "look up the image's path in the registry's (WSO2: the support) portal, since a project that does not "
                 f"exist gets the same answer: pulumi config set -s {stack} --path ei.image REFERENCE",
-                f"or have '{username}' let into the project {reference.repository.split('/')[0]}",
+                f"or give '{username}' access to the project {reference.repository.split('/')[0]}",
             ]
         case "no image":
             ways.append(
-                "look its path and tags up in the registry's portal (WSO2's own tags have four parts, such as "
+                "look up its path and tags in the registry's portal (WSO2's own tags have four parts, such as "
                 f"6.6.0.10), then: pulumi config set -s {stack} --path ei.image REFERENCE"
             )
         case _:
             ways.append(
-                "if only the cluster reaches the registry, say that it need not be asked: "
+                "if only the cluster reaches the registry, turn the check off: "
                 f"pulumi config set -s {stack} registryCheck never"
             )
     return ways
 
 
-def _ask(image: ImageReference, username: str, password: str) -> Answer:
+def _query(image: ImageReference, username: str, password: str) -> Answer:
     plain = _is_loopback(image.api_host)
     base = f"{'http' if plain else 'https'}://{image.api_host}"
     limits = httpx.Timeout(_SECONDS, connect=_SECONDS / 2)
     try:
         with httpx.Client(timeout=limits, verify=_trust(), trust_env=not plain) as client:
             return _pull(client, base, image, (username, password))
-    except _Refused as refused:
-        return refused.answer
+    except _Rejected as rejected:
+        return rejected.answer
     # Anything that cannot be read as an answer of a registry is no answer: a proxy's page, a broken header, a bad name.
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        return Answer("not asked", f"{type(error).__name__}: {_one_line(str(error)) or 'no answer'}")
+        return Answer("no answer", f"{type(error).__name__}: {_one_line(str(error)) or 'no answer'}")
 
 
-class _Refused(Exception):  # noqa: N818 - an answer, not an error
-    def __init__(self, verdict: Verdict, said: str) -> None:
-        super().__init__(said)
-        self.answer = Answer(verdict, said)
+class _Rejected(Exception):  # noqa: N818 - an answer, not an error
+    def __init__(self, verdict: Verdict, detail: str) -> None:
+        super().__init__(detail)
+        self.answer = Answer(verdict, detail)
 
 
 def _pull(client: httpx.Client, base: str, image: ImageReference, user: tuple[str, str]) -> Answer:
-    """Log in, then ask for the manifest."""
+    """Log in, then request the manifest."""
     first = client.get(f"{base}/v2/", follow_redirects=True)
     basic, bearer = _challenges(first)
     authorization: dict[str, str] = {}
     if first.status_code == 401 and bearer:
         realm = _safe_realm(bearer, base)
         service = {"service": bearer["service"]} if "service" in bearer else {}
-        _token(client, realm, service | {"account": user[0]}, user, "login refused")
+        _token(client, realm, service | {"account": user[0]}, user, "login rejected")
         scope = {"scope": f"repository:{image.repository}:pull"}
         token = _token(client, realm, service | scope | {"account": user[0]}, user, "no access")
         authorization = {"Authorization": f"Bearer {token}"}
     elif first.status_code == 401 and basic:
         login = client.get(f"{base}/v2/", auth=user)
-        _expect(login, "login refused", to="the log-in")
+        _expect(login, "login rejected", to="the login")
         authorization = {"Authorization": login.request.headers["Authorization"]}
     else:
-        # 200: a registry that asks nobody who they are.
-        _expect(first, "not asked", to="GET /v2/")
+        # 200: a registry without authentication.
+        _expect(first, "no answer", to="GET /v2/")
     url = f"{base}/v2/{image.repository}/manifests/{image.version}"
     headers = {"Accept": _MANIFESTS} | authorization
-    # HEAD does not count against Docker Hub's limit of pulls; it has no body that would say why, so a refusal is
-    # asked for again.
+    # HEAD does not count against Docker Hub's limit of pulls; it has no body that would say why, so a
+    # rejected request is sent again as GET.
     found = client.head(url, headers=headers, follow_redirects=True)
     if found.status_code != 200:
         found = client.get(url, headers=headers, follow_redirects=True)
@@ -195,28 +195,28 @@ def _pull(client: httpx.Client, base: str, image: ImageReference, user: tuple[st
 
 
 def _token(
-    client: httpx.Client, realm: str, query: dict[str, str], user: tuple[str, str], refusal: Verdict
+    client: httpx.Client, realm: str, query: dict[str, str], user: tuple[str, str], rejection: Verdict
 ) -> str:  # fmt: skip
     answer = client.get(realm, params=query, auth=user)
-    what = "the log-in" if refusal == "login refused" else "the request for a token"
-    _expect(answer, refusal, to=f"{what} at {urlsplit(realm).hostname}")
+    what = "the login" if rejection == "login rejected" else "the request for a token"
+    _expect(answer, rejection, to=f"{what} at {urlsplit(realm).hostname}")
     content = answer.json()
     token = content.get("token") or content.get("access_token") if isinstance(content, dict) else None
     if not isinstance(token, str):
-        raise _Refused("not asked", f"{urlsplit(realm).hostname} gave no token")
+        raise _Rejected("no answer", f"{urlsplit(realm).hostname} gave no token")
     return token
 
 
-def _expect(answer: httpx.Response, refusal: Verdict, *, to: str) -> None:
-    """200, or raise: a refusal is the registry's word, everything else is a bad moment to ask."""
+def _expect(answer: httpx.Response, rejection: Verdict, *, to: str) -> None:
+    """Accept 200, else raise: 401 and 403 are final, everything else counts as no answer."""
     if answer.status_code == 200:
         return
-    final = answer.status_code in {401, 403} or (answer.status_code == 404 and refusal == "no image")
-    raise _Refused(refusal if final else "not asked", f"{answer.status_code} to {to}{_reason(answer)}")
+    final = answer.status_code in {401, 403} or (answer.status_code == 404 and rejection == "no image")
+    raise _Rejected(rejection if final else "no answer", f"{answer.status_code} to {to}{_reason(answer)}")
 
 
 def _reason(answer: httpx.Response) -> str:
-    """The first error of the API's JSON (``errors``), Docker Hub's ``details``, or nothing."""
+    """Return the first error of the API's JSON (``errors``), Docker Hub's ``details``, or nothing."""
     try:
         content = answer.json()
     except ValueError:
@@ -232,7 +232,7 @@ def _reason(answer: httpx.Response) -> str:
 
 
 def _challenges(answer: httpx.Response) -> tuple[bool, dict[str, str] | None]:
-    """(Basic is offered, parameters of the Bearer challenge) from every WWW-Authenticate header (RFC 9110, 11.6.1)."""
+    """Return (Basic is offered, parameters of the Bearer challenge) from all WWW-Authenticate headers (RFC 9110)."""
     text = ", ".join(answer.headers.get_list("WWW-Authenticate"))
     basic = re.search(r"(?:^|,)\s*Basic\b", text, re.I) is not None
     bearer = re.search(r"(?:^|,)\s*Bearer\s+(.*)", text, re.I)
@@ -244,17 +244,17 @@ def _challenges(answer: httpx.Response) -> tuple[bool, dict[str, str] | None]:
 
 
 def _safe_realm(challenge: dict[str, str], base: str) -> str:
-    """The token service's address; the password goes there, so it must be HTTPS as the registry's is."""
+    """Return the token service's address; the password is sent there, so it must be HTTPS as the registry's is."""
     realm = challenge["realm"]
     parts = urlsplit(realm)
     loopback = base.startswith("http:") and parts.scheme == "http" and _is_loopback(parts.netloc)
     if parts.scheme != "https" and not loopback:
-        raise _Refused("not asked", f"it wants the password sent to {realm[:100]}, which is not HTTPS")
+        raise _Rejected("no answer", f"it requests the password at {realm[:100]}, which is not HTTPS")
     return realm
 
 
 def _is_loopback(host: str) -> bool:
-    """This machine itself, where Docker and containerd speak plain HTTP too."""
+    """Return whether ``host`` is this machine, where Docker and containerd use plain HTTP too."""
     name = urlsplit(f"//{host}").hostname or ""
     try:
         return ip_address(name).is_loopback
@@ -263,7 +263,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _trust() -> ssl.SSLContext:
-    """The machine's own certificate authorities (and ``SSL_CERT_FILE``), and Mozilla's where the machine has none."""
+    """Trust the machine's certificate authorities (and ``SSL_CERT_FILE``), and Mozilla's where the machine has none."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
@@ -274,4 +274,4 @@ def _one_line(text: str) -> str:
 
 
 def _scrubbed(answer: Answer, password: str) -> Answer:
-    return Answer(answer.verdict, answer.said.replace(password, "********")) if password else answer
+    return Answer(answer.verdict, answer.detail.replace(password, "********")) if password else answer

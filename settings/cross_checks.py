@@ -1,4 +1,4 @@
-"""What does not go together across the sections of a stack's settings; each section knows its own conflicts."""
+"""Finds conflicts between settings of different sections; each section checks its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CLAIMS: dict[str, str | bool | None] = {
 
 
 def across_sections(settings: Settings) -> Iterator[Conflict]:
-    """All of them."""
+    """Yield all of them."""
     yield from _without_cluster_rights(settings)
     yield from _on_openshift(settings)
     yield from _claims_in_a_namespace(settings)
@@ -38,14 +38,14 @@ def across_sections(settings: Settings) -> Iterator[Conflict]:
         created=settings.namespace.create,
         most=(settings.ei.most_replicas_key, settings.ei.most_replicas),
     )
-    yield from _credentials_twice_or_never(settings)
-    yield from _server_beside_an_external_one(settings)
+    yield from _registry_credentials(settings)
+    yield from _own_server_and_external_one(settings)
 
 
 def _without_cluster_rights(settings: Settings) -> Iterator[Conflict]:
     if settings.kubernetes.cluster_scoped:
         return
-    without = "which needs cluster rights that kubernetes.clusterScoped false says the stack has not"
+    without = "which needs cluster rights that the stack does not have with kubernetes.clusterScoped false"
     if settings.namespace.create:
         yield Conflict(
             "namespace.create",
@@ -104,15 +104,15 @@ def _claims_in_a_namespace(settings: Settings) -> Iterator[Conflict]:
         yield Conflict(
             "namespace.create",
             ("storage.kind",),
-            "must be false with storage.kind claim: a namespace that the stack makes holds no claim yet, and takes its "
-            "claims along when it goes",
+            "must be false with storage.kind claim: a namespace that the stack makes has no claims yet, and its "
+            "claims are deleted with it",
             {"namespace.create": False},
         )
     if settings.storage.kind == "class" and settings.storage.retain:
         yield Conflict(
             "storage.retain",
             ("namespace.create",),
-            "must be false with namespace.create true: a namespace that goes takes its claims along. Use a given "
+            "must be false with namespace.create true: the claims are deleted with their namespace. Use an existing "
             "namespace, or a class whose reclaimPolicy is Retain",
             {"storage.retain": False},
         )
@@ -144,12 +144,12 @@ def _too_few_connections(settings: Settings) -> Iterator[Conflict]:
         )
 
 
-def _credentials_twice_or_never(settings: Settings) -> Iterator[Conflict]:
+def _registry_credentials(settings: Settings) -> Iterator[Conflict]:
     if settings.secrets.registry and settings.registry_username:
         yield Conflict(
             "registryUsername",
             ("secrets.registry",),
-            "must not stand beside secrets.registry, which holds user and password already",
+            "must not be set together with secrets.registry, which has user and password already",
             {"registryUsername": None},
         )
     registry = parse_image(settings.ei_image).registry
@@ -158,20 +158,20 @@ def _credentials_twice_or_never(settings: Settings) -> Iterator[Conflict]:
         yield Conflict(
             "registryUsername",
             ("ei.image", "registryCheck", "secrets.registry"),
-            f"is needed beside ei.image: {registry} gives nothing to anybody who is not logged in (make credentials "
-            "asks for both). Or name an existing Secret in secrets.registry; or, where the nodes log in by "
-            "themselves, set registryCheck to never",
+            f"is required with this ei.image: {registry} needs a login (make credentials prompts for user and token). "
+            "Or name an existing Secret in secrets.registry; or, where the nodes have their own login, set "
+            "registryCheck to never",
             {"registryUsername": "subscriber@example.com"},
         )
 
 
-def _server_beside_an_external_one(settings: Settings) -> Iterator[Conflict]:
+def _own_server_and_external_one(settings: Settings) -> Iterator[Conflict]:
     if settings.mysql.external is None:
         return
     for name in sorted(settings.mysql.model_fields_set - {"external"}):
         yield Conflict(
             f"mysql.{to_camel(name)}",
             ("mysql.external",),
-            "is about a server of the stack's own, and mysql.external says that there is none",
+            "configures the MySQL server that the stack makes, and with mysql.external it makes none",
             {f"mysql.{to_camel(name)}": None},
         )

@@ -1,6 +1,6 @@
-"""From Pulumi's config to ``Settings``: reads every key, and reports all mistakes at once (``mistakes``).
+"""Loads ``Settings`` from Pulumi's config and reports all mistakes together.
 
-Nothing is registered before all of it is right, so a mistake never leaves half a stack.
+Nothing is registered before the whole configuration is valid, so a mistake never leaves half a stack.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from settings.validation import check
 def load(project: str, stack: str, values: Mapping[str, str], secret_keys: frozenset[str]) -> Settings:
     """Check the raw config ``values`` (``project:key`` to text or JSON text, as Pulumi hands them over).
 
-    :raises ConfigurationError: with every mistake that can be found in one go.
+    :raises ConfigurationError: with every mistake.
     """
     found: list[Mistake] = []
     known = {to_camel(name) for name in Settings.model_fields} | set(SECRET_KEYS)
@@ -33,11 +33,11 @@ def load(project: str, stack: str, values: Mapping[str, str], secret_keys: froze
         namespace, _, key = full_key.partition(":")
         if namespace != project:
             found += _strange_namespace(project, namespace, key, known)
-        # The CLI fills declared keys: an empty text says that nothing is set.
+        # The CLI fills declared keys: an empty text means that nothing is set.
         elif text != "" and key not in SECRET_KEYS:
             raw[key] = _decode(key, text)
         elif text != "" and full_key not in secret_keys:
-            expected = "must be stored encrypted; change it, since it was readable"
+            expected = "must be stored encrypted; change the password itself too, since it was readable"
             found.append(Mistake(full_key, "(plain text)", expected, f"pulumi config set --secret {key}"))
     concealed = frozenset(key.partition(":")[2] for key in secret_keys)
     settings, others = check(raw, concealed)
@@ -52,7 +52,12 @@ def load(project: str, stack: str, values: Mapping[str, str], secret_keys: froze
 
 
 def from_pulumi() -> tuple[Settings, Secrets]:
-    """The running program's settings and secrets. Raises ``ConfigurationError``."""
+    """Load the running program's settings and secrets.
+
+    A preview goes on without the secrets that an update needs, with a warning.
+
+    :raises ConfigurationError: with every mistake.
+    """
     config = pulumi.Config()
     values = pulumi.runtime.get_config_env()
     secret_keys = frozenset(key for key in values if pulumi.runtime.is_config_secret(key))
@@ -67,7 +72,7 @@ def from_pulumi() -> tuple[Settings, Secrets]:
 
 
 def _decode(key: str, text: str) -> Any:
-    """Objects, booleans and numbers reach the program as JSON text; plain strings as they are."""
+    """Decode one value: objects, booleans and numbers reach the program as JSON text, plain strings as they are."""
     setting = TOP.child(key)
     if setting and setting.base is str:
         return text
@@ -78,7 +83,7 @@ def _decode(key: str, text: str) -> Any:
 
 
 def _strange_namespace(project: str, namespace: str, key: str, known: set[str]) -> list[Mistake]:
-    """A key of ours in a namespace that is nearly ours; the CLI passes others' on without a word."""
+    """Report a key of this project in a misspelt namespace, which the CLI does not reject."""
     if key not in known or not difflib.get_close_matches(namespace, [project], 1):
         return []
     expected = f"belongs to another project; did you mean '{project}:{key}'?"

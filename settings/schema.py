@@ -1,7 +1,7 @@
-"""Every key of ``Settings``: where it is, what it may be, in words, and an example.
+"""Describes every key of ``Settings``: its path, the values it accepts, in words, and an example.
 
-Read from the models, so that messages, the reference page and the tests cannot say something else than what is
-checked. Knows nothing of Pulumi.
+Read from the models, so that messages, the reference page and the tests cannot differ from what is checked. Does not
+depend on Pulumi's runtime.
 """
 
 from __future__ import annotations
@@ -24,47 +24,47 @@ from settings.types import Allowed, Section
 
 @dataclass(frozen=True)
 class Key:
-    """One place in a stack's config: a setting, a section, an item of a list or of a map."""
+    """One key of a stack's config: a setting, a section, an item of a list or of a map."""
 
     path: str
     """``ei.replicas``, ``kubernetes.contexts[0]``, ``ingress.controllerLabels["app.kubernetes.io/name"]``."""
     annotation: Any
-    """Its type, with everything that restricts it."""
+    """Its type, with all constraints."""
     field: FieldInfo | None = None
     """The model's field; ``None`` for an item of a list or a map, and for the top."""
     variant: str = ""
-    """The ``kind`` of which it is a setting, where the section is one of several."""
+    """The ``kind`` that has this setting, where the section is a union of several kinds."""
 
     @property
     def name(self) -> str:
-        """The last word of the path."""
+        """Return the last part of the path."""
         return self.path.rpartition(".")[2]
 
     @property
     def base(self) -> Any:
-        """The type without what restricts it, and without None."""
+        """Return the type without constraints and without None."""
         return _peel(self.annotation)[0]
 
     @property
     def allowed(self) -> Allowed:
-        """What the type says of itself."""
+        """Return the type's own description."""
         return next((item for item in _peel(self.annotation)[1] if isinstance(item, Allowed)), Allowed())
 
     @property
     def tag(self) -> str:
-        """The setting that says which of several sections this is, ``kind`` for storage; empty for other keys."""
+        """Return the discriminator of a union of sections, ``kind`` for storage; empty for other keys."""
         found = (item.discriminator for item in _peel(self.annotation)[1] if isinstance(item, FieldInfo))
         return next((str(name) for name in found if name), "")
 
     @property
     def sections(self) -> list[type[Section]]:
-        """The models of which its value is one; empty for a single value."""
+        """Return the models that its value may have; empty for a single value."""
         members = get_args(self.base) if get_origin(self.base) in {Union, types.UnionType} else [self.base]
         return [item for item in (_peel(member)[0] for member in members) if _is_section(item)]
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The only values that it may have (of a section that is one of several: its kinds); empty for others."""
+        """Return the only values that it accepts (of a union of sections: its kinds); empty for others."""
         if get_origin(self.base) is Literal:
             return get_args(self.base)
         if self.tag:
@@ -73,16 +73,16 @@ class Key:
 
     @property
     def required(self) -> bool:
-        """Has no default."""
+        """Return whether it has no default."""
         return self.field is not None and self.field.is_required()
 
     @property
     def default(self) -> Any:
-        """``None`` also where there is none."""
+        """Return the default; ``None`` also where there is none."""
         return None if self.field is None or self.field.is_required() else self.field.default
 
     def bounds(self) -> tuple[int | None, int | None]:
-        """Least and greatest value (of a number) or length (of a list)."""
+        """Return the least and greatest value (of a number) or length (of a list)."""
         least = greatest = None
         for item in _peel(self.annotation)[1]:
             if isinstance(item, annotated_types.Ge):
@@ -96,7 +96,7 @@ class Key:
         return least, greatest
 
     def accepts(self, value: Any) -> bool:
-        """Is ``value`` allowed here, conflicts aside?"""
+        """Return whether ``value`` is valid here, conflicts aside."""
         try:
             TypeAdapter(self.annotation).validate_python(value, strict=True)
         except ValidationError:
@@ -104,11 +104,11 @@ class Key:
         return True
 
     def item(self, which: int | str) -> Key:
-        """The item of this list or map."""
+        """Return an item of this list or map."""
         return Key(below(self.path, which), get_args(self.base)[-1], variant=self.variant)
 
     def sample(self) -> Any:
-        """The least that is accepted: of a section, examples of what it requires; else an example."""
+        """Return the least that is accepted: of a section, examples of what it requires; else an example."""
         if not self.sections:
             return self.example()
         kind = self.options[0] if self.tag else ""
@@ -116,22 +116,22 @@ class Key:
         return {child.name: child.sample() for child in required}
 
     def map_key(self) -> Key:
-        """What the keys of this map may be."""
+        """Return the type of this map's keys."""
         return Key(self.path, get_args(self.base)[0], variant=self.variant)
 
     def child(self, name: str, variant: str = "") -> Key | None:
-        """The setting ``name`` (as users write it) of this section, of one kind or of any."""
+        """Return the setting ``name`` (as users write it) of this section, of one kind or of any."""
         return next((key for key in self.children() if key.name == name and variant in {"", key.variant}), None)
 
     def children(self) -> Iterator[Key]:
-        """The settings of this section; of all kinds where there are several."""
+        """Yield the settings of this section; of all kinds where there are several."""
         for section in self.sections:
             kind = _kind(section, self.tag) if self.tag else ""
             for name, field in section.model_fields.items():
                 yield Key(below(self.path, to_camel(name)), _annotation(field), field, kind)
 
     def words(self) -> str:
-        """What is allowed; completes the sentence "must be ..."."""
+        """Return what is allowed; completes the sentence "must be ..."."""
         if self.sections:
             return f"a map of {', '.join(dict.fromkeys(key.name for key in self.children()))}"
         if self.options:
@@ -155,7 +155,10 @@ class Key:
         return "text"
 
     def example(self) -> Any:
-        """A value that is allowed: the field's own example, its default, or the type's example."""
+        """Return a valid value: the field's own example, its default, or the type's example.
+
+        :raises ValueError: if none of them is valid, which a test of all settings rules out.
+        """
         examples = (self.field.examples if self.field else None) or []
         candidates = [*examples, self.default, self.allowed.example, *self.options, *self.bounds(), True]
         for value in candidates:
@@ -169,7 +172,7 @@ TOP = Key("", Settings)
 
 
 def walk(key: Key = TOP) -> Iterator[Key]:
-    """Every setting below ``key``, sections included, depth first in the order of the models."""
+    """Yield every setting below ``key``, sections included, depth first in the order of the models."""
     for child in key.children():
         yield child
         item = child.item(0) if get_origin(child.base) is list else child
@@ -178,9 +181,9 @@ def walk(key: Key = TOP) -> Iterator[Key]:
 
 
 def locate(location: Sequence[int | str]) -> tuple[Key, tuple[int | str, ...]]:
-    """The key of a pydantic error's location, and the place of its value in the config as the user wrote it.
+    """Return the key of a pydantic error's location, and the place of its value in the config as the user wrote it.
 
-    The location holds more than the user writes: the kind of a section that is one of several, and ``[key]`` for
+    The location holds more than the user writes: the kind of a union of sections, and ``[key]`` for
     the key of a map itself. A setting that does not exist has the type ``Never``.
     """
     key, parent, variant = TOP, TOP, ""
@@ -206,7 +209,7 @@ def _step(key: Key, part: int | str, variant: str) -> Key:
 
 
 def path_of(place: Sequence[int | str]) -> str:
-    """A place in the config as ``pulumi config set --path`` writes it."""
+    """Return a place in the config as ``pulumi config set --path`` writes it."""
     path = ""
     for part in place:
         path = below(path, part)
@@ -214,7 +217,7 @@ def path_of(place: Sequence[int | str]) -> str:
 
 
 def place_of(path: str) -> tuple[int | str, ...]:
-    """The place that ``path_of`` wrote so."""
+    """Return the place of a path that ``path_of`` wrote."""
     parts = re.findall(r"""\["([^"]*)"\]|\[([0-9]+)\]|([^.\[\]]+)""", path)
     return tuple(int(index) if index else quoted or plain for quoted, index, plain in parts)
 
@@ -227,7 +230,7 @@ def _annotation(field: FieldInfo) -> Any:
 
 
 def _peel(annotation: Any) -> tuple[Any, list[Any]]:
-    """The type inside ``Annotated`` and ``| None``, and all metadata on the way."""
+    """Return the type inside ``Annotated`` and ``| None``, and all metadata on the way."""
     metadata: list[Any] = []
     while True:
         members = [item for item in get_args(annotation) if item is not type(None)]

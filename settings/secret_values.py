@@ -1,6 +1,6 @@
-"""The stack's encrypted config values: what they go with, and which of them an update still needs.
+"""Reads and checks the stack's encrypted config values.
 
-Existing Kubernetes Secrets (``Settings.secrets``) take their place.
+Existing Kubernetes Secrets (``Settings.secrets``) replace them.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Secrets:
 
 
 def read(config: pulumi.Config) -> Secrets:
-    """All of them."""
+    """Read all of them."""
     return Secrets(*(config.get_secret(key) if config.get(key) else None for key in SECRET_KEYS))
 
 
 def conflicts(settings: Settings, given: Mapping[str, str]) -> list[Mistake]:
-    """Secret values of a wrong form, without what they go with, and beside what takes their place.
+    """Return mistakes about secret values: invalid ones, and conflicts with settings.
 
     :param given: the values, by key; empty where the stack has none. None of them gets into a message.
     """
@@ -41,7 +41,7 @@ def conflicts(settings: Settings, given: Mapping[str, str]) -> list[Mistake]:
             Mistake(
                 full("registryUsername"),
                 "",
-                "is needed beside registryPassword",
+                "is required with registryPassword",
                 "pulumi config set registryUsername USER",
             )
         )
@@ -64,42 +64,42 @@ def conflicts(settings: Settings, given: Mapping[str, str]) -> list[Mistake]:
     for key in ("mysqlUserPassword", "mysqlRegistryPassword"):
         existing[key] = settings.secrets.mysql and "secrets.mysql"
         if given[key] and settings.mysql.external is None:
-            text = "is of use only with mysql.external: the passwords of the stack's own server are made at random"
+            text = "is used with mysql.external only: the passwords of the stack's own server are random"
             found.append(Mistake(full(key), "[secret]", text, f"pulumi config rm {key}"))
     for key, name in existing.items():
         if given[key] and name:
-            text = f"must not stand beside {name}, which holds it already"
+            text = f"must not be set together with {name}, which has it already"
             found.append(Mistake(full(key), "[secret]", text, f"pulumi config rm {key}"))
     return found
 
 
 def _wrong_forms(given: Mapping[str, str]) -> list[Mistake]:
-    """What a pod would refuse, and what EI's user store would."""
+    """Return values that a pod, or EI's user store, would reject."""
     found = []
     for key, value in given.items():
         text = ""
         if re.search(r"[\x00-\x1f\x7f]", value):
-            text = "must hold no line end or other control character"
+            text = "must not contain line ends or other control characters"
         # PasswordJavaRegEx of the default user-mgt.xml, the same from 6.2.0 to 6.6.0.
         elif key == "adminPassword" and value and not re.fullmatch(r"\S{5,30}", value):
-            text = "must have 5 to 30 characters without spaces, as EI's user store wants it"
+            text = "must have 5 to 30 characters without spaces, as EI's user store requires"
         if text:
             found.append(Mistake(full(key), "[secret]", text, f"pulumi config set --secret {key}"))
     return found
 
 
 def missing(settings: Settings, secrets: Secrets) -> list[Mistake]:
-    """What an update needs and the stack has not."""
+    """Return what an update needs and the stack does not have."""
     needed: list[tuple[str, pulumi.Output[str] | None, str]] = []
     if settings.registry_username:
-        needed.append(("registryPassword", secrets.registry_password, f"is needed to pull {settings.ei_image}"))
+        needed.append(("registryPassword", secrets.registry_password, f"is required to pull {settings.ei_image}"))
     external = settings.mysql.external
     if external and not settings.secrets.mysql:
         for key, value, user in (
             ("mysqlUserPassword", secrets.mysql_user_password, external.user_database_user),
             ("mysqlRegistryPassword", secrets.mysql_registry_password, external.registry_database_user),
         ):
-            text = f"is needed to log in to {external.host} as {user} (or name a Secret in secrets.mysql)"
+            text = f"is required to log in to {external.host} as {user} (or name a Secret in secrets.mysql)"
             needed.append((key, value, text))
     return [
         Mistake(full(key), "", text, f"pulumi config set --secret {key}")

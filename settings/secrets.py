@@ -10,7 +10,7 @@ from settings.types import Allowed, ObjectName, Section, number_as_text
 
 Rotation = Annotated[
     str,
-    BeforeValidator(number_as_text),
+    BeforeValidator(number_as_text, json_schema_input_type=str | float),
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
     Allowed("a number, a date or another short word", "2026-11-30"),
 ]

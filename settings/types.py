@@ -12,8 +12,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema
 
 from components.shared.quantities import quantity
 
@@ -34,6 +43,12 @@ class Allowed:
     """Every text is allowed, the empty one too."""
     options: tuple[str, ...] = ()
     """The only values, where they come from a table."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Give editors the options and the example, see docs/stack.schema.json."""
+        found = handler(schema)
+        more = {"enum": list(self.options)} if self.options else {}
+        return found | more | ({} if self.example is None else {"examples": [self.example]})
 
 
 @dataclass(frozen=True)
@@ -210,7 +225,7 @@ Bytes = Annotated[
 ]
 Cpu = Annotated[
     str,
-    BeforeValidator(number_as_text),
+    BeforeValidator(number_as_text, json_schema_input_type=str | float),
     AfterValidator(_cpu),
     Allowed("CPUs from 1m to 256, such as 200m or 1.5", "200m", unit="cpu"),
 ]

@@ -84,7 +84,8 @@ class _Search:
             if isinstance(cause, ConflictsError):
                 for conflict in cause.conflicts:
                     self._conflict(conflict)
-                return cause.settings
+                settings: Settings = cause.settings
+                return settings
             if detail["loc"][-1:] == ("[key]",):
                 self._add(place, f"the key must be {key.words()}", commands({key.path: None}))
                 left_out[place] = None
@@ -136,7 +137,7 @@ class _Search:
                    for kind in key.options}  # fmt: skip
         kind = _close(given, key.options) or max(key.options, key=lambda option: fitting[option])
         missing = key.tag not in section
-        fix = {path_of((*place, key.tag)): kind}
+        fix: dict[str, Any] = {path_of((*place, key.tag)): kind}
         if given is None:
             fix |= {
                 child.path: child.sample()
@@ -147,7 +148,7 @@ class _Search:
         required = "is required; it " if missing else ""
         self._add((*place, key.tag), f"{required}must be one of {', '.join(key.options)}", commands(fix), value)
         self._wrong += [place_of(path) for path in fix]
-        section |= {place_of(path)[-1]: sample for path, sample in fix.items()}
+        section |= {str(place_of(path)[-1]): sample for path, sample in fix.items()}
         return kind
 
     def _unknown(self, parent: Key, place: Place, siblings: Mapping[str, Key]) -> None:

@@ -91,11 +91,11 @@ def _settings(stack: str, config: dict[str, str]) -> Settings:
 
 def _checked(settings: Settings, username: str, password: str, stack: str) -> str:
     """The result of the registry check as text; raises when the registry rejects the credentials."""
-    answer = registry.ask(settings.ei_image, username, password)
+    answer = registry.query(settings.ei_image, username, password)
     if answer.verdict == "accepted":
         return f"The registry allows {username} to pull {settings.ei_image}"
     text = registry.explain(settings.ei_image, username, answer, stack)
-    if answer.verdict != "not asked":
+    if answer.verdict != "no answer":
         raise CredentialsError(f"{text}\nNothing was stored.")
     print(text, file=sys.stderr)
     return f"Not checked: user {username} and the token"

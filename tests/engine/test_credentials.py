@@ -74,7 +74,7 @@ def test_refused_credentials_are_not_stored_and_the_former_ones_stay(env: Pulumi
     before = config(env)
     done = store(env, USER, "withdrawn-token")
     assert done.returncode == 1
-    assert "refuses the user or the password" in done.stderr
+    assert "rejects the user or the password" in done.stderr
     assert "Nothing was stored" in done.stderr
     assert "withdrawn-token" not in done.stdout + done.stderr
     assert config(env) == before

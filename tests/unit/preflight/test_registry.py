@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from components.shared.image_reference import parse_image
-from preflight.registry import Answer, Demand, RegistryRefusal, Verdict, ask, demand, explain
+from preflight.registry import Answer, CheckMode, RegistryRejectedError, Verdict, explain, query, require_pull
 from tests.registries import PASSWORD, REPOSITORY, TAG, USER, Registry, password_registry, token_registry
 
 
@@ -28,29 +28,29 @@ def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield found
 
 
-def refusal(image: str, username: str, password: str, wanted: Demand = "whenReachable") -> str:
-    with pytest.raises(RegistryRefusal) as caught:
-        demand(image, username, password, stack="prod", wanted=wanted, warn=pytest.fail)
+def refusal(image: str, username: str, password: str, wanted: CheckMode = "whenReachable") -> str:
+    with pytest.raises(RegistryRejectedError) as caught:
+        require_pull(image, username, password, stack="prod", mode=wanted, warn=pytest.fail)
     return str(caught.value)
 
 
 def test_the_right_user_is_let_through_without_a_word(registry: Registry) -> None:
-    demand(registry.image, USER, PASSWORD, stack="prod", wanted="required", warn=pytest.fail)
+    require_pull(registry.image, USER, PASSWORD, stack="prod", mode="required", warn=pytest.fail)
 
 
 def test_an_image_by_digest_is_found(tmp_path: Path) -> None:
     if shutil.which("docker-registry") is None:
         pytest.skip("needs the program docker-registry (Debian: apt-get install docker-registry)")
     with password_registry(tmp_path) as found:
-        assert ask(f"{found.host}/{REPOSITORY}@{found.digest}", USER, PASSWORD).verdict == "accepted"
+        assert query(f"{found.host}/{REPOSITORY}@{found.digest}", USER, PASSWORD).verdict == "accepted"
         absent = f"{found.host}/{REPOSITORY}@sha256:{'0' * 64}"
-        assert ask(absent, USER, PASSWORD).verdict == "no image"
+        assert query(absent, USER, PASSWORD).verdict == "no image"
 
 
 @pytest.mark.parametrize(("username", "password"), [(USER, "wrong-token"), ("robot", PASSWORD), (USER, "")])
 def test_a_wrong_user_or_password_is_told_as_such(registry: Registry, username: str, password: str) -> None:
     text = refusal(registry.image, username, password)
-    assert "refuses the user or the password" in text
+    assert "rejects the user or the password" in text
     assert f"registry {registry.host}, user '{username}', image {registry.image}" in text
     assert "401 to the log-in" in text
     assert "make credentials STACK=prod" in text
@@ -63,7 +63,7 @@ def test_a_project_of_somebody_else_is_not_taken_for_a_wrong_password() -> None:
     for style in ("harbor", "hub"):
         with token_registry(style) as found:
             text = refusal(f"{found.host}/other/ei:6.6.0.10", USER, PASSWORD)
-            assert "knows the user, who may not pull other/ei" in text
+            assert "the user may not pull other/ei" in text
             assert "401 to the request for the image (UNAUTHORIZED: unauthorized to access repository: other/ei" in text
             assert "let into the project other" in text
 
@@ -77,7 +77,7 @@ def test_a_tag_that_does_not_exist_is_told_as_such(registry: Registry) -> None:
 
 def test_the_password_goes_to_the_token_service_alone_and_the_pull_is_not_counted() -> None:
     with token_registry("hub") as found:
-        ask(found.image, USER, PASSWORD)
+        query(found.image, USER, PASSWORD)
         assert [(method, path.split("?")[0], scheme) for method, path, scheme in found.requests] == [
             ("GET", "/v2/", ""),
             ("GET", "/service/token", "Basic"),
@@ -90,9 +90,9 @@ def test_the_password_goes_to_the_token_service_alone_and_the_pull_is_not_counte
 @pytest.mark.parametrize("realm", ["http://registry.example.com/token", "ftp://127.0.0.1/token"])
 def test_a_registry_cannot_have_the_password_sent_in_plain_text(realm: str) -> None:
     with token_registry("harbor", realm=realm) as found:
-        answer = ask(found.image, USER, PASSWORD)
-        assert answer.verdict == "not asked"
-        assert "not HTTPS" in answer.said
+        answer = query(found.image, USER, PASSWORD)
+        assert answer.verdict == "no answer"
+        assert "not HTTPS" in answer.detail
         assert all(scheme == "" for _, _, scheme in found.requests)
 
 
@@ -105,17 +105,17 @@ def nobody() -> str:
 
 def test_no_answer_is_a_warning_unless_one_is_required() -> None:
     warnings: list[str] = []
-    demand(nobody(), USER, PASSWORD, stack="prod", wanted="whenReachable", warn=warnings.append)
+    require_pull(nobody(), USER, PASSWORD, stack="prod", mode="whenReachable", warn=warnings.append)
     assert len(warnings) == 1
-    assert "could not be asked" in warnings[0]
+    assert "gave no answer" in warnings[0]
     assert "registryCheck never" in warnings[0]
     assert PASSWORD not in warnings[0]
-    assert "could not be asked" in refusal(nobody(), USER, PASSWORD, "required")
+    assert "gave no answer" in refusal(nobody(), USER, PASSWORD, "required")
 
 
 def test_a_stack_may_say_that_nobody_is_to_be_asked() -> None:
     with token_registry("harbor") as found:
-        demand(found.image, USER, "wrong", stack="prod", wanted="never", warn=pytest.fail)
+        require_pull(found.image, USER, "wrong", stack="prod", mode="never", warn=pytest.fail)
         assert found.requests == []
 
 
@@ -124,12 +124,12 @@ def test_a_registry_that_never_answers_holds_nobody_up(monkeypatch: pytest.Monke
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        answer = ask(f"127.0.0.1:{silent.getsockname()[1]}/{REPOSITORY}:{TAG}", USER, PASSWORD)
-    assert answer == Answer("not asked", "no answer came within 0 s")
+        answer = query(f"127.0.0.1:{silent.getsockname()[1]}/{REPOSITORY}:{TAG}", USER, PASSWORD)
+    assert answer == Answer("no answer", "no answer came within 0 s")
 
 
 def test_users_of_wso2_s_old_registry_hear_where_it_went() -> None:
-    answer = Answer("not asked", "ConnectError: no such host")
+    answer = Answer("no answer", "ConnectError: no such host")
     text = explain("docker.wso2.com/wso2ei-integrator:6.6.0.3", USER, answer, "prod")
     assert "replaced by registry.wso2.com" in text
     assert "--path ei.image registry.wso2.com/PROJECT/IMAGE:TAG" in text
