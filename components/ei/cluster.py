@@ -134,6 +134,7 @@ class EiCluster(pulumi.ComponentResource):
                 "started.sh",
                 "schema.sh",
                 "gate.sh",
+                "mysql_wait.sh",
                 "bootstrap.sql",
                 "check_volume.sh",
                 "log_folders.py",

@@ -33,6 +33,8 @@ MOUNTED_SECRETS = EiSecrets(
     admin_password={"from": f"{_ADMIN}/{ADMIN_KEY}"},
 )
 """Where the patcher finds the passwords."""
+START_SECONDS = 600
+"""The longest start of a server: after it the startup probe ends the container."""
 _DRAIN_SECONDS = 60
 """Carbon's shutdown hook waits so long for running requests (carbon-kernel, ServerManagement)."""
 _ENDPOINT_LAG_SECONDS = 8
@@ -70,7 +72,12 @@ def gate_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         name="gate",
         image=parts.images.mysql,
         command=["bash", f"{volumes.IN_POD_MOUNT}/gate.sh"],
-        env=[pods.from_pod("POD_NAME", "metadata.name"), *mysql_connection.client_env(parts.mysql)],
+        env=[
+            pods.from_pod("POD_NAME", "metadata.name"),
+            pods.from_pod("NAMESPACE", "metadata.namespace"),
+            *mysql_connection.client_env(parts.mysql),
+            *mysql_connection.env({"START_SECONDS": str(START_SECONDS)}),
+        ],
         security_context=pods.container_security(),
         resources=pods.resources("20m", "64Mi"),
         volume_mounts=[
@@ -116,7 +123,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             # Every node of an update waits for the next look; it costs a shell and a grep, during the start alone.
             period_seconds=1,
             timeout_seconds=5,
-            failure_threshold=600,
+            failure_threshold=START_SECONDS,
         ),
         readiness_probe=k8s.core.v1.ProbeArgs(http_get=login, period_seconds=5, timeout_seconds=5, failure_threshold=3),
         liveness_probe=k8s.core.v1.ProbeArgs(

@@ -1,36 +1,73 @@
 #!/bin/bash
 # Lets one node start first on an empty database; the others wait until it has made the administrator and the
 # registry's root. Nodes that start together on an empty database throw while each adds the same rows.
+#
+# The user store is complete with the role that every user store makes (UM_HYBRID_ROLE: everyone; carbon-kernel,
+# AbstractUserStoreManager, doInitialUserAdding): with users in LDAP UM_USER stays empty. The registry's root is made
+# after the user store (it needs the realm service), so on a fresh database both mean a complete first start.
 set -euo pipefail
 me=${POD_NAME:?}
-stale_seconds=300
+# A start may take so long (the startup probe's limit); a claim that is older belongs to a node that is gone.
+stale_seconds=$((${START_SECONDS:?} + 60))
 # shellcheck source=components/in_pod/mysql_files.sh
 . "$(dirname "$0")/mysql_files.sh"
-credentials=/run/rendered
-client_files "$credentials"
-sql() { mysql --defaults-extra-file="$credentials/$1.cnf" --batch --skip-column-names --execute="$2"; }
+# shellcheck source=components/in_pod/mysql_wait.sh
+. "$(dirname "$0")/mysql_wait.sh"
+client_files "$rendered"
 
-waited=0
+# counted: $users and $roots hold how much a first start has made; 0 is nothing.
+counted() {
+    query user 'SELECT (SELECT COUNT(*) FROM UM_USER) + (SELECT COUNT(*) FROM UM_HYBRID_ROLE)' || return 1
+    users=$answer
+    query registry "SELECT COUNT(*) FROM REG_PATH WHERE REG_PATH_VALUE = '/'" || return 1
+    roots=$answer
+}
+
+# claimed: $answer is the node that goes first. One statement decides: insert, keep one's own claim, or take over a claim
+# that is too old.
+claimed() {
+    query user "
+        INSERT INTO WSO2EI_BOOTSTRAP (ID, HOLDER, CLAIMED) VALUES (1, '$me', NOW())
+        ON DUPLICATE KEY UPDATE
+            HOLDER = IF(CLAIMED < NOW() - INTERVAL $stale_seconds SECOND, '$me', HOLDER),
+            CLAIMED = IF(HOLDER = '$me', NOW(), CLAIMED);
+        SELECT HOLDER FROM WSO2EI_BOOTSTRAP WHERE ID = 1"
+}
+
+reported=
+report() {
+    [ "$1" = "$reported" ] || echo "$1"
+    reported=$1
+}
+
 while :; do
-    if admins=$(sql user 'SELECT COUNT(*) FROM UM_USER') &&
-        roots=$(sql registry "SELECT COUNT(*) FROM REG_PATH WHERE REG_PATH_VALUE = '/'"); then
-        if [ "$admins" -gt 0 ] && [ "$roots" -gt 0 ]; then
+    if counted; then
+        if [ "$users" -gt 0 ] && [ "$roots" -gt 0 ]; then
             echo "gate: the administrator and the registry exist; starting"
             exit 0
         fi
-        # One statement decides: insert, keep one's own claim, or take over a claim whose holder has been silent.
-        holder=$(sql user "
-            INSERT INTO WSO2EI_BOOTSTRAP (ID, HOLDER, CLAIMED) VALUES (1, '$me', NOW())
-            ON DUPLICATE KEY UPDATE
-                HOLDER = IF(CLAIMED < NOW() - INTERVAL $stale_seconds SECOND, '$me', HOLDER),
-                CLAIMED = IF(HOLDER = '$me', NOW(), CLAIMED);
-            SELECT HOLDER FROM WSO2EI_BOOTSTRAP WHERE ID = 1")
-        if [ "$holder" = "$me" ]; then
-            echo "gate: the database is empty and this node goes first"
-            exit 0
+        if claimed; then
+            if [ "$answer" = "$me" ]; then
+                echo "gate: the database is empty and this node goes first"
+                exit 0
+            fi
+            report "gate: waiting for $answer to make the administrator and the registry"
+            refusal=
         fi
-        [ $((waited % 20)) -ne 0 ] || echo "gate: waiting for $holder to make the administrator and the registry (${waited}s)"
     fi
-    sleep 2
-    waited=$((waited + 2))
+    if [ -n "$refusal" ]; then
+        if final; then
+            case $refusal in *'ERROR 1146'*)
+                echo "gate: the tables are gone ($refusal): MySQL lost its data since they were loaded, or names another" \
+                    "database. fix: kubectl -n ${NAMESPACE:-NAMESPACE} delete job -l app.kubernetes.io/name=wso2ei-schema;" \
+                    "pulumi up --refresh. Data that is lost at every restart: docs/troubleshooting.md, lost tables" >&2
+                exit 1 ;;
+            esac
+            echo "gate: MySQL rejects this node: $refusal" >&2
+            exit 1
+        fi
+        report "gate: waiting for MySQL: $refusal"
+        refusal=
+    fi
+    sleep "$pause_seconds"
 done

@@ -3,58 +3,100 @@
 #
 # May be killed and run again at any point; never drops anything. WSO2's script cannot be run twice (its tables have
 # no IF NOT EXISTS), so a database is marked when the script has gone through; an unmarked one gets the script again,
-# and only the errors that say "is there already" are passed over (each statement of it is atomic in MySQL 8).
+# and only the errors that mean "exists" are ignored (each statement of it is atomic in MySQL 8).
 set -euo pipefail
 script=${1:?the SQL script}
+scratch=${TMPDIR:-/tmp}
 # shellcheck source=components/in_pod/mysql_files.sh
 . "$(dirname "$0")/mysql_files.sh"
-credentials=/run/rendered
-client_files "$credentials"
-already='ERROR (1050|1060|1061|1062|1826|1022|3822) '
-sql() { mysql --defaults-extra-file="$credentials/$1.cnf" --batch --skip-column-names "${@:2}"; }
+# shellcheck source=components/in_pod/mysql_wait.sh
+. "$(dirname "$0")/mysql_wait.sh"
+longest_seconds=${LONGEST_SECONDS:-600}
+client_files "$rendered"
+exists='ERROR (1050|1060|1061|1062|1826|1022|3822) '
+keyless='REG_RESOURCE_COMMENT|REG_RESOURCE_RATING|REG_RESOURCE_TAG|REG_RESOURCE_PROPERTY|UM_SHARED_USER_ROLE'
 
-# The server says the name of its claim (--report-host). After a move of the data the one with the old claim may still
-# be there for a moment, and has all tables.
+# answers DATABASE: it can be used. The server reports the name of its claim (--report-host): after a move of the data
+# the one with the old claim may still be there for a moment, and has all tables.
 expected=${MYSQL_VOLUME:-}
 answers() {
-    refusal=$(sql user --execute='SELECT 1' 2>&1 >/dev/null) || return 1
+    query "$1" 'SELECT 1' || return 1
     [ -n "$expected" ] || return 0
-    claim=$(sql user --execute='SELECT @@report_host' 2>/dev/null) || return 1
-    refusal="the server still has the claim $claim, not $expected"
-    [ "$claim" = "$expected" ]
+    query "$1" 'SELECT @@report_host' || return 1
+    refusal="the server still has the claim $answer, not $expected"
+    [ "$answer" = "$expected" ]
 }
-waited=0
-until answers; do
-    case $refusal in *'ERROR 1045'* | *'ERROR 1044'* | *'ERROR 1049'*)
-        # The server sets its users from the newest Secret when it starts; it may be about to restart.
-        [ "$waited" -lt 120 ] || { echo "schema: MySQL refuses: $refusal"; exit 1; } ;;
-    esac
-    [ $((waited % 10)) -ne 0 ] || echo "schema: waiting for MySQL (${waited}s): $refusal"
-    sleep 2
-    waited=$((waited + 2))
-    [ "$waited" -lt 600 ] || { echo "schema: MySQL did not answer in 10 minutes: $refusal"; exit 1; }
-done
 
+# reach DATABASE: waits until it answers.
+reach() {
+    local reported=
+    until answers "$1"; do
+        if final; then
+            echo "schema: MySQL rejects the connection to the $1 database: $refusal"
+            exit 1
+        fi
+        if [ "$SECONDS" -ge "$longest_seconds" ]; then
+            echo "schema: MySQL did not answer in $((longest_seconds / 60)) minutes: $refusal"
+            exit 1
+        fi
+        [ "$refusal" = "$reported" ] || echo "schema: waiting for the $1 database: $refusal"
+        reported=$refusal
+        sleep "$pause_seconds"
+    done
+}
+
+# on DATABASE SQL: its result in $answer, or the end.
+on() {
+    query "$1" "$2" || { echo "schema: MySQL rejects a statement in the $1 database: $refusal"; exit 1; }
+}
+
+# value SYSTEM_VARIABLE: 0 or 1, and 0 where the server is too old to know it.
+value() {
+    if query user "SELECT @@$1"; then echo "$answer"; else echo 0; fi
+}
+
+# keyed: the script, in a server that rejects tables without a primary key (sql_require_primary_key, or a member of an
+# InnoDB cluster, which rejects their rows) with one in the five that have none. The column is invisible: EI's statements
+# neither read nor write it.
+keyed() {
+    local members=0
+    query user "SELECT COUNT(*) FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'group_replication' \
+        AND PLUGIN_STATUS = 'ACTIVE'" && members=$answer
+    if [ "$(value sql_generate_invisible_primary_key)" = 1 ] ||
+        { [ "$members" = 0 ] && [ "$(value sql_require_primary_key)" != 1 ]; }; then
+        cat "$script"
+        return
+    fi
+    echo "schema: this server demands primary keys; the five tables without one get an invisible one" >&2
+    column='WSO2EI_ROW BIGINT UNSIGNED NOT NULL AUTO_INCREMENT /*!80023 INVISIBLE */ PRIMARY KEY'
+    sed -E "s#^( *CREATE TABLE( IF NOT EXISTS)? +($keyless) *\()#\1 $column,#I" "$script"
+}
+
+reach user
+reach registry
+keyed >"$scratch/script.sql"
 for database in user registry; do
-    until sql "$database" --execute='SELECT 1' >/dev/null; do sleep 2; done
-    sql "$database" --execute='CREATE TABLE IF NOT EXISTS WSO2EI_SCHEMA (SCRIPT VARCHAR(255) PRIMARY KEY, LOADED TIMESTAMP DEFAULT CURRENT_TIMESTAMP)'
-    loaded=$(sql "$database" --execute='SELECT COUNT(*) FROM WSO2EI_SCHEMA')
-    if [ "$loaded" -gt 0 ]; then
+    on "$database" 'CREATE TABLE IF NOT EXISTS WSO2EI_SCHEMA
+        (SCRIPT VARCHAR(255) PRIMARY KEY, LOADED TIMESTAMP DEFAULT CURRENT_TIMESTAMP)'
+    on "$database" 'SELECT COUNT(*) FROM WSO2EI_SCHEMA'
+    if [ "$answer" -gt 0 ]; then
         echo "schema: the $database database has its tables"
         continue
     fi
     echo "schema: loading $(basename "$script") into the $database database"
-    mysql --defaults-extra-file="$credentials/$database.cnf" --force <"$script" 2>/tmp/errors || true
-    if grep '^ERROR' /tmp/errors | grep -Ev "$already" >/tmp/refused; then
-        echo "schema: MySQL refused parts of $(basename "$script") in the $database database:"
-        head -n 20 /tmp/refused
+    mysql --defaults-extra-file="$rendered/$database.cnf" --force <"$scratch/script.sql" 2>"$scratch/errors" || true
+    if grep '^ERROR' "$scratch/errors" | grep -Ev "$exists" >"$scratch/rejected"; then
+        echo "schema: MySQL rejected parts of $(basename "$script") in the $database database:"
+        head -n 20 "$scratch/rejected"
         exit 1
     fi
-    tables=$(sql "$database" --execute="SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND (table_name LIKE 'UM\\_%' OR table_name LIKE 'REG\\_%')")
-    [ "$tables" -gt 0 ] || { echo "schema: no UM_ or REG_ table exists after loading:"; cat /tmp/errors; exit 1; }
-    sql "$database" --execute="INSERT INTO WSO2EI_SCHEMA (SCRIPT) VALUES ('$(basename "$script")')"
+    on "$database" "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()
+        AND (table_name LIKE 'UM\\_%' OR table_name LIKE 'REG\\_%')"
+    tables=$answer
+    [ "$tables" -gt 0 ] || { echo "schema: no UM_ or REG_ table exists after loading:"; cat "$scratch/errors"; exit 1; }
+    on "$database" "INSERT INTO WSO2EI_SCHEMA (SCRIPT) VALUES ('$(basename "$script")')"
     echo "schema: $tables tables in the $database database"
 done
-sql user <"$(dirname "$0")/bootstrap.sql"
-admin_sql | sql user
+on user "$(cat "$(dirname "$0")/bootstrap.sql")"
+admin_sql | mysql --defaults-extra-file="$rendered/user.cnf"
 echo "schema: done"
