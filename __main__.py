@@ -7,7 +7,7 @@ import pulumi_kubernetes as k8s
 
 from components.acceptance import Acceptance
 from components.ei.args import NodeArgs, OperationsArgs
-from components.ei.cluster import EiCluster, service_names
+from components.ei.cluster import EiCluster, service_name
 from components.nginx.ingress import NginxIngress, NginxIngressArgs
 from components.shared import metadata
 from components.shared.scheduling import SchedulingArgs
@@ -41,7 +41,7 @@ scheduling = settings.scheduling.as_args(SchedulingArgs)
 claims = checked.storage.claims
 mysql, mysql_claims = make_database(settings, secrets, namespace, claims, on_cluster)
 
-console, gateway = service_names(names.EI)
+service = service_name(names.EI)
 nginx = NginxIngress(
     names.NGINX,
     {
@@ -52,11 +52,17 @@ nginx = NginxIngress(
         "routes": {
             "console": {
                 "host": settings.hosts.console,
-                "service": console,
+                "service": service,
                 "port": 9443,
+                "max_body": settings.ingress.max_body,
                 "affinity_cookie": names.AFFINITY_COOKIE,
             },
-            "gateway": {"host": settings.hosts.gateway, "service": gateway, "port": 8243},
+            "gateway": {
+                "host": settings.hosts.gateway,
+                "service": service,
+                "port": 8243,
+                "max_body": settings.ingress.gateway_max_body,
+            },
         },
         "node_ports": (settings.ingress.http_node_port, settings.ingress.https_node_port),
         "scheduling": scheduling,

@@ -39,6 +39,12 @@ from settings.types import (
     Text,
 )
 
+Body = Annotated[
+    str,
+    StringConstraints(pattern=r"^[1-9][0-9]{0,9}[kmg]$"),
+    Allowed("a size as NGINX writes it, such as 512k, 256m or 1g", "256m", unit="body"),
+]
+
 
 class KubernetesSettings(Section):
     """Which cluster the stack may touch."""
@@ -136,12 +142,11 @@ class IngressSettings(Section):
     read_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 180
     """Seconds that NGINX waits for an answer; above EI's own 120 s endpoint timeout, else NGINX answers 504 before
     EI's fault sequence runs."""
-    max_body: Annotated[
-        str,
-        StringConstraints(pattern=r"^[1-9][0-9]{0,9}[kmg]$"),
-        Allowed("a size as NGINX writes it, such as 512k, 256m or 1g", "256m", unit="body"),
-    ] = "256m"
-    """Largest request body; a CAR that is deployed through the console must fit."""
+    max_body: Body = "256m"
+    """Largest request body of the console; a CAR that is deployed there must fit."""
+    gateway_max_body: Body = "32m"
+    """Largest request body of the gateway. NGINX stores a body on its node before EI gets it, so the limit is what one
+    caller can take of the node's disk with one request."""
 
     ipv6: bool = True
     """An installed controller also listens on IPv6. False: for nodes without IPv6 (``ipv6.disable=1``), where
@@ -170,13 +175,6 @@ class IngressSettings(Section):
                     "is for ingress.controller install with ingress.expose NodePort only",
                     {f"ingress.{key}": None},
                 )
-        if self.controller == "install" and self.controller_namespace is not None:
-            yield Conflict(
-                "ingress.controllerNamespace",
-                ("ingress.controller",),
-                "is for ingress.controller existing only: an installed controller is in the namespace of the stack",
-                {"ingress.controllerNamespace": None},
-            )
         if self.controller == "install" and self.dialect != "f5":
             yield Conflict(
                 "ingress.dialect",

@@ -34,10 +34,10 @@ from components.wso2ei.versions import EiVersion
 class EiCluster(pulumi.ComponentResource):
     """A cluster of EI nodes. See the module's text for what it owns."""
 
-    console_service: str
-    """Name of the Service of the console (9443); plain, so that nothing waits for pods that wait for it."""
-    gateway_service: str
-    """Name of the Service of the gateway (8243, 8280)."""
+    service: str
+    """Name of the Service of console (9443) and gateway (8243, 8280); plain, so that no resource waits for pods that
+    wait for it. One Service for both: F5's controller reloads NGINX once for each Service of a changed pod. Its name is
+    that of the gateway's earlier Service, so the gateway's Ingress of a running stack stays as it is."""
     deployment: k8s.apps.v1.Deployment
     carbonapps: DataVolume
     """Where the integration artifacts lie."""
@@ -51,7 +51,7 @@ class EiCluster(pulumi.ComponentResource):
         version = check(name, args)
         child = pulumi.ResourceOptions(parent=self)
         slow = pulumi.ResourceOptions(custom_timeouts=metadata.timeouts(args.get("pull_minutes", 30)))
-        self.console_service, self.gateway_service = service_names(name)
+        self.service = service_name(name)
         # The provider waits until no selected pod is unready, and a pod is unready while its image is pulled.
         self._services(name, args, pulumi.ResourceOptions.merge(child, slow))
         parts = self._parts(name, args, version, child)
@@ -92,8 +92,7 @@ class EiCluster(pulumi.ComponentResource):
         self.spec_hash = registered.hash()
         self.register_outputs(
             {
-                "console_service": self.console_service,
-                "gateway_service": self.gateway_service,
+                "service": self.service,
                 "spec_hash": self.spec_hash,
             }
         )
@@ -101,10 +100,13 @@ class EiCluster(pulumi.ComponentResource):
     def _services(self, name: str, args: EiClusterArgs, child: pulumi.ResourceOptions) -> None:
         selector = metadata.labels("wso2ei", name)
         specs = {
-            self.console_service: objects.service_spec(selector, {"console": pod.CONSOLE_PORT}),
-            self.gateway_service: objects.service_spec(
+            self.service: objects.service_spec(
                 selector,
-                {"gateway": pod.GATEWAY_PORT, "gateway-http": pod.GATEWAY_HTTP_PORT},
+                {
+                    "gateway": pod.GATEWAY_PORT,
+                    "gateway-http": pod.GATEWAY_HTTP_PORT,
+                    "console": pod.CONSOLE_PORT,
+                },
             ),
             f"{name}-members": objects.members_service_spec(selector),
         }
@@ -316,9 +318,9 @@ def schema_labels(name: str) -> dict[str, str]:
     return metadata.labels("wso2ei-schema", name)
 
 
-def service_names(name: str) -> tuple[str, str]:
-    """Names of the Services of console and gateway of the cluster ``name``, for what is made before it."""
-    return f"{name}-console", f"{name}-gateway"
+def service_name(name: str) -> str:
+    """Return the name of the Service of the cluster ``name``, for resources that are created before it."""
+    return f"{name}-gateway"
 
 
 def pull_secret_name(name: str) -> str:

@@ -33,6 +33,8 @@ class Route(TypedDict):
     """Name of the Service, in the component's namespace."""
     port: int
     """HTTPS port of the Service."""
+    max_body: str
+    """Largest request body, e.g. ``256m``."""
     affinity_cookie: NotRequired[str | None]
     """Cookie that keeps a client on one pod."""
 
@@ -68,8 +70,6 @@ class NginxIngressArgs(TypedDict):
     """Existing kubernetes.io/tls Secret; without one a self-signed certificate is made."""
     read_timeout: int
     """Seconds."""
-    max_body: str
-    """Largest request body, e.g. ``256m``."""
     pull_secret: NotRequired[str | None]
     """Secret of type kubernetes.io/dockerconfigjson for ``image``."""
     scheduling: NotRequired[SchedulingArgs]
@@ -111,7 +111,9 @@ class NginxIngress(pulumi.ComponentResource):
         controller = [self._controller(name, args, tls_secret, service, child)] if service else []
         self.service = name if install else None
         self.https_port = _https_port(args, service)
-        specs = {key: _route_spec(args, route, tls_secret) for key, route in sorted(args["routes"].items())}
+        # The controller has its own certificate as the wildcard one, and reads no other Secret for the Ingresses.
+        named = None if install and not args.get("tls_secret") else tls_secret
+        specs = {key: _route_spec(args, route, named) for key, route in sorted(args["routes"].items())}
         ingresses = [
             k8s.networking.v1.Ingress(
                 f"{name}-{key}",
@@ -125,7 +127,11 @@ class NginxIngress(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions.merge(
                     child,
                     pulumi.ResourceOptions(
-                        depends_on=controller, custom_timeouts=metadata.timeouts(args.get("wait_minutes", 10))
+                        # An Ingress with a Secret follows the controller that watches Secrets, one without a Secret
+                        # precedes the controller that watches none: so a running stack changes in either direction
+                        # without a rejected handshake.
+                        depends_on=controller if named else [],
+                        custom_timeouts=metadata.timeouts(args.get("wait_minutes", 10)),
                     ),
                 ),
             )
@@ -203,7 +209,8 @@ class NginxIngress(pulumi.ComponentResource):
         )
         account_name = metadata.name_of(account)
         subject = k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=account_name, namespace=namespace)
-        bindings = self._rights(name, args["class_name"], namespace, selector, subject, child)
+        certificate = None if args.get("tls_secret") else tls_secret
+        bindings = self._rights(name, args, selector, subject, certificate, child)
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-config",
             metadata=meta(),
@@ -220,6 +227,7 @@ class NginxIngress(pulumi.ComponentResource):
                 service=name,
                 lease=f"{name}-leader",
                 tls_secret=made[1],
+                watches_secrets=bool(args.get("tls_secret")),
                 ipv6=args.get("ipv6", True),
             )
         )
@@ -246,22 +254,23 @@ class NginxIngress(pulumi.ComponentResource):
     def _rights(
         self,
         name: str,
-        class_name: str,
-        namespace: pulumi.Input[str],
+        args: NginxIngressArgs,
         selector: dict[str, str],
         subject: k8s.rbac.v1.SubjectArgs,
+        certificate: pulumi.Output[str] | None,
         child: pulumi.ResourceOptions,
     ) -> list[pulumi.Resource]:
+        namespace = args["namespace"]
         role = k8s.rbac.v1.Role(
             f"{name}-role",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=namespace, labels=selector),
-            rules=nginx_objects.namespace_rules(),
+            rules=nginx_objects.namespace_rules(certificate),
             opts=child,
         )
         cluster_role = k8s.rbac.v1.ClusterRole(
             f"{name}-cluster-role",
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector),
-            rules=nginx_objects.cluster_rules(class_name, namespace),
+            rules=nginx_objects.cluster_rules(args["class_name"], namespace),
             opts=child,
         )
         return [
@@ -287,7 +296,7 @@ def _role_ref(kind: str, metadata: pulumi.Output[k8s.meta.v1.outputs.ObjectMeta]
 
 
 def _route_annotations(args: NginxIngressArgs, route: Route) -> dict[str, str]:
-    backend = Backend(route["service"], args["read_timeout"], args["max_body"], route.get("affinity_cookie"))
+    backend = Backend(route["service"], args["read_timeout"], route["max_body"], route.get("affinity_cookie"))
     return ingress_annotations(args["dialect"], backend)
 
 
@@ -298,7 +307,7 @@ def _awaits_no_address(args: NginxIngressArgs) -> dict[str, str]:
 
 
 def _route_spec(
-    args: NginxIngressArgs, route: Route, tls_secret: pulumi.Output[str]
+    args: NginxIngressArgs, route: Route, tls_secret: pulumi.Output[str] | None
 ) -> k8s.networking.v1.IngressSpecArgs:
     return nginx_objects.ingress_spec(
         ingress_class=args["class_name"],

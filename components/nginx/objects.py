@@ -17,27 +17,49 @@ from components.shared import pods, scheduling, volumes
 UID = 101
 CONTROLLER = "nginx.org/ingress-controller"
 """``spec.controller`` of the IngressClass; the controller exits when its class names another one."""
+_WORKERS, _CONNECTIONS = 2, 4096
 KEEPALIVE_MIN_SECONDS = 5
 """Seconds that an idle HTTP/1.1 connection stays open after a reload."""
+_FOLDERS = {
+    "nginx-etc": ("/etc/nginx", "16Mi"),
+    "nginx-cache": ("/var/cache/nginx", "2Gi"),
+    "nginx-lib": ("/var/lib/nginx", "2Gi"),
+    "nginx-state": ("/var/lib/nginx/state", "16Mi"),
+    "nginx-log": ("/var/log/nginx", "64Mi"),
+}
+"""Path and size limit of each writable folder. Bodies of requests and responses that exceed NGINX's buffers are in
+``/var/cache/nginx`` or ``/var/lib/nginx``, depending on the build of NGINX. The kubelet evicts the pod above a limit,
+so the limits protect the node; the largest body of each host limits what one request takes of them."""
+NOT_WATCHED = "no-namespace-watched-for-secrets"
+"""Name of a namespace that the controller does not watch; whether it exists has no effect but a warning."""
 Expose = Literal["LoadBalancer", "NodePort", "hostPort"]
 
 
-def namespace_rules() -> list[k8s.rbac.v1.PolicyRuleArgs]:
-    """Return the controller's rights in the stack's namespace, the only one that it watches."""
+def namespace_rules(certificate: pulumi.Input[str] | None = None) -> list[k8s.rbac.v1.PolicyRuleArgs]:
+    """Return the controller's rights in the stack's namespace, the only one that it watches.
+
+    Without ``update`` of pods the controller cannot write its version into the labels of its pod: ten lines in its log,
+    and no other effect (cmd/nginx-ingress, updateSelfWithVersionInfo).
+
+    :param certificate: the one Secret that it may read. ``None``: it watches all Secrets, see ``arguments``.
+    """
 
     def rule(group: str, resources: list[str], *verbs: str) -> k8s.rbac.v1.PolicyRuleArgs:
         return k8s.rbac.v1.PolicyRuleArgs(api_groups=[group], resources=resources, verbs=list(verbs))
 
     return [
-        rule("", ["services", "configmaps", "secrets", "pods"], "get", "list", "watch"),
-        # It labels its own pod with the versions that it found.
-        rule("", ["pods"], "update"),
+        rule("", ["services", "configmaps", "pods"], "get", "list", "watch"),
+        rule("", ["secrets"], "get", "list", "watch") if certificate is None else _one_secret(certificate),
         rule("", ["events"], "create", "patch"),
         rule("discovery.k8s.io", ["endpointslices"], "get", "list", "watch"),
         rule("networking.k8s.io", ["ingresses"], "get", "list", "watch"),
         rule("networking.k8s.io", ["ingresses/status"], "update"),
         rule("coordination.k8s.io", ["leases"], "get", "create", "update"),
     ]
+
+
+def _one_secret(name: pulumi.Input[str]) -> k8s.rbac.v1.PolicyRuleArgs:
+    return k8s.rbac.v1.PolicyRuleArgs(api_groups=[""], resources=["secrets"], resource_names=[name], verbs=["get"])
 
 
 def cluster_rules(ingress_class: str, namespace: pulumi.Input[str]) -> list[k8s.rbac.v1.PolicyRuleArgs]:
@@ -61,6 +83,11 @@ def config_data(external_address: str | None) -> dict[str, str]:
         "http2": "True",
         "server-tokens": "False",
         "ssl-protocols": "TLSv1.2 TLSv1.3",
+        # "auto" counts the CPUs of the node, and each worker needs memory; the limits below are for two.
+        "worker-processes": str(_WORKERS),
+        # Two for each request in progress; with 1024, slow answers of EI exhaust them.
+        "worker-connections": str(_CONNECTIONS),
+        "worker-rlimit-nofile": str(2 * _CONNECTIONS),
         # NGINX reloads whenever a pod starts or stops, and would close every idle HTTP/1.1 connection at once, even
         # one on which a request is just arriving. Shorter than the time for which a terminating node still serves.
         "http-snippets": f"keepalive_min_timeout {KEEPALIVE_MIN_SECONDS}s;",
@@ -71,18 +98,30 @@ def config_data(external_address: str | None) -> dict[str, str]:
 
 
 def arguments(
-    *, config_map: str, ingress_class: str, service: str, lease: str, tls_secret: str, ipv6: bool = True
+    *,
+    config_map: str,
+    ingress_class: str,
+    service: str,
+    lease: str,
+    tls_secret: str,
+    watches_secrets: bool = True,
+    ipv6: bool = True,
 ) -> list[str]:
     """Return the controller's arguments; all names are in its own namespace.
 
     The default server gets a certificate because a client that connects to ``localhost`` sends that name, for
-    which a handshake is refused otherwise.
+    which a handshake is rejected otherwise.
+
+    :param watches_secrets: a certificate that is renewed under the same name is loaded again only by a controller that
+        watches the Secrets of the namespace, all of them: its informer has no selector by name (internal/k8s,
+        newNamespacedInformer). One that watches those of another namespace reads the two Secrets named here at start.
     """
     own = "$(POD_NAMESPACE)"
     return [
         f"-nginx-configmaps={own}/{config_map}",
         f"-ingress-class={ingress_class}",
         f"-watch-namespace={own}",
+        *([] if watches_secrets else [f"-watch-secret-namespace={NOT_WATCHED}"]),
         f"-default-server-tls-secret={own}/{tls_secret}",
         f"-wildcard-tls-secret={own}/{tls_secret}",
         "-enable-custom-resources=false",
@@ -115,13 +154,7 @@ def deployment_spec(
     NET_BIND_SERVICE stays: the binaries carry it as a file capability, and without it exec fails even on high
     ports ("Operation not permitted").
     """
-    folders = [
-        volumes.mount("nginx-etc", "/etc/nginx"),
-        volumes.mount("nginx-cache", "/var/cache/nginx"),
-        volumes.mount("nginx-lib", "/var/lib/nginx"),
-        volumes.mount("nginx-state", "/var/lib/nginx/state"),
-        volumes.mount("nginx-log", "/var/log/nginx"),
-    ]
+    folders = [volumes.mount(name, path) for name, (path, _) in _FOLDERS.items()]
     security = pods.container_security(add=("NET_BIND_SERVICE",))
     host = expose == "hostPort"
     controller = k8s.core.v1.ContainerArgs(
@@ -145,7 +178,7 @@ def deployment_spec(
             failure_threshold=6,
         ),
         security_context=security,
-        resources=pods.resources("100m", "128Mi", cpu_limit="2", memory_limit="256Mi"),
+        resources=pods.resources("100m", "128Mi", cpu_limit="2", memory_limit="512Mi", disk="256Mi", disk_limit="3Gi"),
         volume_mounts=[*folders, volumes.mount("api-access", volumes.API_ACCESS_MOUNT, read_only=True)],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -180,7 +213,7 @@ def deployment_spec(
                 init_containers=[copy],
                 containers=[controller],
                 volumes=[
-                    *(volumes.empty_dir(folder.name) for folder in folders if isinstance(folder.name, str)),
+                    *(volumes.empty_dir(name, size) for name, (_, size) in _FOLDERS.items()),
                     volumes.api_access_volume("api-access"),
                 ],
                 **scheduling.pod_fields(place),
@@ -208,9 +241,12 @@ def service_spec(
 
 
 def ingress_spec(
-    *, ingress_class: str, host: str, service: str, port: int, tls_secret: pulumi.Input[str]
+    *, ingress_class: str, host: str, service: str, port: int, tls_secret: pulumi.Input[str] | None
 ) -> k8s.networking.v1.IngressSpecArgs:
-    """Return an Ingress of one host and one Service, with TLS termination."""
+    """Return an Ingress of one host and one Service, with TLS termination.
+
+    :param tls_secret: ``None``: the controller's wildcard certificate.
+    """
     backend = k8s.networking.v1.IngressBackendArgs(
         service=k8s.networking.v1.IngressServiceBackendArgs(
             name=service, port=k8s.networking.v1.ServiceBackendPortArgs(number=port)

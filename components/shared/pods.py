@@ -68,15 +68,25 @@ def chown_container(image: pulumi.Input[str], volume: str, uid: int, what: str =
 
 
 def resources(
-    cpu: str, memory: str, *, cpu_limit: str | None = None, memory_limit: str | None = None
+    cpu: str,
+    memory: str,
+    *,
+    cpu_limit: str | None = None,
+    memory_limit: str | None = None,
+    disk: str | None = None,
+    disk_limit: str | None = None,
 ) -> k8s.core.v1.ResourceRequirementsArgs:
     """Requests and limits of CPU and memory; a namespace with a ResourceQuota rejects a container that lacks one.
 
     :param cpu_limit: default one CPU.
     :param memory_limit: default the request.
+    :param disk: ephemeral storage: logs, emptyDir volumes, the writable layer; default not limited.
+    :param disk_limit: default ``disk``.
     """
-    limits = {"cpu": cpu_limit or "1", "memory": memory_limit or memory}
-    return k8s.core.v1.ResourceRequirementsArgs(requests={"cpu": cpu, "memory": memory}, limits=limits)
+    requests, limits = {"cpu": cpu, "memory": memory}, {"cpu": cpu_limit or "1", "memory": memory_limit or memory}
+    if disk:
+        requests["ephemeral-storage"], limits["ephemeral-storage"] = disk, disk_limit or disk
+    return k8s.core.v1.ResourceRequirementsArgs(requests=requests, limits=limits)
 
 
 def pull_secrets(name: str | None) -> list[k8s.core.v1.LocalObjectReferenceArgs] | None:

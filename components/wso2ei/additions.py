@@ -89,13 +89,17 @@ def _of_patch(patch: PatchArgs, managed: Sequence[Patch]) -> Problem | None:
             fragment(full["xml"], steps[-1])
     except PatchError as error:
         return Problem((), f"is refused by the patcher: {error}")
-    return _plain_secret(full, steps) or next(
-        (
-            Problem((), f"must leave {item['file']} {item.get('path') or item['property']} alone, which is managed")
-            for item in managed
-            if item["file"] == full["file"] and _undoes(full, item)
-        ),
-        None,
+    return (
+        _plain_secret(full, steps)
+        or _client_certificates(full)
+        or next(
+            (
+                Problem((), f"must leave {item['file']} {item.get('path') or item['property']} alone, which is managed")
+                for item in managed
+                if item["file"] == full["file"] and _undoes(full, item)
+            ),
+            None,
+        )
     )
 
 
@@ -105,6 +109,18 @@ def _plain_secret(patch: Patch, steps: Sequence[Step]) -> Problem | None:
         if _SECRET.search(name):
             return Problem((), f"sets {name} in plain text; take it from a Secret (set_from_secret, or a whole file)")
     return None
+
+
+def _client_certificates(patch: Patch) -> Problem | None:
+    """Reject mandatory client certificates of EI's listeners: NGINX connects to them for every client, without one."""
+    value, attributes = patch.get("set"), patch.get("attributes", {})
+    required = (
+        (isinstance(value, str) and value.strip().lower() == "require" and "SSLVerifyClient" in patch.get("path", ""))
+        or re.search(r"SSLVerifyClient[\"']\s*>\s*require", patch.get("xml", ""), re.IGNORECASE)
+        or attributes.get("clientAuth", "").lower() == "true"
+    )
+    words = "NGINX, which connects to EI for every client, has none, and every request would end in 502"
+    return Problem((), f"must not require client certificates: {words}; use optional (want)") if required else None
 
 
 def _undoes(patch: Patch, managed: Patch) -> bool:

@@ -22,7 +22,6 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ingress": {"expose": "hostPort"}}, "ingress.address", ["ingress.expose"]),
     ({"ingress": {"httpsNodePort": 30443}}, "ingress.httpsNodePort", ["ingress.expose", "ingress.controller"]),
     ({"ingress": {"dialect": "community"}}, "ingress.dialect", ["ingress.controller"]),
-    ({"ingress": {"controllerNamespace": "nginx"}}, "ingress.controllerNamespace", ["ingress.controller"]),
     ({"ei": {"heap": "1Gi"}}, "ei.heap", ["ei.memory"]),
     ({"ei": {"memory": "600Mi"}}, "ei.heap", ["ei.memory"]),
     ({"ei": {"cpu": 4}}, "ei.cpuLimit", ["ei.cpu"]),
@@ -32,6 +31,21 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ei": {"version": "6.6.0", "image": f"{HUB}:6.5.0"}}, "ei.version", ["ei.image"]),
     ({"ei": {"patches": [{"file": CARBON, "path": "Server/HostName", "set": "x"}]}}, "ei.patches[0]", [CARBON]),
     ({"ei": {"patches": [{"file": CARBON, "path": "a/Password", "set": "x"}]}}, "ei.patches[0]", ["setFromSecret"]),
+    (
+        {
+            "ei": {
+                "patches": [
+                    {
+                        "file": "conf/axis2/axis2.xml",
+                        "path": "axisconfig/transportReceiver[@name='https']/parameter[@name='SSLVerifyClient']",
+                        "set": "require",
+                    }
+                ]
+            }
+        },
+        "ei.patches[0]",
+        ["must not require client certificates"],
+    ),
     ({"ei": {"files": [{"path": "../x", "content": ""}]}}, "ei.files[0].path", []),
     ({"ei": {"files": [{"path": "conf/x"}]}}, "ei.files[0]", ["configMap"]),
     ({"ei": {"environment": {"USE_DNS": "true"}}}, "ei.environment.USE_DNS", []),

@@ -191,7 +191,7 @@ STACKS: dict[str, dict[str, Any]] = {
         ingress={"expose": "hostPort", "address": "localhost", "httpPort": 8080, "httpsPort": 8443}
     ),
     "own certificate": with_(ingress={"tlsSecret": "wildcard.example.com"}),
-    "long calls and big bodies": with_(ingress={"readTimeout": 3600, "maxBody": "1g"}),
+    "long calls and big bodies": with_(ingress={"readTimeout": 3600, "maxBody": "1g", "gatewayMaxBody": "512m"}),
     "existing controller, community dialect": with_(ingress=EXISTING | {"dialect": "community"}),
     "existing controller, labels and address": with_(
         ingress=EXISTING

@@ -99,6 +99,8 @@ class Settings:
     """Arguments of ``sticky cookie`` by Service."""
     lb_method: str = "random two least_conn"
     keepalive: int | None = None
+    max_fails: int = 1
+    fail_timeout: str = "10s"
     ssl_redirect: bool = True
     redirect_to_https: bool = False
     redirect_code: int = 301
@@ -134,6 +136,8 @@ def read(annotations: dict[str, str], services: set[str]) -> Settings:
         cookies=_cookies(given.get("sticky-cookie-services", ""), services),
         lb_method="" if given.get("lb-method") == "round_robin" else given.get("lb-method", "random two least_conn"),
         keepalive=int(given["keepalive"]) if "keepalive" in given else None,
+        max_fails=int(given.get("max-fails", "1")),
+        fail_timeout=given.get("fail-timeout", "10s"),
         ssl_redirect=_on(given.get("ssl-redirect", "true")),
         redirect_to_https=_on(given.get("redirect-to-https", "false")),
         redirect_code=int(given.get("http-redirect-code", "301")),

@@ -15,6 +15,7 @@ IMITATED: dict[str, tuple[bool, str]] = {
     "nginx-configmaps": (False, ""),
     "ingress-class": (False, "nginx"),
     "watch-namespace": (False, ""),
+    "watch-secret-namespace": (False, ""),
     "default-server-tls-secret": (False, ""),
     "wildcard-tls-secret": (False, ""),
     "enable-custom-resources": (True, "true"),
@@ -84,7 +85,6 @@ NOT_IMITATED = frozenset(
         "virtualserver-template-path",
         "vs-template-path",
         "watch-namespace-label",
-        "watch-secret-namespace",
         "weight-changes-dynamic-reload",
     ]
 )

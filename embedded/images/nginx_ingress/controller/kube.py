@@ -60,7 +60,7 @@ class Api:
 class Watched:
     """All objects of one kind, in one namespace or in all, kept current by list and watch in a thread."""
 
-    def __init__(self, api: Api, path: str, changed: Callable[[], None]) -> None:
+    def __init__(self, api: Api, path: str, changed: Callable[[str], None]) -> None:
         self.api, self.path, self.changed = api, path, changed
         self.objects: dict[str, Object] = {}
         self.synced = threading.Event()
@@ -90,7 +90,8 @@ class Watched:
         self.objects = {key(item): item for item in listed.get("items", [])}
         version = listed["metadata"]["resourceVersion"]
         self.synced.set()
-        self.changed()
+        for name in list(self.objects):
+            self.changed(name)
         with self.api.open("GET", f"{self.path}?watch=true&resourceVersion={version}", timeout=300) as stream:
             for line in stream:
                 event = json.loads(line)
@@ -101,7 +102,7 @@ class Watched:
                     self.objects.pop(key(item), None)
                 elif event["type"] in {"ADDED", "MODIFIED"}:
                     self.objects[key(item)] = item
-                self.changed()
+                self.changed(key(item))
 
 
 def need(api: Api, path: str, what: str) -> Object:

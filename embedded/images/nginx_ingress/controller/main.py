@@ -17,10 +17,11 @@ from typing import Any
 
 import args as arguments
 from kube import Api, Watched, log, need
-from model import Object, build, tls_pem
+from model import Object, backends, build, tls_pem
 from nginx import Nginx
 from render import CONFIG_KEYS, render
 from status import Leader, addresses, event, publish
+from tasks import Task, Tasks
 
 CONTROLLER = "nginx.org/ingress-controller"
 
@@ -33,42 +34,71 @@ class Controller:
         self.own = os.environ["POD_NAMESPACE"]
         self.nginx = Nginx()
         self.ready = threading.Event()
-        self.dirty = threading.Event()
+        self.tasks = Tasks()
         self.events: dict[str, str] = {}
+        self.backends: set[tuple[str, str | None]] = set()
         # Left out, every namespace is watched, as by the real one.
         namespace = args.text("watch-namespace")
         below = f"/namespaces/{namespace}" if namespace else ""
 
         def watch(path: str) -> Watched:
-            return Watched(api, path, self.dirty.set)
+            kind = path.rpartition("/")[2]
+            return Watched(api, path, lambda name: self._changed(Task(kind, name)))
 
         core = f"/api/v1{below}"
         self.ingresses = watch(f"/apis/networking.k8s.io/v1{below}/ingresses")
         self.services = watch(f"{core}/services")
-        self.secrets = watch(f"{core}/secrets")
+        # Secrets of a namespace that is not watched are not watched either.
+        self.secrets = watch(f"{core}/secrets") if self._watches_secrets(namespace) else None
+        pairs = {name: args.pair(f"{name}-tls-secret") for name in ("wildcard", "default-server")}
+        self.special = {name: (pair, need(api, _secret_path(pair), name)) for name, pair in pairs.items() if pair}
         self.pods = watch(f"{core}/pods")
         self.slices = watch(f"/apis/discovery.k8s.io/v1{below}/endpointslices")
         self.configs = watch(f"/api/v1/namespaces/{self.own}/configmaps")
         self.leader = Leader(api, self.own, args.text("leader-election-lock-name"))
 
+    def _changed(self, task: Task) -> None:
+        """Queue a change that the real controller queues: none of pods, and of one ConfigMap only."""
+        own = "/".join(self.args.pair("nginx-configmaps") or ())
+        if task.kind != "pods" and (task.kind != "configmaps" or task.name == own):
+            self.tasks.add(task)
+
+    def _watches_secrets(self, namespace: str) -> bool:
+        named = self.args.text("watch-secret-namespace")
+        return not named or not namespace or namespace in named.split(",")
+
     def run(self) -> None:
         """Wait for every list, then follow changes without end."""
         for watched in (self.ingresses, self.services, self.secrets, self.pods, self.slices, self.configs):
-            watched.synced.wait()
+            if watched is not None:
+                watched.synced.wait()
+        # The real one drains its queue before the first configuration, which it loads once.
+        self.tasks.take_all()
+        self.sync(forced=False)
         renewed = 0.0
         while True:
-            self.dirty.wait(timeout=3)
-            self.dirty.clear()
-            time.sleep(0.1)
+            tasks = self.tasks.take(3)
             if not self.args.on("enable-leader-election"):
                 self.leader.leading = True
             elif time.monotonic() - renewed > 5:
                 self.leader.renew()
                 renewed = time.monotonic()
-            self.sync()
+            self.sync(forced=any(map(self._is_endpoints_of_an_ingress, tasks)))
             if self.nginx.process and self.nginx.process.poll() is not None:
                 log("F", f"nginx ended with {self.nginx.process.returncode}")
                 os._exit(1)
+
+    def _is_endpoints_of_an_ingress(self, task: Task) -> bool:
+        """Return whether the real controller reloads NGINX for this change, whatever changed in it.
+
+        It does for each update of an EndpointSlice whose Service is in an Ingress, not for a deleted one
+        (internal/k8s/endpoint_slice.go, configurator.go UpdateEndpoints).
+        """
+        item = self.slices.objects.get(task.name) if task.kind == "endpointslices" else None
+        if item is None:
+            return False
+        service = (item["metadata"].get("labels") or {}).get("kubernetes.io/service-name")
+        return (item["metadata"]["namespace"], service) in self.backends
 
     def config(self) -> dict[str, str]:
         """Return the data of the ConfigMap of the command line."""
@@ -76,29 +106,29 @@ class Controller:
         found = self.configs.get(*pair) if pair else None
         return dict((found or {}).get("data") or {})
 
-    def sync(self) -> None:
+    def sync(self, forced: bool) -> None:
         """Apply the objects to NGINX, events and status."""
         config = self.config()
-        wildcard = self.args.pair("wildcard-tls-secret")
-        default = self.args.pair("default-server-tls-secret")
         result = build(
             self.ingresses,
             self.args.text("ingress-class"),
             self.services.objects.copy(),
             self.slices,
-            self.secrets.objects.copy(),
-            wildcard is not None,
+            self.secrets.objects.copy() if self.secrets else {},
+            "wildcard" in self.special,
         )
         certificates = dict(result.certificates)
-        for name, pair in (("wildcard", wildcard), ("default", default)):
-            pem = tls_pem(self.secrets.get(*pair)) if pair else None
+        for name, (pair, at_start) in self.special.items():
+            pem = tls_pem((self.secrets.get(*pair) if self.secrets else None) or at_start)
             if pem:
                 certificates[name] = pem
+        self.backends = backends(result.accepted)
         changed = [self.nginx.write_secret(name, pem) for name, pem in certificates.items()]
         ports = {"status": int(self.args.text("nginx-status-port"))}
-        refused = self.nginx.apply(
-            render(result.servers, config, default is not None, ports, not self.args.on("disable-ipv6")), any(changed)
+        text = render(
+            result.servers, config, "default-server" in self.special, ports, ipv6=not self.args.on("disable-ipv6")
         )
+        refused = self.nginx.apply(text, forced or any(changed), ports["status"])
         if not refused:
             self.ready.set()
         self._report(result.accepted, result.rejected, refused)
@@ -118,6 +148,10 @@ class Controller:
                 self.events[key] = state
                 log("I" if kind == "Normal" else "W", f"Ingress {ingress['metadata']['name']}: {reason}: {message}")
                 event(self.api, ingress, kind, reason, message)
+
+
+def _secret_path(pair: tuple[str, str]) -> str:
+    return f"/api/v1/namespaces/{pair[0]}/secrets/{pair[1]}"
 
 
 def check_start(api: Api, args: arguments.Arguments) -> None:

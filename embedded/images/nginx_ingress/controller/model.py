@@ -88,6 +88,17 @@ def build(
     return result
 
 
+def backends(ingresses: Iterable[Object]) -> set[tuple[str, str | None]]:
+    """Return namespace and name of every Service of these Ingresses."""
+    return {
+        (ingress["metadata"]["namespace"], path["backend"]["service"]["name"])
+        for ingress in ingresses
+        for rule in ingress["spec"].get("rules") or []
+        for path in (rule.get("http") or {}).get("paths", [])
+        if "service" in path["backend"]
+    }
+
+
 def _servers(
     ingress: Object,
     services: dict[str, Object],

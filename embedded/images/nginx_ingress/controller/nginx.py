@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+import time
+import urllib.request
 from pathlib import Path
 
 from kube import log
+from render import VERSION
 
 BINARY = "/usr/sbin/nginx"
 CONF = Path("/etc/nginx/nginx.conf")
@@ -18,6 +21,7 @@ class Nginx:
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         self._current = ""
+        self._version = 0
 
     def version(self) -> str:
         """Return the output of ``nginx -v``; the controller exits when the binary cannot be run."""
@@ -38,12 +42,16 @@ class Nginx:
         file.write_bytes(pem)
         return True
 
-    def apply(self, text: str, secrets_changed: bool) -> str:
-        """Start or reload with this configuration. Returns the reason when NGINX rejects it; the old one then stays."""
-        if text == self._current and not secrets_changed and self.process:
+    def apply(self, text: str, forced: bool, status_port: int) -> str:
+        """Start or reload with this configuration. Returns the reason when NGINX rejects it; the old one then stays.
+
+        :param forced: reload without a change, too.
+        """
+        if text == self._current and not forced and self.process:
             return ""
+        self._version += 1
         tried = CONF.with_suffix(".try")
-        tried.write_text(text)
+        tried.write_text(text.replace(VERSION, str(self._version)))
         test = subprocess.run([BINARY, "-t", "-q", "-c", str(tried)], check=False, capture_output=True, text=True)
         if test.returncode != 0:
             log("E", f"nginx rejects the configuration: {test.stderr.strip()}")
@@ -59,8 +67,22 @@ class Nginx:
             log("I", f"nginx started with pid {self.process.pid}")
         else:
             subprocess.run([BINARY, "-s", "reload"], check=False)
-            log("I", "nginx reloaded")
+            self._wait(status_port)
+            log("I", f"nginx reloaded, configuration {self._version}")
         return ""
+
+    def _wait(self, status_port: int) -> None:
+        """Wait until workers answer with the new configuration, as the real one does (nginx/verify.go)."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{status_port}/configVersion", timeout=1) as answer:
+                    if answer.read().decode() == str(self._version):
+                        return
+            except OSError:
+                pass
+            time.sleep(0.025)
+        log("E", f"configuration {self._version} is not loaded after 60 s")
 
     def quit(self) -> int:
         """Complete the active requests, then end."""

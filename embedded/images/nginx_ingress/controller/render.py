@@ -8,14 +8,15 @@ import re
 from annotations import Settings
 from model import Location, Server, Upstream
 
+VERSION = "@version@"
+"""Stands for the number of the configuration, which NGINX answers once it has loaded it."""
 # ConfigMap keys that are read; others are ignored with a line in the log.
 CONFIG_KEYS = frozenset(
     {
         "http2", "server-tokens", "ssl-protocols", "ssl-ciphers", "proxy-connect-timeout", "proxy-read-timeout",
         "proxy-send-timeout", "client-max-body-size", "error-log-level", "worker-processes", "worker-connections",
         "keepalive", "external-status-address", "worker-shutdown-timeout", "ssl-redirect", "main-snippets",
-        "http-snippets",
-        "access-log-off",
+        "http-snippets", "worker-rlimit-nofile", "access-log-off",
     }
 )  # fmt: skip
 
@@ -53,14 +54,19 @@ def render(
     return text if ipv6 else "\n".join(line for line in text.splitlines() if "listen [::]:" not in line)
 
 
+def _optional(directive: str, config: dict[str, str]) -> str:
+    """Return a directive that the real template writes only where the ConfigMap has it."""
+    value = config.get(directive.replace("_", "-"))
+    return f"{directive} {value};\n" if value else ""
+
+
 def _head(config: dict[str, str]) -> str:
     log = "off" if is_on(config, "access-log-off") else "/dev/stdout main"
     return f"""# Written by the STAND-IN for F5's NGINX Ingress Controller.
 load_module modules/ngx_stream_module.so;
 load_module modules/ngx_http_js_module.so;
 worker_processes {config.get("worker-processes", "auto")};
-worker_shutdown_timeout {config.get("worker-shutdown-timeout", "60s")};
-daemon off;
+{_optional("worker_rlimit_nofile", config)}{_optional("worker_shutdown_timeout", config)}daemon off;
 error_log stderr {config.get("error-log-level", "notice")};
 pid /var/lib/nginx/nginx.pid;
 {config.get("main-snippets", "")}
@@ -97,9 +103,10 @@ def _upstream(upstream: Upstream, settings: Settings, config: dict[str, str]) ->
         lines.append(f"        {settings.lb_method};")
     if upstream.cookie:
         lines.append(f"        sticky cookie {upstream.cookie};")
+    checks = f"max_fails={settings.max_fails} fail_timeout={settings.fail_timeout}"
     # Without an endpoint the real template uses a socket whose server always answers 502.
     for endpoint in upstream.endpoints or ("unix:/var/lib/nginx/nginx-502-server.sock",):
-        lines.append(f"        server {endpoint} max_fails=1 fail_timeout=10s max_conns=0;")
+        lines.append(f"        server {endpoint} {checks} max_conns=0;")
     keepalive = settings.keepalive if settings.keepalive is not None else config.get("keepalive")
     if keepalive:
         lines.append(f"        keepalive {keepalive};")
@@ -108,7 +115,7 @@ def _upstream(upstream: Upstream, settings: Settings, config: dict[str, str]) ->
 
 def _default_server(certificate: bool, config: dict[str, str]) -> str:
     tls = (
-        "ssl_certificate /etc/nginx/secrets/default; ssl_certificate_key /etc/nginx/secrets/default;"
+        "ssl_certificate /etc/nginx/secrets/default-server; ssl_certificate_key /etc/nginx/secrets/default-server;"
         if certificate
         else "ssl_reject_handshake on;"
     )
@@ -196,4 +203,5 @@ def _status(ports: dict[str, int]) -> str:
         listen 127.0.0.1:{ports["status"]};
         access_log off;
         location /stub_status {{ stub_status; }}
+        location /configVersion {{ return 200 {VERSION}; }}
     }}"""
