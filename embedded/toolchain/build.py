@@ -117,6 +117,8 @@ def _downloaded(group: Group, final: Path, reporter: Reporter) -> bool:
             step.detail(f"{_seal(making) / 2**20:.0f} MiB")
     except releases.UnavailableError as error:
         reporter.note(f"{group.title} {version} was not downloaded, and is built from Go modules: {error}")
+        if not any((making / "bin").iterdir()):
+            shutil.rmtree(making)
         return False
     shutil.rmtree(final, ignore_errors=True)
     making.rename(final)

@@ -69,7 +69,7 @@ class Group:
 GROUPS = {
     "pulumi": Group(
         "the Pulumi CLI and its Python language host",
-        "7 min",
+        "5 min",
         (
             Module(
                 "pulumi",
@@ -142,7 +142,7 @@ GROUPS = {
     # Its release comes with `pulumi plugin install`.
     "pulumi-kubernetes": Group(
         "Pulumi's Kubernetes provider",
-        "4 min",
+        "6 min",
         (
             Module(
                 "kubernetes",

@@ -221,6 +221,7 @@ def test_no_server_is_reported_in_one_line(told: Callable[[], str], monkeypatch:
     publish_at(monkeypatch, "http://127.0.0.1:1")
     assert "127.0.0.1 cannot be reached: " in told()
     assert program() == b"built"
+    assert not list(toolchain.built(NAME).parents[1].glob("*.partial"))  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("status", [403, 407])
