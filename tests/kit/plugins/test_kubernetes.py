@@ -104,7 +104,7 @@ def test_a_field_of_another_manager_is_a_conflict_unless_forced(program: Program
         "x", program.namespace, {"data": {"a": "theirs"}}, field_manager="another"
     )
     result = program.up(config_map({"a": "2", "b": "2"}, name="x", opts=MUTABLE)).failed()
-    assert "server-side apply field conflict detected" in result.output
+    assert "server-side apply field conflict detected" in result.output.lower()
     assert 'conflict with "another"' in result.output
     note = {"pulumi.com/patchForce": "true"}
     program.up(config_map({"a": "2", "b": "2"}, name="x", opts=MUTABLE, annotations=note)).ok()
