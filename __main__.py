@@ -10,6 +10,7 @@ from components.ei.args import NodeArgs, OperationsArgs
 from components.ei.cluster import EiCluster, service_name
 from components.nginx.ingress import NginxIngress, NginxIngressArgs
 from components.shared import metadata
+from components.shared.recommended_labels import PodMetadataArgs
 from components.shared.scheduling import SchedulingArgs
 from components.wso2ei.args import AdditionsArgs
 from preflight import checks
@@ -38,6 +39,7 @@ cluster = k8s.Provider(
 on_cluster = pulumi.ResourceOptions(provider=cluster)
 namespace = make_namespace(settings, on_cluster)
 scheduling = settings.scheduling.as_args(SchedulingArgs)
+pods = settings.pods.as_args(PodMetadataArgs)
 claims = checked.storage.claims
 mysql, mysql_claims = make_database(settings, secrets, namespace, claims, on_cluster)
 
@@ -65,6 +67,7 @@ nginx = NginxIngress(
             },
         },
         "node_ports": (settings.ingress.http_node_port, settings.ingress.https_node_port),
+        "pods": pods,
         "scheduling": scheduling,
         "wait_minutes": settings.ei.pull_minutes,
     },
@@ -102,6 +105,7 @@ ei = EiCluster(
         else settings.ingress.controller_labels,
         "controller_namespace": settings.ingress.controller_namespace,
         "autoscaled": settings.ei.autoscaler is not None,
+        "pods": pods,
         "scheduling": scheduling,
     },
     on_cluster,
@@ -117,6 +121,7 @@ Acceptance(
         "gateway_host": settings.hosts.gateway,
         "console_port": nginx.https_port,
         "affinity_cookie": names.AFFINITY_COOKIE if settings.ei.most_replicas > 1 else None,
+        "pods": pods,
         "scheduling": scheduling,
         "triggers": {"ei": ei.spec_hash, "ingress": nginx.spec_hash},
     },

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.shared import metadata, network_policies, pods, scheduling, volumes
-from components.shared.recommended_labels import with_labels
+from components.shared.recommended_labels import PodMetadataArgs, with_labels
 from components.shared.scheduling import SchedulingArgs
 
 _UID = 65534
@@ -39,6 +39,8 @@ class AcceptanceArgs(TypedDict):
     """The Job runs again when one of these changes. Not secret: their hash is an annotation."""
     pull_secret: NotRequired[str | None]
     """Secret of type kubernetes.io/dockerconfigjson for ``image``."""
+    pods: NotRequired[PodMetadataArgs]
+    """Labels and annotations of all pods."""
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of the Job's pod."""
     seconds: NotRequired[int]
@@ -97,7 +99,7 @@ class Acceptance(pulumi.ComponentResource):
     job: k8s.batch.v1.Job
 
     def __init__(self, name: str, args: AcceptanceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("wso2ei:index:Acceptance", name, {}, with_labels(opts, name))
+        super().__init__("wso2ei:index:Acceptance", name, {}, with_labels(opts, name, pods=args.get("pods")))
         if not args["triggers"]:
             raise ValueError(f"Acceptance {name}: triggers must not be empty: the Job would never run again")
         after = [*_as_list(opts.depends_on)] if opts and opts.depends_on else []

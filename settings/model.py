@@ -17,6 +17,7 @@ from components.shared.storage import DataVolumeArgs
 from settings import cross_checks
 from settings.ei import EiSettings
 from settings.mysql import MysqlSettings
+from settings.pods import PodsSettings
 from settings.scheduling import SchedulingSettings
 from settings.secrets import SecretsSettings
 from settings.storage import PURPOSES, Purpose, Storage
@@ -203,6 +204,8 @@ class Settings(Section):
     """NGINX in front of EI."""
     ei: EiSettings = EiSettings()
     """The EI nodes."""
+    pods: PodsSettings = PodsSettings()
+    """Labels and annotations of every pod of the stack."""
     scheduling: SchedulingSettings = SchedulingSettings()
     """Nodes and priority of every pod of the stack."""
     secrets: SecretsSettings = SecretsSettings()

@@ -9,6 +9,7 @@ import pulumi
 from components.mysql.connection import MysqlConnection, Schema
 from components.mysql.database import MysqlDatabase, MysqlDatabaseArgs
 from components.mysql.external import ExternalMysql, ExternalMysqlArgs
+from components.shared.recommended_labels import PodMetadataArgs
 from components.shared.scheduling import SchedulingArgs
 from settings.model import Settings
 from settings.secret_values import Secrets
@@ -53,6 +54,7 @@ def make_database(
             "memory_limit": mysql.memory_limit,
             "passwords_secret": settings.secrets.mysql,
             "rotation": settings.secrets.rotation.mysql,
+            "pods": settings.pods.as_args(PodMetadataArgs),
             "scheduling": settings.scheduling.as_args(SchedulingArgs),
         },
         opts,

@@ -8,6 +8,7 @@ from typing import Literal, NotRequired, TypedDict
 import pulumi
 
 from components.mysql.connection import MysqlConnection
+from components.shared.recommended_labels import PodMetadataArgs
 from components.shared.scheduling import SchedulingArgs
 from components.shared.storage import DataVolumeArgs
 from components.wso2ei.args import AdditionsArgs
@@ -71,6 +72,8 @@ class OperationsArgs(TypedDict):
     autoscaled: NotRequired[bool]
     """An autoscaler that is not part of the component decides the number of nodes; ``replicas`` is what a new cluster
     starts with. Default no: every update sets ``replicas``."""
+    pods: NotRequired[PodMetadataArgs]
+    """Labels and annotations of all pods."""
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of all pods."""
     log_levels: NotRequired[Mapping[str, str]]

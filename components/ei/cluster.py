@@ -46,7 +46,7 @@ class EiCluster(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: EiClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         registered = RegisteredSpecs()
-        options = registered.options(with_labels(opts, name, args["version"]))
+        options = registered.options(with_labels(opts, name, args["version"], args.get("pods")))
         super().__init__("wso2ei:index:EiCluster", name, {}, options)
         version = check(name, args)
         child = pulumi.ResourceOptions(parent=self)
@@ -292,7 +292,10 @@ class EiCluster(pulumi.ComponentResource):
             f"{name}-budget",
             metadata=meta,
             spec=k8s.policy.v1.PodDisruptionBudgetSpecArgs(
-                max_unavailable=1, selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector)
+                max_unavailable=1,
+                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
+                # Without it pods that are never ready block every drain. Kubernetes 1.27 or newer.
+                unhealthy_pod_eviction_policy="AlwaysAllow",
             ),
             opts=child,
         )

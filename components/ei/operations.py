@@ -10,9 +10,8 @@ import pulumi_kubernetes as k8s
 
 from components.ei.args import OperationsArgs
 from components.shared.problems import Problem
+from components.shared.recommended_labels import is_managed
 from components.wso2ei.logs import LOGGER, Level
-
-_MANAGED_METADATA = ("app.kubernetes.io/", "wso2ei/", "pulumi.com/", "pod-template-hash")
 
 
 def operation_problems(args: OperationsArgs) -> Iterator[Problem]:
@@ -27,7 +26,7 @@ def operation_problems(args: OperationsArgs) -> Iterator[Problem]:
         ("pod_annotations", args.get("pod_annotations") or {}),
     ):
         for name in names:
-            if name.startswith(_MANAGED_METADATA):
+            if is_managed(name):
                 yield Problem((field, name), "must not be set: it is managed")
 
 

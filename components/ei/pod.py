@@ -172,6 +172,8 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
                 topology_key=key,
                 when_unsatisfiable="ScheduleAnyway",
                 label_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=parts.selector),
+                # Without it the pods that a rollout removes count too. Kubernetes 1.27 or newer.
+                match_label_keys=["pod-template-hash"],
             )
             for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
         ],

@@ -16,7 +16,7 @@ from components.mysql import objects as mysql_objects
 from components.mysql import options as mysql_options
 from components.mysql.connection import CLIENT_LABEL, PORT, PROGRAMS, MysqlConnection
 from components.shared import metadata, network_policies, pods, volumes
-from components.shared.recommended_labels import tag, with_labels
+from components.shared.recommended_labels import PodMetadataArgs, tag, with_labels
 from components.shared.scheduling import SchedulingArgs
 from components.shared.storage import DataVolume, DataVolumeArgs
 
@@ -46,6 +46,8 @@ class MysqlDatabaseArgs(TypedDict):
     """Any text. A change makes new random passwords and restarts the server, which sets the Secret's passwords."""
     pull_secret: NotRequired[str | None]
     """Secret of type kubernetes.io/dockerconfigjson for ``image``."""
+    pods: NotRequired[PodMetadataArgs]
+    """Labels and annotations of all pods."""
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of the server."""
     options: NotRequired[list[str]]
@@ -67,7 +69,8 @@ class MysqlDatabase(pulumi.ComponentResource):
     stateful_set: k8s.apps.v1.StatefulSet
 
     def __init__(self, name: str, args: MysqlDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("wso2ei:index:MysqlDatabase", name, {}, with_labels(opts, name, tag(args["image"])))
+        labelled = with_labels(opts, name, tag(args["image"]), args.get("pods"))
+        super().__init__("wso2ei:index:MysqlDatabase", name, {}, labelled)
         if args["max_connections"] < 1:
             raise ValueError(f"MysqlDatabase {name}: max_connections must be positive, not {args['max_connections']}")
         options = args.get("options", [])
@@ -124,6 +127,8 @@ class MysqlDatabase(pulumi.ComponentResource):
                     args["memory"],
                     cpu_limit=args.get("cpu_limit", "2"),
                     memory_limit=args.get("memory_limit", args["memory"]),
+                    # The scratch volume, and the log.
+                    disk="1Gi",
                 ),
                 arguments=[
                     *initial,
@@ -181,6 +186,7 @@ class MysqlDatabase(pulumi.ComponentResource):
                     *(option for option in options if option not in initial),
                 ],
                 minutes=minutes,
+                pull_secret=args.get("pull_secret"),
                 place=args.get("scheduling"),
             ),
             opts=pulumi.ResourceOptions.merge(

@@ -123,6 +123,7 @@ def options_job_spec(
     initial: Sequence[str],
     options: Sequence[str],
     minutes: int,
+    pull_secret: str | None = None,
     place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.batch.v1.JobSpecArgs:
     """Validate options with the server's image, and compare the initial ones with the running server.
@@ -154,6 +155,7 @@ def options_job_spec(
                 automount_service_account_token=False,
                 enable_service_links=False,
                 restart_policy="Never",
+                image_pull_secrets=pods.pull_secrets(pull_secret),
                 security_context=pods.pod_security(UID),
                 containers=[container],
                 volumes=[

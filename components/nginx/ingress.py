@@ -19,7 +19,7 @@ from components.nginx.annotations import Backend, Dialect, ingress_annotations
 from components.nginx.objects import Expose
 from components.nginx.tls import self_signed
 from components.shared import metadata
-from components.shared.recommended_labels import tag, with_labels
+from components.shared.recommended_labels import PodMetadataArgs, tag, with_labels
 from components.shared.registered_specs import RegisteredSpecs
 from components.shared.scheduling import SchedulingArgs
 
@@ -72,6 +72,8 @@ class NginxIngressArgs(TypedDict):
     """Seconds."""
     pull_secret: NotRequired[str | None]
     """Secret of type kubernetes.io/dockerconfigjson for ``image``."""
+    pods: NotRequired[PodMetadataArgs]
+    """Labels and annotations of all pods."""
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of an installed controller."""
     wait_minutes: NotRequired[int]
@@ -96,7 +98,7 @@ class NginxIngress(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NginxIngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         registered = RegisteredSpecs()
-        options = registered.options(with_labels(opts, name, tag(args.get("image"))))
+        options = registered.options(with_labels(opts, name, tag(args.get("image")), args.get("pods")))
         super().__init__("wso2ei:index:NginxIngress", name, {}, options)
         install = args["controller"] == "install"
         if install and not args.get("image"):

@@ -27,6 +27,7 @@ from settings import (
     loading,
     model,
     mysql,
+    pods,
     scheduling,
     secrets,
     storage,
@@ -43,7 +44,7 @@ CLI_FILLS = dict.fromkeys(errors.SECRET_KEYS, "")
 
 MODELS = {
     name: value
-    for module in (model, mysql, secrets, ei, ei_customization, ei_operations, diagnostics, scheduling, storage)
+    for module in (model, mysql, secrets, ei, ei_customization, ei_operations, diagnostics, pods, scheduling, storage)
     for name, value in vars(module).items()
 }
 """Everything that the modules with the models define."""

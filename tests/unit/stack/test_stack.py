@@ -173,6 +173,62 @@ def test_every_container_has_requests_a_memory_limit_and_a_pinned_image(stack: s
             assert not container["image"].endswith(":latest")
 
 
+MESHES = {
+    "labels": {"sidecar.istio.io/inject": "false", "kuma.io/sidecar-injection": "disabled"},
+    "annotations": {"linkerd.io/inject": "disabled", "consul.hashicorp.com/connect-inject": "false"},
+}
+
+
+@both
+def test_no_pod_gets_the_sidecar_of_a_service_mesh_with_which_a_job_would_not_end(stack: str) -> None:
+    for name, template in pod_specs(stack):
+        for field, expected in MESHES.items():
+            assert expected.items() <= template["metadata"][field].items(), name
+
+
+def test_labels_and_annotations_of_all_pods_reach_every_pod_and_those_of_the_nodes_win() -> None:
+    every = {"labels": {"sidecar.istio.io/inject": "true", "team": "all"}, "annotations": {"linkerd.io/inject": "x"}}
+    ei = config_of("local")["ei"] | {"podLabels": {"team": "ei"}}
+    found = templates(run("local", {"pods": every, "ei": ei}))
+    assert len(found) >= 4
+    for name, template in found:
+        assert template["metadata"]["labels"]["sidecar.istio.io/inject"] == "true", name
+        assert template["metadata"]["labels"]["team"] == ("ei" if name == "wso2ei-nodes" else "all"), name
+        assert template["metadata"]["annotations"]["linkerd.io/inject"] == "x", name
+
+
+@both
+def test_a_node_that_is_never_ready_blocks_no_drain(stack: str) -> None:
+    budgets = objects(stack, "PodDisruptionBudget")
+    assert budgets
+    for item in budgets:
+        assert item.body()["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+@both
+def test_a_rollout_spreads_the_new_nodes_among_themselves(stack: str) -> None:
+    spec = dict(pod_specs(stack))["wso2ei-nodes"]["spec"]
+    for constraint in spec["topologySpreadConstraints"]:
+        assert constraint["matchLabelKeys"] == ["pod-template-hash"]
+
+
+@both
+def test_every_container_has_the_memory_that_its_runtime_needs_to_start_it(stack: str) -> None:
+    """runc itself can exceed a limit of 16Mi: "container init was OOM-killed (memory limit too low?)"."""
+    for name, template in pod_specs(stack):
+        for container in containers(template["spec"]):
+            assert quantity(container["resources"]["limits"]["memory"]) >= 32 * 1024**2, (name, container["name"])
+
+
+@both
+def test_the_database_reserves_the_disk_that_it_may_fill_outside_its_volume(stack: str) -> None:
+    spec = dict(pod_specs(stack))["wso2ei-mysql-server"]["spec"]
+    resources = spec["containers"][0]["resources"]
+    assert resources["requests"]["ephemeral-storage"] == resources["limits"]["ephemeral-storage"] == "1Gi"
+    folders = [volume["emptyDir"] for volume in spec["volumes"] if "emptyDir" in volume]
+    assert all(folder.get("sizeLimit") for folder in folders)
+
+
 def effective(spec: dict[str, Any], resource: str) -> float:
     """The scheduler's sum: containers together, or the largest init container."""
 

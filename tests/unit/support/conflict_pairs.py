@@ -70,6 +70,7 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
         ["url"],
     ),
     ({"mysql": {"cpu": 4}}, "mysql.cpuLimit", ["mysql.cpu"]),
+    ({"pods": {"labels": {"wso2ei/mysql-client": "true"}}}, 'pods.labels["wso2ei/mysql-client"]', ["managed"]),
     ({"mysql": {"options": ["--init_file=/x"]}}, "mysql.options[0]", ["managed"]),
     ({"mysql": {"options": ["--slow-query-log", "--loose-innodb-page-size=8k"]}}, "mysql.options[1]", ["VALUE"]),
     # An update of four nodes needs a fifth one's connections.

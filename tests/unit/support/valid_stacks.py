@@ -159,6 +159,9 @@ STACKS: dict[str, dict[str, Any]] = {
             "metrics": {"prometheus": {"namespace": "p"}, "discovery": "none", "agent": {"port": 9404, "path": "/"}},
         }
     ),
+    "labels and annotations of all pods": with_(
+        pods={"labels": {"sidecar.istio.io/inject": "true"}, "annotations": {"example.com/owner": "integration"}}
+    ),
     "nodes of its own": with_(
         scheduling={
             "nodeSelector": {"pool": "integration"},

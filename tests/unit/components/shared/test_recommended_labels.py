@@ -59,3 +59,10 @@ def test_each_component_s_objects_bear_its_own_name_and_version_and_strange_vers
         f"{PREFIX}/managed-by": "pulumi",
     }
     assert labels["one-bare"] == labels["two-bare"] == {"mine": "yes"}
+
+
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_a_managed_key_of_all_pods_is_rejected(field: str) -> None:
+    """wso2ei/mysql-client would open the database to every pod."""
+    with pytest.raises(ValueError, match=r"pods must not set wso2ei/mysql-client"):
+        with_labels(None, "one", pods={field: {"wso2ei/mysql-client": "true"}})  # type: ignore[arg-type]
