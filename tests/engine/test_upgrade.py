@@ -42,6 +42,7 @@ GONE: dict[str, str] = {
     "kubernetes:core/v1:Secret::wso2ei-secret-patches": _FILES,
     "kubernetes:core/v1:Secret::wso2ei-mysql": _FILES,
     "kubernetes:core/v1:Secret::wso2ei-mysql-init": _FILES,
+    "kubernetes:core/v1:Service::wso2ei-console-service": "both Ingresses point to wso2ei-gateway, which has its port",
 }
 """URN endings of resources that this code makes no more, each with the reason; everything else must stay."""
 
