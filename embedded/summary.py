@@ -23,7 +23,7 @@ def image_lines(pods: Sequence[Mapping[str, Any]], stand_ins: Collection[str]) -
             names = {container["name"]: container["image"] for container in pod["spec"].get(containers) or []}
             for status in pod["status"].get(statuses) or []:
                 if digest := str(status.get("imageID", "")).rpartition("@")[2]:
-                    result[f"{names[status['name']]}  {'STAND-IN' if digest in stand_ins else 'real'}"] = None
+                    result[f"{'STAND-IN' if digest in stand_ins else 'real':8}  {names[status['name']]}"] = None
     return sorted(result)
 
 
@@ -61,8 +61,8 @@ def summary_table(stack: str, outputs: Mapping[str, Any], plugins: Sequence[Plug
 
 
 def _stand_ins(plugins: Sequence[Plugin], images: Sequence[str]) -> list[str]:
-    some = any(line.endswith("STAND-IN") for line in images)
-    announced = ["images that are marked so above; they announce themselves in their logs"] if some else []
+    some = any(line.startswith("STAND-IN") for line in images)
+    announced = ["the images marked above:\nthey announce themselves in their logs"] if some else []
     return [*announced, *(f"plugin {plugin.name}" for plugin in plugins if plugin.stand_in)]
 
 

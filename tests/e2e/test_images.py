@@ -57,7 +57,7 @@ def running_digests(machine: Machine) -> set[str]:
 
 def rows(text: str) -> dict[str, str]:
     """Image to what it is in the table at the end."""
-    return dict(re.findall(r"(docker\.io/\S+) +(real|STAND-IN)\b", text))
+    return {image: kind for kind, image in re.findall(r"(real|STAND-IN) +(docker\.io/\S+)", text)}
 
 
 def test_images_come_from_their_registry_through_a_proxy_on_loopback(

@@ -40,9 +40,9 @@ def test_each_image_is_listed_and_its_digest_decides_what_it_is() -> None:
         pod("docker.io/other:1", ""),
     ]
     lines = image_lines(pods, {"sha256:b"})
-    assert lines == [f"{mysql}  STAND-IN", f"{python}  real"]
+    assert lines == [f"STAND-IN  {mysql}", f"real      {python}"]
     shown = summary("local", {}, lines)
-    assert f"{mysql}  STAND-IN" in shown
+    assert f"STAND-IN  {mysql}" in shown
     assert "announce themselves in their logs" in shown
     assert "none: everything is the real thing" in summary("local", {}, lines[1:])
 
