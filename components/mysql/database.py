@@ -73,10 +73,8 @@ class MysqlDatabase(pulumi.ComponentResource):
         super().__init__("wso2ei:index:MysqlDatabase", name, {}, labelled)
         if args["max_connections"] < 1:
             raise ValueError(f"MysqlDatabase {name}: max_connections must be positive, not {args['max_connections']}")
-        options = args.get("options", [])
-        if wrong := list(mysql_options.option_problems(options)):
+        if wrong := list(mysql_options.option_problems(args.get("options", []))):
             raise ValueError("\n".join(f"MysqlDatabase {name}: {found.field} {found.expected}" for found in wrong))
-        minutes = args.get("pull_minutes", 15)
         child = pulumi.ResourceOptions(parent=self)
         selector = metadata.labels("mysql", name)
         self.volume = DataVolume(f"{name}-data", args["storage"], child)
@@ -108,9 +106,20 @@ class MysqlDatabase(pulumi.ComponentResource):
             spec=mysql_objects.service_spec(selector),
             opts=child,
         )
-        validated = [self._options_job(name, args, metadata.name_of(config_map), child)] if options else []
-        initial = mysql_options.initial_options(options)
-        self.stateful_set = k8s.apps.v1.StatefulSet(
+        self.stateful_set = self._server(name, args, selector, metadata.name_of(config_map), child)
+        self.register_outputs({"host": name, "secret": secret})
+
+    def _server(
+        self,
+        name: str,
+        args: MysqlDatabaseArgs,
+        selector: dict[str, str],
+        config_map: pulumi.Output[str],
+        child: pulumi.ResourceOptions,
+    ) -> k8s.apps.v1.StatefulSet:
+        arguments = mysql_options.arguments(args["memory"], args.get("options", []))
+        validated = [self._options_job(name, args, arguments, config_map, child)] if args.get("options") else []
+        return k8s.apps.v1.StatefulSet(
             f"{name}-server",
             # Explicit name: replacing an auto-named StatefulSet would run two servers on one data folder.
             metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=selector),
@@ -118,8 +127,8 @@ class MysqlDatabase(pulumi.ComponentResource):
                 selector=selector,
                 service=name,
                 image=args["image"],
-                secret=secret,
-                config_map=metadata.name_of(config_map),
+                secret=self.connection["secret"],
+                config_map=config_map,
                 claim=self.volume.claim_name,
                 first=self.volume.first_container(args["image"], "data", "programs", mysql_objects.UID),
                 resources=pods.resources(
@@ -131,15 +140,12 @@ class MysqlDatabase(pulumi.ComponentResource):
                     disk="1Gi",
                 ),
                 arguments=[
-                    *initial,
-                    "--",
+                    *arguments,
                     # The NetworkPolicy keeps the server from DNS; a lookup of clients would only delay each login.
                     "--skip-name-resolve",
                     f"--max-connections={args['max_connections']}",
-                    *mysql_options.buffer_pool(args["memory"], options),
                     # schema.sh reads it to see which volume the server that answers is on.
                     pulumi.Output.concat("--report-host=", self.volume.claim_name),
-                    *(option for option in options if option not in initial),
                 ],
                 rotation=args.get("rotation"),
                 pull_secret=args.get("pull_secret"),
@@ -148,22 +154,24 @@ class MysqlDatabase(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 child,
                 pulumi.ResourceOptions(
-                    custom_timeouts=metadata.timeouts(minutes),
+                    custom_timeouts=metadata.timeouts(args.get("pull_minutes", 15)),
                     depends_on=validated,
                     # The provider deletes in the foreground: the old pod is gone before the new one starts.
                     delete_before_replace=True,
                 ),
             ),
         )
-        self.register_outputs({"host": name, "secret": secret})
 
     def _options_job(
-        self, name: str, args: MysqlDatabaseArgs, config_map: pulumi.Input[str], child: pulumi.ResourceOptions
+        self,
+        name: str,
+        args: MysqlDatabaseArgs,
+        arguments: list[str],
+        config_map: pulumi.Output[str],
+        child: pulumi.ResourceOptions,
     ) -> k8s.batch.v1.Job:
-        """Validate ``options`` before the StatefulSet changes; a failure leaves a running server as it is."""
-        selector = metadata.labels("mysql-options", name)
-        options, minutes = args.get("options", []), args.get("pull_minutes", 15)
-        initial = mysql_options.initial_options(options)
+        """Validate options before the StatefulSet changes; a failure leaves a running server as it is."""
+        selector, minutes = metadata.labels("mysql-options", name), args.get("pull_minutes", 15)
         k8s.networking.v1.NetworkPolicy(
             f"{name}-clients-of-options",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
@@ -180,11 +188,7 @@ class MysqlDatabase(pulumi.ComponentResource):
                 selector=selector,
                 image=args["image"],
                 config_map=config_map,
-                initial=initial,
-                options=[
-                    *mysql_options.buffer_pool(args["memory"], options),
-                    *(option for option in options if option not in initial),
-                ],
+                arguments=arguments,
                 minutes=minutes,
                 pull_secret=args.get("pull_secret"),
                 place=args.get("scheduling"),

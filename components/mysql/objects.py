@@ -120,20 +120,20 @@ def options_job_spec(
     selector: dict[str, str],
     image: str,
     config_map: pulumi.Input[str],
-    initial: Sequence[str],
-    options: Sequence[str],
+    arguments: Sequence[str],
     minutes: int,
     pull_secret: str | None = None,
     place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.batch.v1.JobSpecArgs:
     """Validate options with the server's image, and compare the initial ones with the running server.
 
+    :param arguments: arguments of ``mysql_options.sh``.
     :param minutes: deadline, image pull included.
     """
     container = k8s.core.v1.ContainerArgs(
         name="mysql-options",
         image=image,
-        command=["bash", f"{volumes.IN_POD_MOUNT}/mysql_options.sh", *initial, "--", *options],
+        command=["bash", f"{volumes.IN_POD_MOUNT}/mysql_options.sh", *arguments],
         env=mysql_connection.client_env(connection),
         security_context=pods.container_security(),
         # mysqld allocates its buffers before it validates.

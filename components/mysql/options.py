@@ -43,9 +43,10 @@ def option_problems(options: Sequence[str]) -> Iterator[Problem]:
             yield Problem(("options", index), f"must be written --{initial}=VALUE: it counts at initialisation")
 
 
-def initial_options(options: Sequence[str]) -> list[str]:
-    """Those of ``options`` that count at initialisation only."""
-    return [option for option in options if _is_initial(option)]
+def arguments(memory: str, options: Sequence[str]) -> list[str]:
+    """Arguments of ``mysql_server.sh`` and ``mysql_options.sh``: those that count at initialisation, ``--``, others."""
+    initial = [option for option in options if _is_initial(option)]
+    return [*initial, "--", *buffer_pool(memory, options), *(option for option in options if not _is_initial(option))]
 
 
 def _is_initial(option: str) -> bool:

@@ -67,6 +67,27 @@ def test_a_broken_server_is_replaced_when_its_template_is_corrected(machine: Mac
     assert machine.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM UM_USER") == "1"
 
 
+def test_a_server_of_an_earlier_release_keeps_its_data_when_its_policy_changes(machine: Machine) -> None:
+    """podManagementPolicy is immutable: the StatefulSet is replaced, and the old pod is gone before the new one starts."""
+    machine.bring_up()
+    machine.sql("WSO2EI_USER_DB", "CREATE TABLE OF_AN_EARLIER_RELEASE (ID INT)")
+    before = server(machine)["metadata"]["uid"]
+    (current,) = machine.objects("statefulset")
+    spec = current["spec"] | {"podManagementPolicy": "OrderedReady"}
+    metadata = {field: current["metadata"][field] for field in ("name", "labels")}
+    earlier = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec}
+    machine.kubectl("delete", "statefulset/wso2ei-mysql", "--cascade=orphan").ok()
+    machine.kubectl("create", "-f", "-", stdin=json.dumps(earlier)).ok()
+    assert server(machine)["metadata"]["uid"] == before
+    machine.pulumi("up", "-s", "local", "--yes", "--skip-preview", "--refresh").ok()
+    (replaced,) = machine.objects("statefulset")
+    assert replaced["spec"]["podManagementPolicy"] == "Parallel"
+    assert server(machine)["metadata"]["uid"] != before
+    query = "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'OF_AN_EARLIER_RELEASE'"
+    assert machine.sql("WSO2EI_USER_DB", query) == "1"
+    machine.sql("WSO2EI_USER_DB", "DROP TABLE OF_AN_EARLIER_RELEASE")
+
+
 MOVE_UP = "cd /var/lib/mysql && mv data/* data/.[!.]* . 2>/dev/null; rmdir data && ls"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.mysql.options import buffer_pool, initial_options, option_problems
+from components.mysql.options import arguments, buffer_pool, option_problems
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_other_options_are_accepted() -> None:
     ]
     options += ["--slow-query-log", "--loose-validate-password=1", "--userstat", "--port-open-timeout=3"]
     assert list(option_problems(options)) == []
-    assert initial_options(options) == ["--lower-case-table-names=1"]
+    assert arguments("1Gi", options) == ["--lower-case-table-names=1", "--", *options[:1], *options[2:]]
 
 
 @pytest.mark.parametrize(
