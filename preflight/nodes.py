@@ -58,7 +58,7 @@ def mistake(node: str | None, nodes: Sequence[Node]) -> Mistake | None:
     names = [found.hostname for found in candidates]
     listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
     if node is None and len(candidates) > 1:
-        expected = f"is required with hostPath in a cluster with several nodes ({listed}): each has a folder of its own"
+        expected = f"is required with hostPath in a cluster with several nodes ({listed}): each has a separate folder"
         return Mistake("wso2ei:storage.node", "", expected, set_command("storage.node", names[0]))
     if node is not None and nodes and all(found.hostname != node for found in nodes):
         label = next((found.hostname for found in nodes if found.name == node), None)

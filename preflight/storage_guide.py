@@ -274,7 +274,7 @@ def _save(change: Change) -> str:
     lines += [f"{where} delete deployment/{EI}", f"{where} {_GONE}"]
     if "mysql" in change.moves or not change.moves:
         lines.append(f"{where} exec {MYSQL}-0 -c mysql -- sh /in_pod/mysql_dump.sh > wso2ei.sql")
-        lines.append("tail -n 1 wso2ei.sql     # must say: -- Dump completed")
+        lines.append("tail -n 1 wso2ei.sql     # must be: -- Dump completed")
     return _indented(lines)
 
 

@@ -110,7 +110,8 @@ class EiSettings(Section):
     """WSO2's secure vault: secrets that EI's files name by ``svns:secretAlias``, and the key for those that mediations
     look up with ``wso2:vault-lookup``. Needs ``keystores``. See docs/ei-versions.md."""
     autoscaler: Autoscaler | None = None
-    """An autoscaler of yours decides how many nodes there are; then ``replicas`` is what a new stack starts with."""
+    """A HorizontalPodAutoscaler, which the stack does not create, sets the number of nodes; ``replicas`` is then what a
+    new stack starts with."""
     diagnostics: Diagnostics | None = None
     """A volume that keeps EI's log files and heap dumps when a pod goes, with a folder for each pod. Without it they
     survive a restart of the server, and go with the pod."""

@@ -16,7 +16,7 @@ PROJECT_FOLDER = Path(__file__).parents[1]
 
 
 class SecretKey(Section):
-    """One value of a Secret or a ConfigMap that exists in the namespace. Pods see a change when they start anew."""
+    """One value of a Secret or a ConfigMap that exists in the namespace. Pods read a change when they restart."""
 
     name: ObjectName
     """Name of the object."""

@@ -97,8 +97,8 @@ class Metrics(Section):
     """Who reads them."""
     discovery: Discovery = "annotations"
     """How Prometheus finds the nodes. ``annotations``: ``prometheus.io/scrape``, ``port`` and ``path`` on the pods.
-    ``serviceMonitor``: a ServiceMonitor, which needs the Prometheus Operator in the cluster. ``none``: by a
-    configuration of yours."""
+    ``serviceMonitor``: a ServiceMonitor, which needs the Prometheus Operator in the cluster. ``none``: by another
+    scrape configuration."""
     service_monitor: ServiceMonitor | None = None
     """The ServiceMonitor's labels and interval."""
     agent: MetricsAgent | None = None

@@ -85,7 +85,7 @@ def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Itera
     """A public image of another version, or one that is known to lack a jar which nothing delivers."""
     other = other_version(version, image)
     if other:
-        yield Problem(("image",), f"{image} is EI {other}, and version says {version.version}")
+        yield Problem(("image",), f"{image} is EI {other}, and version is {version.version}")
         return
     for missing in lacking(version, image, [jar_name(jar) for jar in args.get("jars") or ()]):
         yield Problem(("jars",), f"must hold {missing.what}, such as {missing.remedy}: {image} {missing.reason}")

@@ -162,7 +162,7 @@ def metrics_problems(version: EiVersion, args: OperationsArgs, options: Sequence
         able = " and ".join(row.version for row in VERSIONS.values() if row.prometheus_api)
         yield Problem(
             ("metrics", "agent"),
-            f"is needed with version {version.version}: only {able} have a Prometheus API of their own. Start the JMX "
+            f"is needed with version {version.version}: only {able} have a Prometheus API. Start the JMX "
             "exporter by jars and java_options, and say here at which port",
         )
     if metrics.get("service_monitor") and discovery(metrics) != "serviceMonitor":

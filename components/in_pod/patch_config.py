@@ -118,7 +118,7 @@ def write(changes: dict[Path, bytes]) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Patch; exit code 1 with every misfit when one does not fit."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--home", type=Path, required=True, help="folder that the patches' files lie in")
+    parser.add_argument("--home", type=Path, required=True, help="folder of the files that the patches change")
     parser.add_argument("--patches", type=Path, action="append", required=True, help="JSON file; may be repeated")
     parser.add_argument("--secrets", type=Path, help="folder of values that patches take from files")
     args = parser.parse_args(arguments)

@@ -63,7 +63,7 @@ class Key:
             last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
             raise VaultError(f"cannot be read: {last}")
         if b"Modulus:" not in done.stdout:
-            raise VaultError("is no RSA key, and EI's vault knows no other")
+            raise VaultError("is no RSA key, and EI's vault supports no other")
 
     def decrypt(self, cipher: bytes, transformation: str) -> bytes | None:
         """The plain text; ``None`` for what was not encrypted for this key, or not by this transformation."""
@@ -117,7 +117,7 @@ def misfits(texts: dict[str, str], key: Key, transformation: str, alias: str) ->
     """What EI would not decrypt, in words that hold no value."""
     for name, text in sorted(texts.items()):
         if "[" in text:
-            yield f"{name} is plain text in brackets, which nobody has encrypted yet"
+            yield f"{name} is plain text in brackets, which is not encrypted yet"
             continue
         try:
             plain = key.decrypt(base64.b64decode(text, validate=True), transformation)
@@ -131,7 +131,7 @@ def misfits(texts: dict[str, str], key: Key, transformation: str, alias: str) ->
 
 
 def unknown(conf: Path, texts: dict[str, str]) -> Iterator[str]:
-    """Aliases that a file names and nobody has encrypted. What is no XML is left to EI."""
+    """Return the aliases that a file names and no file of the vault has. A file that is no XML is left to EI."""
     for file in sorted(conf.rglob("*.xml")):
         try:
             elements = list(ElementTree.parse(file).iter())  # noqa: S314 - the node's own files
@@ -173,7 +173,7 @@ def make(args: argparse.Namespace) -> int:
     if found:
         raise VaultError(
             f"{args.key} of Secret {args.source}: {'; '.join(found)}. EI would use the alias as the password. "
-            "Encrypt them anew for this key: docs/ei-versions.md, secure vault"
+            "Encrypt them again for this key: docs/ei-versions.md, secure vault"
         )
     name_passwords(args.conf)
     place(args.conf / "security" / "cipher-text.properties", (args.cipher / args.key).read_bytes(), 0o600)

@@ -74,10 +74,10 @@ def patch_problems(patches: Sequence[PatchArgs], managed: Sequence[Patch]) -> It
 def _of_patch(patch: PatchArgs, managed: Sequence[Patch]) -> Problem | None:
     place = _inside_home(patch["file"])
     if place or not patch["file"].startswith("conf/"):
-        return Problem(("file",), place or "must lie below conf/, the only folder that is patched")
+        return Problem(("file",), place or "must be below conf/, the only folder that is patched")
     secret = patch.get("set_from_secret")
     if secret and (patch.get("set") is not None or _bad_reference(secret)):
-        return Problem(("set_from_secret",), _bad_reference(secret) or "must not stand beside set")
+        return Problem(("set_from_secret",), _bad_reference(secret) or "must not be set together with set")
     full = as_patch(patch)
     try:
         plain = full | {"set": ""} if secret else full
@@ -170,7 +170,7 @@ def _of_file(file: FileArgs, seen: set[str]) -> Problem | None:
     if place is None and path in seen:
         place = f"must be given once, and {path} is given twice"
     elif place is None and re.match(r"repository/deployment/server/carbonapps(/|$)", path):
-        place = "must not be an integration artifact: those lie in the carbonapps volume"
+        place = "must not be an integration artifact: those are in the carbonapps volume"
     elif place is None and re.fullmatch(r"(lib|dropins)/[^/]*\.jar", path):
         place = "must not be a jar: those are given as jars"
     elif place is None and path in {"bin/integrator.sh", "wso2carbon.pid"}:
@@ -269,7 +269,7 @@ def url_problems(url: str, sha256: str | None, made: str) -> Iterator[Problem]:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
         yield Problem(("url",), "must be http:// or https://, with a host and without credentials")
     if not sha256:
-        yield Problem(("sha256",), f"is required beside url: it makes {made}")
+        yield Problem(("sha256",), f"is required with url: it makes {made}")
 
 
 def checksum_problems(sha256: str | None) -> Iterator[Problem]:

@@ -45,7 +45,7 @@ def carbon_app_problems(cars: Sequence[CarbonAppArgs], folder: CarbonAppsFolder)
     if cars and folder == "live":
         yield Problem(
             ("carbon_apps_folder",),
-            "must be atStart or unused beside carbon_apps: live, EI looks into the shared folder alone",
+            "must be atStart or unused with carbon_apps: with live, EI reads the shared folder alone",
         )
 
 

@@ -32,7 +32,7 @@ NAMESPACE = "http://org.wso2.securevault/configuration"
 """Of ``svns:secretAlias``."""
 JAVA_OPTIONS = ("-Dkey.password=true",)
 """The key's password may differ from the store's."""
-PUBLIC_KEY = "with WSO2's own key, which is public, everybody can decrypt it"
+PUBLIC_KEY = "WSO2's default key is public and decrypts it"
 """Why there is no vault without keystores."""
 _FROM_FILE = "org.wso2.carbon.securevault.DefaultSecretCallbackHandler"
 

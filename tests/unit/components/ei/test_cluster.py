@@ -158,7 +158,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"governance_path": "/elsewhere"}, "governance_path must be /_system/governance or below it"),
     ({"keystores": {"secret": "Not A Name"}}, r"keystores.secret"),
     ({"carbon_apps": [{"url": "https://x/a.car"}], "carbon_apps_folder": "atStart"}, r"carbon_apps\[0\].sha256"),
-    ({"carbon_apps": [CAR]}, "carbon_apps_folder must be atStart or unused beside carbon_apps"),
+    ({"carbon_apps": [CAR]}, "carbon_apps_folder must be atStart or unused with carbon_apps"),
 ]
 
 

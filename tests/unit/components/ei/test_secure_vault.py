@@ -209,7 +209,7 @@ def refusals(**changes: Any) -> list[str]:
 def test_a_vault_that_everybody_could_open_is_refused() -> None:
     assert refusals() == []
     (said,) = refusals(keystores=None)
-    assert said == "secure_vault needs keystores: with WSO2's own key, which is public, everybody can decrypt it"
+    assert said == "secure_vault needs keystores: WSO2's default key is public and decrypts it"
     assert refusals(secure_vault={"secret": "Not A Name", "key": "a/b"}) == [
         "secure_vault.secret must be the name of a Secret", "secure_vault.key must be a key of the Secret",
     ]  # fmt: skip

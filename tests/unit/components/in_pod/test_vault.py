@@ -71,7 +71,7 @@ def checked(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Orders.Password=[open sesame]", "Orders.Password is plain text in brackets, which nobody has encrypted yet"),
+        ("Orders.Password=[open sesame]", "Orders.Password is plain text in brackets, which is not encrypted yet"),
         ("Orders.Password=", "Orders.Password does not decrypt with the key ei, by RSA"),
         ("Orders.Password=open-sesame!", "Orders.Password is no base64"),
         ("Orders.Password={short}", "Orders.Password does not decrypt with the key ei, by RSA"),

@@ -103,7 +103,7 @@ def test_a_patch_of_a_managed_path_names_the_path(patch: dict[str, Any]) -> None
     [
         ({"file": "../conf/carbon.xml", "path": "a/b", "set": "x"}, "patches[0].file must be a path below"),
         ({"file": "/conf/carbon.xml", "path": "a/b", "set": "x"}, "patches[0].file must be a path below"),
-        ({"file": "bin/integrator.sh", "path": "a/b", "set": "x"}, "patches[0].file must lie below conf/"),
+        ({"file": "bin/integrator.sh", "path": "a/b", "set": "x"}, "patches[0].file must be below conf/"),
         ({"file": "conf/a.xml", "path": "a/b"}, "is no form of a patch"),
         ({"file": "conf/a.xml", "path": "a/b", "set": "x", "property": "y"}, "is no form of a patch"),
         ({"file": "conf/a.xml", "path": "a/b", "set": "x", "set_from_secret": SECRET}, "patches[0].set_from_secret"),
