@@ -68,7 +68,7 @@ def test_a_broken_server_is_replaced_when_its_template_is_corrected(machine: Mac
 
 
 def test_a_server_of_an_earlier_release_keeps_its_data_when_its_policy_changes(machine: Machine) -> None:
-    """podManagementPolicy is immutable: the StatefulSet is replaced, and the old pod is gone before the new one starts."""
+    """podManagementPolicy is immutable: the StatefulSet is replaced, after the old pod is gone."""
     machine.bring_up()
     machine.sql("WSO2EI_USER_DB", "CREATE TABLE OF_AN_EARLIER_RELEASE (ID INT)")
     before = server(machine)["metadata"]["uid"]
