@@ -11,12 +11,23 @@ import json
 import os
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from embedded.errors import KitError
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv
+
+
+@dataclass(frozen=True)
+class Live:
+    """An object that the cluster has."""
+
+    identity: str
+    """``namespace/name``."""
+    field_manager: str = ""
+    """The provider's, under which it applies the object."""
 
 
 def recover(env: PulumiEnv, reporter: Reporter) -> bool:
@@ -32,16 +43,16 @@ def recover(env: PulumiEnv, reporter: Reporter) -> bool:
     pending = pending_creates(exported)
     if not pending:
         return stale is not None
-    identities = {urn: identity for urn, inputs in pending if (identity := _existing(env, inputs))}
+    found = {urn: live for urn, inputs in pending if (live := _existing(env, inputs))}
     reporter.note(
-        f"the last update was killed while it made {len(pending)} objects; {len(identities)} of them exist and are kept"
+        f"the last update was killed while it made {len(pending)} objects; {len(found)} of them exist and are kept"
     )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "state.json"
         file.touch(mode=0o600)
-        file.write_text(json.dumps(adopted(exported, identities)))
+        file.write_text(json.dumps(adopted(exported, found)))
         _must(env, ["stack", "import", "--file", str(file)])
-    if identities:
+    if found:
         # The adopted objects have no outputs yet, and the dependants of an Ingress need its status.
         _must(env, ["refresh", "--yes", "--skip-preview"])
     return True
@@ -57,7 +68,7 @@ def pending_creates(exported: dict[str, Any]) -> list[tuple[str, dict[str, Any]]
     ]
 
 
-def adopted(exported: dict[str, Any], identities: dict[str, str]) -> dict[str, Any]:
+def adopted(exported: dict[str, Any], found: dict[str, Live]) -> dict[str, Any]:
     """The export without pending operations, and with the creations that reached the cluster as resources.
 
     ``pulumi refresh --import-pending-creates`` promises this, but the engine of 3.259 drops what it is given
@@ -68,14 +79,17 @@ def adopted(exported: dict[str, Any], identities: dict[str, str]) -> dict[str, A
     resources = deployment.get("resources") or []
     for operation in deployment.pop("pending_operations", None) or []:
         made = operation["resource"]
-        identity = identities.get(made["urn"])
-        if operation.get("type") != "creating" or identity is None:
+        live = found.get(made["urn"])
+        if operation.get("type") != "creating" or live is None:
             continue
         for resource in resources:
             if resource["urn"] == made["urn"]:
                 resource["delete"] = True
         # Whatever it depends on was made before it, so it can stand behind everything.
-        resources.append(made | {"id": identity, "outputs": made.get("inputs") or {}})
+        # Without its field manager the provider takes a new one, and each later change of a field is a conflict with
+        # the manager that made it (fieldManagerName in its provider.go).
+        manager = {"__fieldManager": live.field_manager} if live.field_manager else {}
+        resources.append(made | {"id": live.identity, "outputs": (made.get("inputs") or {}) | manager})
     return exported | {"deployment": deployment | {"resources": resources}}
 
 
@@ -93,8 +107,8 @@ def _export(env: PulumiEnv) -> dict[str, Any]:
     return dict(json.loads(answer.stdout)) if answer.returncode == 0 and answer.stdout.strip() else {}
 
 
-def _existing(env: PulumiEnv, inputs: dict[str, Any]) -> str | None:
-    """``namespace/name`` of the object when the cluster has it."""
+def _existing(env: PulumiEnv, inputs: dict[str, Any]) -> Live | None:
+    """The object when the cluster has it."""
     metadata = inputs.get("metadata") or {}
     kind, name = inputs.get("kind"), metadata.get("name")
     if not kind or not name:
@@ -102,11 +116,17 @@ def _existing(env: PulumiEnv, inputs: dict[str, Any]) -> str | None:
     namespace = metadata.get("namespace")
     group = str(inputs.get("apiVersion", "v1")).rpartition("/")[0]
     resource = f"{kind}.{group}" if group else kind
-    command = ["kubectl", "get", resource, name, "--output=name", *(["--namespace", namespace] if namespace else [])]
+    where = ["--namespace", namespace] if namespace else []
+    command = ["kubectl", "get", resource, name, "--output=json", "--show-managed-fields", *where]
     answer = subprocess.run(command, env=env.environment(), check=False, capture_output=True, text=True)
     if answer.returncode != 0:
         return None
-    return f"{namespace}/{name}" if namespace else str(name)
+    managers = [
+        entry["manager"]
+        for entry in json.loads(answer.stdout)["metadata"].get("managedFields", [])
+        if entry.get("operation") == "Apply" and entry["manager"].startswith("pulumi-kubernetes-")
+    ]
+    return Live(f"{namespace}/{name}" if namespace else str(name), managers[0] if managers else "")
 
 
 def _stale_lock(env: PulumiEnv) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from embedded.recover import adopted, pending_creates
+from embedded.recover import Live, adopted, pending_creates
 
 STACK = "urn:pulumi:local::wso2ei::pulumi:pulumi:Stack::wso2ei-local"
 
@@ -37,18 +37,19 @@ def test_a_creation_that_reached_the_cluster_becomes_a_resource_and_the_others_a
     before = export(
         creating(service("there")), creating(service("not")), {"type": "deleting", "resource": service("old")}
     )
-    after = adopted(before, {service("there")["urn"]: "wso2/there"})["deployment"]
+    after = adopted(before, {service("there")["urn"]: Live("wso2/there", "pulumi-kubernetes-1")})["deployment"]
     assert "pending_operations" not in after
     assert [item["urn"] for item in after["resources"]] == [STACK, service("there")["urn"]]
     made = after["resources"][-1]
     assert made["id"] == "wso2/there"
-    assert made["outputs"] == made["inputs"] == service("there")["inputs"]
+    assert made["inputs"] == service("there")["inputs"]
+    assert made["outputs"] == made["inputs"] | {"__fieldManager": "pulumi-kubernetes-1"}
     assert len(before["deployment"]["pending_operations"]) == 3, "the export itself stays as it was"
 
 
 def test_an_object_that_was_being_replaced_is_marked_for_the_deletion_that_was_to_come() -> None:
     old = service("a") | {"id": "wso2/a-1"}
-    after = adopted(export(creating(service("a")), resources=(old,)), {old["urn"]: "wso2/a-2"})["deployment"]
+    after = adopted(export(creating(service("a")), resources=(old,)), {old["urn"]: Live("wso2/a-2")})["deployment"]
     assert [(item["id"], item.get("delete", False)) for item in after["resources"][1:]] == [
         ("wso2/a-1", True),
         ("wso2/a-2", False),
