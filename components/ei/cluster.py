@@ -67,7 +67,7 @@ class EiCluster(pulumi.ComponentResource):
             spec=objects.schema_job_spec(parts, version.db_script, args["admin_username"], job_labels),
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions.merge(child, slow),
-                pulumi.ResourceOptions(depends_on=[pull_secret] if pull_secret else []),
+                pulumi.ResourceOptions(depends_on=[one for one in (pull_secret, args["mysql"].get("server")) if one]),
             ),
         )
         rights = self._membership_rights(name, args, parts, child)

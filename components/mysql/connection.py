@@ -68,6 +68,9 @@ class MysqlConnection(MysqlServer):
     """Name of the Secret with ``PASSWORD_KEYS``."""
     claim: NotRequired[pulumi.Input[str]]
     """Claim of a server of the stack; the server reports it as ``report_host``."""
+    server: NotRequired[pulumi.Resource]
+    """StatefulSet of a server of the stack. It sets the passwords of ``secret`` when it starts: clients with new ones
+    are updated after it, and not at all when its update fails."""
 
 
 def client_env(connection: MysqlConnection) -> list[k8s.core.v1.EnvVarArgs]:

@@ -107,6 +107,7 @@ class MysqlDatabase(pulumi.ComponentResource):
             opts=child,
         )
         self.stateful_set = self._server(name, args, selector, metadata.name_of(config_map), child)
+        self.connection["server"] = self.stateful_set
         self.register_outputs({"host": name, "secret": secret})
 
     def _server(

@@ -408,6 +408,14 @@ def test_nothing_is_pulled_before_the_pull_secret_exists() -> None:
     assert any(urn.endswith("::wso2ei-schema") for urn in nodes.request.dependencies)
 
 
+def test_clients_with_new_passwords_are_updated_after_the_server_that_sets_them() -> None:
+    """An update of the StatefulSet that fails is the error, not a schema Job that MySQL rejects."""
+    schema = next(item for item in objects("local", "Job") if item.name == "wso2ei-schema")
+    nodes = next(item for item in objects("local", "Deployment") if item.name == "wso2ei-nodes")
+    assert any(urn.endswith("::wso2ei-mysql-server") for urn in schema.request.dependencies)
+    assert any(urn.endswith("::wso2ei-schema") for urn in nodes.request.dependencies)
+
+
 @both
 def test_outputs_are_those_that_are_documented_and_only_the_password_is_secret(stack: str) -> None:
     outputs = outputs_of(recorded(stack))
