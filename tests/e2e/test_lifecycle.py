@@ -76,6 +76,55 @@ def test_planned_changes_lose_no_request_and_carry_out_no_post_twice(machine: Ma
     load.account()
 
 
+def test_a_console_without_affinity_fails_the_update_and_any_changed_object_runs_the_check_again(
+    machine: Machine,
+) -> None:
+    """``gatewayMaxBody`` changes the Ingress of the gateway only, so the broken one of the console stays broken."""
+
+    def jobs() -> list[str]:
+        return [job["metadata"]["name"] for job in machine.objects("jobs", "-l", "app.kubernetes.io/name=acceptance")]
+
+    console, annotation = "wso2ei-nginx-console", "nginx.org/sticky-cookie-services"
+    before = jobs()
+    machine.configure("set", "wso2ei:ingress.gatewayMaxBody", "33m")
+    machine.update().ok()
+    assert set(jobs()).isdisjoint(before)
+    log = machine.kubectl("logs", "-l", "app.kubernetes.io/name=acceptance", "--tail=-1").ok()
+    assert "the cookie route keeps a browser on one node" in log
+    value = next(
+        item["metadata"]["annotations"][annotation]
+        for item in machine.objects("ingresses")
+        if item["metadata"]["name"] == console
+    )
+    machine.kubectl("annotate", "ingress", console, f"{annotation}-").ok()
+    try:
+        machine.configure("set", "wso2ei:ingress.gatewayMaxBody", "34m")
+        failed = machine.update()
+        assert failed.code != 0
+        assert "sets no cookie route" in failed.text
+    finally:
+        machine.kubectl("annotate", "--overwrite", "ingress", console, f"{annotation}={value}").ok()
+        machine.configure("rm", "wso2ei:ingress.gatewayMaxBody")
+    machine.update().ok()
+
+
+def reloads(machine: Machine) -> int:
+    """Reloads of NGINX so far, by its own line in the log of the controller, F5's or the stand-in."""
+    log = machine.kubectl("logs", "-l", "app.kubernetes.io/name=nginx-ingress", "-c", "nginx-ingress", "--tail=-1").ok()
+    return log.count("signal 1 (SIGHUP) received")
+
+
+def test_a_new_pod_in_place_of_another_one_costs_a_few_reloads_of_nginx(machine: Machine) -> None:
+    """Four changes of the EndpointSlice, each one reload: a pod is added, is ready, terminates, is gone. With two
+    Services over the same pods it is twice that."""
+    eventually("both nodes serve", lambda: serving(machine, 2))
+    before = reloads(machine)
+    machine.kubectl("delete", "pod", machine.nodes()[0]["metadata"]["name"]).ok()
+    eventually("its successor serves", lambda: serving(machine, 2), 300)
+    time.sleep(5)
+    assert 0 < reloads(machine) - before <= 6
+
+
 def test_a_killed_server_costs_only_the_requests_that_it_was_working_on(machine: Machine, tmp_path: Path) -> None:
     pod = machine.nodes()[0]["metadata"]["name"]
     shell = "kill -9 $(cat /home/wso2carbon/*/wso2carbon.pid)"
