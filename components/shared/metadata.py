@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 
 
-def labels(name: str, component: str, part_of: str = "wso2ei") -> dict[str, str]:
+def labels(name: str, component: str) -> dict[str, str]:
     """Labels of an object and selector of its pods (kubernetes.io, "Recommended Labels").
 
     :param name: the application: ``mysql``, ``nginx-ingress`` or ``wso2ei``.
@@ -18,7 +18,7 @@ def labels(name: str, component: str, part_of: str = "wso2ei") -> dict[str, str]
     return {
         "app.kubernetes.io/name": name,
         "app.kubernetes.io/component": component,
-        "app.kubernetes.io/part-of": part_of,
+        "app.kubernetes.io/part-of": "wso2ei",
     }
 
 
