@@ -69,7 +69,9 @@ nginx = NginxIngress(
         "node_ports": (settings.ingress.http_node_port, settings.ingress.https_node_port),
         "pods": pods,
         "scheduling": scheduling,
-        "wait_minutes": settings.ei.pull_minutes,
+        "pull_minutes": settings.images.pull_minutes,
+        # The Ingresses are made first, and EI's nodes follow the database.
+        "wait_minutes": settings.images.pull_minutes + settings.ei_minutes,
     },
     on_cluster,
 )
@@ -104,6 +106,7 @@ ei = EiCluster(
         if installed
         else settings.ingress.controller_labels,
         "controller_namespace": settings.ingress.controller_namespace,
+        "pull_minutes": settings.ei_minutes,
         "autoscaled": settings.ei.autoscaler is not None,
         "pods": pods,
         "scheduling": scheduling,
@@ -116,6 +119,7 @@ Acceptance(
         "namespace": namespace,
         "image": settings.image(settings.images.python),
         "pull_secret": pull_secret(settings, settings.images.python),
+        "pull_minutes": settings.images.pull_minutes,
         "address": outputs.controller_address(settings, nginx),
         "console_host": settings.hosts.console,
         "gateway_host": settings.hosts.gateway,

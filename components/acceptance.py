@@ -6,12 +6,14 @@ changes nothing.
 
 from __future__ import annotations
 
+import math
 from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components.shared import metadata, network_policies, pods, scheduling, volumes
+from components.shared.deadlines import Deadline
 from components.shared.recommended_labels import PodMetadataArgs, with_labels
 from components.shared.scheduling import SchedulingArgs
 
@@ -45,6 +47,8 @@ class AcceptanceArgs(TypedDict):
     """Nodes and priority of the Job's pod."""
     seconds: NotRequired[int]
     """Seconds until it stops trying; default 180."""
+    pull_minutes: NotRequired[int]
+    """Minutes for the pull of ``image``; default 15."""
 
 
 def job_spec(
@@ -76,7 +80,7 @@ def job_spec(
     )
     return k8s.batch.v1.JobSpecArgs(
         backoff_limit=0,
-        active_deadline_seconds=seconds + 300,
+        active_deadline_seconds=_deadline(args).seconds,
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector, annotations={"wso2ei/runs-again-with": triggers}),
             spec=k8s.core.v1.PodSpecArgs(
@@ -132,10 +136,14 @@ class Acceptance(pulumi.ComponentResource):
             ),
             # A component's dependsOn is not inherited by its children.
             opts=pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=after, custom_timeouts=metadata.timeouts(15))
+                child, pulumi.ResourceOptions(depends_on=after, custom_timeouts=_deadline(args).timeouts)
             ),
         )
         self.register_outputs({"job": metadata.name_of(self.job)})
+
+
+def _deadline(args: AcceptanceArgs) -> Deadline:
+    return Deadline(args.get("pull_minutes", 15) + math.ceil(args.get("seconds", 180) / 60))
 
 
 def _as_list(dependencies: object) -> list[pulumi.Resource]:

@@ -137,8 +137,9 @@ class EiSettings(Section):
     """How nodes use the shared folder (``storage``, carbonapps). ``live``: EI looks into it while it runs, and into
     nothing else. ``atStart``: a node takes what is there when it starts, in addition to the artifacts of the image and
     of ``carbonApps``. ``unused``: no pod mounts it."""
-    pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 30
-    """Minutes that anything may take that pulls the EI image (1.5 GB)."""
+    pull_minutes: Annotated[Minutes | None, Field(ge=1, le=240, examples=[60])] = None
+    """Minutes until all EI nodes of a rollout must be ready, and the schema Job done, pulls of the EI image (1.5 GB)
+    included. Default: 30, or ``images.pullMinutes`` where that is more."""
 
     def conflicts(self) -> Iterator[Conflict]:
         """Report a heap that is too large for the memory, a limit below the request, and what EI would reject."""

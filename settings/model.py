@@ -31,6 +31,7 @@ from settings.types import (
     Image,
     LabelKey,
     LabelValue,
+    Minutes,
     Name,
     ObjectName,
     Port,
@@ -103,6 +104,8 @@ class ImagesSettings(Section):
     """Python 3.11 or newer: patches EI's configuration and checks the result."""
     nginx: Image = "docker.io/nginx/nginx-ingress:5.5.4"
     """F5's NGINX Ingress Controller 5.5, where it is installed."""
+    pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 15
+    """Minutes until a pod with one of these images must be ready or done, pulls included."""
 
 
 class IngressSettings(Section):
@@ -242,6 +245,11 @@ class Settings(Section):
     def image(self, reference: str) -> str:
         """``reference``, taken from the mirror if the stack names one."""
         return from_mirror(reference, self.images.mirror) if self.images.mirror else reference
+
+    @property
+    def ei_minutes(self) -> int:
+        """Minutes for EI's pods: they pull images of both sections, and the schema Job waits for MySQL's pod."""
+        return self.ei.pull_minutes or max(30, self.images.pull_minutes)
 
     @property
     def purposes(self) -> tuple[Purpose, ...]:

@@ -50,6 +50,7 @@ def make_database(
             "namespace": namespace,
             "image": settings.image(settings.images.mysql),
             "pull_secret": pull_secret(settings, settings.images.mysql),
+            "pull_minutes": settings.images.pull_minutes,
             "storage": settings.volume("mysql", claims["mysql"], namespace),
             "memory_limit": mysql.memory_limit,
             "passwords_secret": settings.secrets.mysql,

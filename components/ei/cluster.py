@@ -24,6 +24,7 @@ from components.ei.metrics import make_metrics
 from components.ei.parts import ConfigMaps, Images, PodParts, Sizes
 from components.mysql import connection as mysql_connection
 from components.shared import metadata, network_policies, volumes
+from components.shared.deadlines import Deadline
 from components.shared.image_reference import parse_image
 from components.shared.recommended_labels import with_labels
 from components.shared.registered_specs import RegisteredSpecs
@@ -50,10 +51,15 @@ class EiCluster(pulumi.ComponentResource):
         super().__init__("wso2ei:index:EiCluster", name, {}, options)
         version = check(name, args)
         child = pulumi.ResourceOptions(parent=self)
-        slow = pulumi.ResourceOptions(custom_timeouts=metadata.timeouts(args.get("pull_minutes", 30)))
         self.service = service_name(name)
-        # The provider waits until no selected pod is unready, and a pod is unready while its image is pulled.
-        self._services(name, args, pulumi.ResourceOptions.merge(child, slow))
+        deadline = Deadline(args.get("pull_minutes", 30))
+        slow = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(custom_timeouts=deadline.timeouts))
+        server = args["mysql"].get("server")
+        after_database = pulumi.ResourceOptions.merge(
+            slow, pulumi.ResourceOptions(depends_on=[server] if server else [])
+        )
+        # The provider waits for the pods of a Service, and the first ones start after the database.
+        self._services(name, args, after_database)
         parts = self._parts(name, args, version, child)
         pull_secret = self._pull_secret(name, args, parts.selector, child)
         job_labels = schema_labels(name)
@@ -64,10 +70,9 @@ class EiCluster(pulumi.ComponentResource):
                 labels=job_labels,
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
-            spec=objects.schema_job_spec(parts, version.db_script, args["admin_username"], job_labels),
+            spec=objects.schema_job_spec(parts, version.db_script, args["admin_username"], job_labels, deadline),
             opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions.merge(child, slow),
-                pulumi.ResourceOptions(depends_on=[one for one in (pull_secret, args["mysql"].get("server")) if one]),
+                after_database, pulumi.ResourceOptions(depends_on=[pull_secret] if pull_secret else [])
             ),
         )
         rights = self._membership_rights(name, args, parts, child)
@@ -76,9 +81,9 @@ class EiCluster(pulumi.ComponentResource):
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 name=name, namespace=args["namespace"], labels=parts.selector, annotations=_takes_back(args)
             ),
-            spec=pod.deployment_spec(parts, args["replicas"]),
+            spec=pod.deployment_spec(parts, args["replicas"], deadline),
             opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions.merge(child, slow),
+                slow,
                 pulumi.ResourceOptions(
                     depends_on=[job, *rights],
                     # A field that is left out would be taken as given back, and the API server would set it to one.
@@ -88,7 +93,7 @@ class EiCluster(pulumi.ComponentResource):
             ),
         )
         self._policies(name, args, parts.selector, child)
-        make_metrics(name, args.get("metrics"), args["namespace"], parts.selector, child)
+        make_metrics(name, args.get("metrics"), args["namespace"], parts.selector, after_database)
         self.spec_hash = registered.hash()
         self.register_outputs(
             {

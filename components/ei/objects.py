@@ -19,6 +19,9 @@ from components.ei.pod import (
 )
 from components.mysql import connection as mysql_connection
 from components.shared import metadata, network_policies, pods, scheduling, volumes
+from components.shared.deadlines import Deadline
+
+_SCHEMA_RETRIES = 2
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def _server_volume(parts: PodParts) -> list[k8s.core.v1.EnvVarArgs]:
 
 
 def schema_job_spec(
-    parts: PodParts, script: str, admin_username: str, job_labels: dict[str, str]
+    parts: PodParts, script: str, admin_username: str, job_labels: dict[str, str], deadline: Deadline
 ) -> k8s.batch.v1.JobSpecArgs:
     """Loads the EI image's own SQL script; safe to kill and to run again."""
     copy = k8s.core.v1.ContainerArgs(
@@ -94,6 +97,8 @@ def schema_job_spec(
         env=[
             *mysql_connection.client_env(parts.mysql),
             k8s.core.v1.EnvVarArgs(name="ADMIN_USERNAME", value=admin_username),
+            # Each try gives up, with its reason, before the deadline deletes the pod and its log.
+            k8s.core.v1.EnvVarArgs(name="LONGEST_SECONDS", value=str(deadline.seconds // (_SCHEMA_RETRIES + 1))),
             *_server_volume(parts),
         ],
         security_context=pods.container_security(),
@@ -110,8 +115,8 @@ def schema_job_spec(
         termination_message_policy="FallbackToLogsOnError",
     )
     return k8s.batch.v1.JobSpecArgs(
-        backoff_limit=2,
-        active_deadline_seconds=1800,
+        backoff_limit=_SCHEMA_RETRIES,
+        active_deadline_seconds=deadline.seconds,
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 labels=job_labels | mysql_connection.CLIENT_LABEL, annotations=metadata.rotated(parts.rotation)

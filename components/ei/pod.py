@@ -15,6 +15,7 @@ from components.ei.operations import host_aliases
 from components.ei.parts import PodParts
 from components.mysql import connection as mysql_connection
 from components.shared import metadata, pods, scheduling, volumes
+from components.shared.deadlines import Deadline
 from components.wso2ei.patches import EiSecrets
 
 UID = 802
@@ -153,7 +154,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     )
 
 
-def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpecArgs:
+def deployment_spec(parts: PodParts, replicas: int, deadline: Deadline) -> k8s.apps.v1.DeploymentSpecArgs:
     """The nodes. A successor serves before a node goes (surge), one at a time; on a volume for one, it goes first."""
     first = parts.carbonapps.first_container(parts.images.python, "carbonapps", "programs", UID)
     # A volume that one node alone may use would keep the successor waiting on another one.
@@ -213,7 +214,7 @@ def deployment_spec(parts: PodParts, replicas: int) -> k8s.apps.v1.DeploymentSpe
         replicas=replicas,
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=parts.selector),
         # A pull of 1.5 GB and a slow first start are not a failed rollout.
-        progress_deadline_seconds=1800,
+        progress_deadline_seconds=deadline.seconds,
         strategy=k8s.apps.v1.DeploymentStrategyArgs(
             type="RollingUpdate",
             rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_surge=surge, max_unavailable=1 - surge),

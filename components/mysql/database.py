@@ -16,6 +16,7 @@ from components.mysql import objects as mysql_objects
 from components.mysql import options as mysql_options
 from components.mysql.connection import CLIENT_LABEL, PORT, PROGRAMS, MysqlConnection
 from components.shared import metadata, network_policies, pods, volumes
+from components.shared.deadlines import Deadline
 from components.shared.recommended_labels import PodMetadataArgs, tag, with_labels
 from components.shared.scheduling import SchedulingArgs
 from components.shared.storage import DataVolume, DataVolumeArgs
@@ -53,7 +54,7 @@ class MysqlDatabaseArgs(TypedDict):
     options: NotRequired[list[str]]
     """More options of mysqld, validated before a running server is replaced; see ``options.py`` for managed ones."""
     pull_minutes: NotRequired[int]
-    """Minutes that the first start may take, image pull included; default 15."""
+    """Minutes until the server must be ready, image pull included; default 15."""
 
 
 class MysqlDatabase(pulumi.ComponentResource):
@@ -104,7 +105,7 @@ class MysqlDatabase(pulumi.ComponentResource):
             f"{name}-service",
             metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=selector),
             spec=mysql_objects.service_spec(selector),
-            opts=child,
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(custom_timeouts=_deadline(args).timeouts)),
         )
         self.stateful_set = self._server(name, args, selector, metadata.name_of(config_map), child)
         self.connection["server"] = self.stateful_set
@@ -155,7 +156,7 @@ class MysqlDatabase(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 child,
                 pulumi.ResourceOptions(
-                    custom_timeouts=metadata.timeouts(args.get("pull_minutes", 15)),
+                    custom_timeouts=_deadline(args).timeouts,
                     depends_on=validated,
                     # The provider deletes in the foreground: the old pod is gone before the new one starts.
                     delete_before_replace=True,
@@ -172,7 +173,7 @@ class MysqlDatabase(pulumi.ComponentResource):
         child: pulumi.ResourceOptions,
     ) -> k8s.batch.v1.Job:
         """Validate options before the StatefulSet changes; a failure leaves a running server as it is."""
-        selector, minutes = metadata.labels("mysql-options", name), args.get("pull_minutes", 15)
+        selector = metadata.labels("mysql-options", name)
         k8s.networking.v1.NetworkPolicy(
             f"{name}-clients-of-options",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
@@ -190,13 +191,11 @@ class MysqlDatabase(pulumi.ComponentResource):
                 image=args["image"],
                 config_map=config_map,
                 arguments=arguments,
-                minutes=minutes,
+                deadline=_deadline(args),
                 pull_secret=args.get("pull_secret"),
                 place=args.get("scheduling"),
             ),
-            opts=pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(custom_timeouts=metadata.timeouts(minutes))
-            ),
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(custom_timeouts=_deadline(args).timeouts)),
         )
 
     def _random_passwords(
@@ -222,3 +221,7 @@ class MysqlDatabase(pulumi.ComponentResource):
             opts=child,
         )
         return metadata.name_of(secret)
+
+
+def _deadline(args: MysqlDatabaseArgs) -> Deadline:
+    return Deadline(args.get("pull_minutes", 15))

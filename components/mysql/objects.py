@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 from components.mysql import connection as mysql_connection
 from components.mysql.connection import PASSWORD_KEYS, PORT, ROOT_KEY, Schema
 from components.shared import metadata, network_policies, pods, scheduling, volumes
+from components.shared.deadlines import Deadline
 
 UID = 999
 """User and group of the official image (docker-library/mysql, ``Dockerfile.oracle``)."""
@@ -121,14 +122,13 @@ def options_job_spec(
     image: str,
     config_map: pulumi.Input[str],
     arguments: Sequence[str],
-    minutes: int,
+    deadline: Deadline,
     pull_secret: str | None = None,
     place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.batch.v1.JobSpecArgs:
     """Validate options with the server's image, and compare the initial ones with the running server.
 
     :param arguments: arguments of ``mysql_options.sh``.
-    :param minutes: deadline, image pull included.
     """
     container = k8s.core.v1.ContainerArgs(
         name="mysql-options",
@@ -148,7 +148,7 @@ def options_job_spec(
     )
     return k8s.batch.v1.JobSpecArgs(
         backoff_limit=0,
-        active_deadline_seconds=minutes * 60,
+        active_deadline_seconds=deadline.seconds,
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector | mysql_connection.CLIENT_LABEL),
             spec=k8s.core.v1.PodSpecArgs(

@@ -19,6 +19,7 @@ from components.nginx.annotations import Backend, Dialect, ingress_annotations
 from components.nginx.objects import Expose
 from components.nginx.tls import self_signed
 from components.shared import metadata
+from components.shared.deadlines import Deadline
 from components.shared.recommended_labels import PodMetadataArgs, tag, with_labels
 from components.shared.registered_specs import RegisteredSpecs
 from components.shared.scheduling import SchedulingArgs
@@ -76,6 +77,8 @@ class NginxIngressArgs(TypedDict):
     """Labels and annotations of all pods."""
     scheduling: NotRequired[SchedulingArgs]
     """Nodes and priority of an installed controller."""
+    pull_minutes: NotRequired[int]
+    """Minutes until an installed controller must be ready, image pull included; default 15."""
     wait_minutes: NotRequired[int]
     """Minutes that an Ingress may wait for its backends and its address; default 10."""
 
@@ -133,7 +136,7 @@ class NginxIngress(pulumi.ComponentResource):
                         # precedes the controller that watches none: so a running stack changes in either direction
                         # without a rejected handshake.
                         depends_on=controller if named else [],
-                        custom_timeouts=metadata.timeouts(args.get("wait_minutes", 10)),
+                        custom_timeouts=Deadline(args.get("wait_minutes", 10)).timeouts,
                     ),
                 ),
             )
@@ -183,7 +186,7 @@ class NginxIngress(pulumi.ComponentResource):
                 *_ports(args),
                 node_ports=args.get("node_ports", (None, None)),
             ),
-            opts=child,
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(custom_timeouts=_deadline(args).timeouts)),
         )
 
     def _controller(
@@ -245,11 +248,15 @@ class NginxIngress(pulumi.ComponentResource):
                 http_port=ports[0],
                 https_port=ports[1],
                 pull_secret=args.get("pull_secret"),
+                deadline=_deadline(args),
                 place=args.get("scheduling"),
             ),
             # The controller exits at start when one of these is missing.
             opts=pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=[ingress_class, service, *bindings])
+                child,
+                pulumi.ResourceOptions(
+                    depends_on=[ingress_class, service, *bindings], custom_timeouts=_deadline(args).timeouts
+                ),
             ),
         )
 
@@ -291,6 +298,10 @@ class NginxIngress(pulumi.ComponentResource):
                 opts=child,
             ),
         ]
+
+
+def _deadline(args: NginxIngressArgs) -> Deadline:
+    return Deadline(args.get("pull_minutes", 15))
 
 
 def _role_ref(kind: str, metadata: pulumi.Output[k8s.meta.v1.outputs.ObjectMeta]) -> k8s.rbac.v1.RoleRefArgs:

@@ -13,6 +13,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.shared import pods, scheduling, volumes
+from components.shared.deadlines import Deadline
 
 UID = 101
 CONTROLLER = "nginx.org/ingress-controller"
@@ -146,6 +147,7 @@ def deployment_spec(
     expose: Expose,
     http_port: int,
     https_port: int,
+    deadline: Deadline,
     pull_secret: str | None = None,
     place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.apps.v1.DeploymentSpecArgs:
@@ -194,6 +196,7 @@ def deployment_spec(
     return k8s.apps.v1.DeploymentSpecArgs(
         replicas=1,
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
+        progress_deadline_seconds=deadline.seconds,
         # Two pods cannot use the same host port, so with hostPort the old one stops first.
         strategy=k8s.apps.v1.DeploymentStrategyArgs(
             type="RollingUpdate",

@@ -38,8 +38,3 @@ def spec_hash(values: Mapping[str, pulumi.Input[Any]]) -> pulumi.Output[str]:
 def rotated(rotation: str | None) -> dict[str, str] | None:
     """Annotation that restarts pods when the content of an existing Secret has changed under the same name."""
     return {"wso2ei/secrets-rotated": rotation} if rotation else None
-
-
-def timeouts(minutes: int) -> pulumi.CustomTimeouts:
-    """Timeouts of create and update."""
-    return pulumi.CustomTimeouts(create=f"{minutes}m", update=f"{minutes}m")

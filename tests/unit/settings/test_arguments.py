@@ -58,7 +58,7 @@ def test_a_section_and_its_arguments_have_the_same_fields(section: type[Section]
 def test_what_is_not_a_setting_of_the_nodes_is_known() -> None:
     """A field that is added to the arguments alone would be left out without an error."""
     args = {name for kind in (NodeArgs, AdditionsArgs, OperationsArgs) for name in kind.__annotations__}
-    assert args - set(EiSettings.model_fields) == {"autoscaled", "scheduling"}
+    assert args - set(EiSettings.model_fields) == {"autoscaled", "pods", "scheduling"}
 
 
 def test_nested_sections_go_along_whole() -> None:

@@ -341,8 +341,9 @@ def test_prod_protects_the_data_and_local_nothing() -> None:
 def test_whatever_pulls_the_ei_image_may_take_half_an_hour(stack: str) -> None:
     for item in objects(stack):
         if item.name in {"wso2ei-nodes", "wso2ei-schema"}:
-            assert item.request.customTimeouts.create == "30m"
-            assert item.request.customTimeouts.update == "30m"
+            spec = item.body()["spec"]
+            assert (spec.get("progressDeadlineSeconds") or spec["activeDeadlineSeconds"]) == 1800
+            assert item.request.customTimeouts.create == item.request.customTimeouts.update == "31m"
 
 
 @both

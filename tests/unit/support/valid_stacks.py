@@ -185,6 +185,7 @@ STACKS: dict[str, dict[str, Any]] = {
     "heap at its bound": with_(ei={"heap": "700Mi", "memory": "1000Mi"}),
     "another administrator": with_(ei={"adminUsername": "ops.admin@example.com"}),
     "slow network": with_(ei={"pullMinutes": 240}),
+    "slow network for all images": with_(images={"pullMinutes": 120}),
     "mysqld options": with_(mysql={"options": ["--innodb-buffer-pool-size=256M", "--skip-external-locking"]}),
     "node port": with_(ingress={"expose": "NodePort", "address": "192.168.49.2"}),
     "node port with ports of one's own": with_(

@@ -1,0 +1,33 @@
+"""How long an update waits for pods: one rule for Kubernetes' own deadlines and for the provider's timeouts. Pure.
+
+Kubernetes' deadline is ``progressDeadlineSeconds`` or ``activeDeadlineSeconds``. The provider waits a little longer, so
+that what Kubernetes reports, with its reason, comes before a timeout. What waits for the pods of a workload (Service,
+Ingress) has the timeouts of that workload: the provider waits for their endpoints, and each has ten minutes by default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+_MARGIN_MINUTES = 1
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The time until pods must be ready or done."""
+
+    minutes: int
+    """Image pulls included; for a Deployment all pods of a rollout."""
+
+    @property
+    def seconds(self) -> int:
+        """Kubernetes' deadline."""
+        return self.minutes * 60
+
+    @property
+    def timeouts(self) -> pulumi.CustomTimeouts:
+        """The provider's timeouts: of the workload, and of what waits for its pods."""
+        text = f"{self.minutes + _MARGIN_MINUTES}m"
+        return pulumi.CustomTimeouts(create=text, update=text)
