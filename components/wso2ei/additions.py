@@ -33,6 +33,10 @@ _MANAGED_ENVIRONMENT = {
 _MANAGED_OPTIONS = {
     "-Xmx": "is made from heap",
     "-Xms": "is made from heap",
+    "-XX:MaxHeapSize": "is made from heap",
+    "-XX:InitialHeapSize": "is made from heap",
+    **dict.fromkeys(("-version", "--version", "-help", "--help"), "ends the JVM before the server starts"),
+    **dict.fromkeys(("-jar", "-cp", "-classpath", "--class-path"), "is set by the start script"),
     "-Djavax.net.ssl.trustStore": "is overwritten from carbon.xml by the server",
     "-Dcarbon.home": "is set by the start script",
 }

@@ -192,6 +192,14 @@ def test_options_that_are_managed_or_would_be_split_are_refused(option: str) -> 
     assert "hunter2" not in found.expected
 
 
+@pytest.mark.parametrize(
+    "option", ["-XX:MaxHeapSize=1g", "-XX:InitialHeapSize=64m", "-version", "--help", "-jar", "-cp", "--class-path=/x"]
+)
+def test_other_names_of_managed_options_and_those_that_start_no_server_are_rejected(option: str) -> None:
+    ((found,),) = ([*option_problems([option])],)
+    assert found.expected.startswith("must not be given: it ")
+
+
 def test_ordinary_options_are_accepted() -> None:
     options = ["-XX:+UseG1GC", "-Duser.timezone=UTC", "-Dhttp.nonProxyHosts=a|b", "-XX:ActiveProcessorCount=2"]
     assert list(option_problems(options)) == []
