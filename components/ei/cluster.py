@@ -18,7 +18,7 @@ from components.ei.additions import Additions
 from components.ei.args import EiClusterArgs, OperationsArgs
 from components.ei.carbonapps import CarbonApps
 from components.ei.checks import check
-from components.ei.config import ei_config, java_options, jvm_size, patches_json
+from components.ei.config import ei_config, java_options, mebibytes, patches_json
 from components.ei.logs import LogFolder
 from components.ei.metrics import make_metrics
 from components.ei.parts import ConfigMaps, Images, PodParts, Sizes
@@ -197,10 +197,14 @@ class EiCluster(pulumi.ComponentResource):
             carbonapps=self.carbonapps,
             cars=cars,
             additions=additions,
-            logs=LogFolder(DataVolume(f"{name}-logs", logs, child) if logs else None, args.get("diagnostics_keep", 10)),
+            logs=LogFolder(
+                DataVolume(f"{name}-logs", logs, child) if logs else None,
+                args.get("diagnostics_keep", 10),
+                mebibytes(args["heap"]),
+            ),
             operations=_operations(args),
             java_options=java_options(version, args),
-            sizes=Sizes(jvm_size(args["heap"]), args["cpu"], args.get("cpu_limit"), args["memory"]),
+            sizes=Sizes(f"{mebibytes(args['heap'])}m", args["cpu"], args.get("cpu_limit"), args["memory"]),
         )
 
     def _admin_secret(

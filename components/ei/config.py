@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from components.ei import logs, metrics, pod, vault
 from components.ei.args import EiClusterArgs
@@ -49,18 +50,39 @@ def patches_json(version: EiVersion, config: EiConfig, args: EiClusterArgs) -> s
     return json.dumps({"patches": found}, indent=1, sort_keys=True)
 
 
+_NOT_PROXIED = "-Dhttp.nonProxyHosts="
+"""Of both protocols, http and https (JDK, "Networking Properties")."""
+
+
 def java_options(version: EiVersion, args: EiClusterArgs) -> str:
     """JAVA_OPTS: the deployment's own options, then the user's, of which the last wins."""
+    given = list(args.get("java_options") or ())
     own = [version.java_options, logs.java_options(version.home), *metrics.java_options(args.get("metrics"))]
-    return " ".join([*own, *vault.java_options(args.get("secure_vault")), *(args.get("java_options") or ())])
+    own += vault.java_options(args.get("secure_vault"))
+    if not any(option.startswith("-XX:ActiveProcessorCount") for option in given):
+        # On cgroup v2 a JDK before 8u372 or 11.0.16 sees the machine's processors.
+        own.append(f"-XX:ActiveProcessorCount={max(1, math.ceil(quantity(args.get('cpu_limit') or '1')))}")
+    return " ".join([*own, *_past_the_proxy(given)])
 
 
-def jvm_size(memory: str) -> str:
-    """A Kubernetes quantity as the JVM writes it, in whole MiB: ``512Mi`` is ``512m``, ``2Gi`` is ``2048m``.
+def _past_the_proxy(options: list[str]) -> list[str]:
+    """The options with the API server among the hosts that are not asked through a proxy of the JVM.
+
+    The membership scheme uses the JVM's HTTPS client. The kubelet fills in the address.
+    """
+    if not any(option.startswith(("-Dhttp.proxyHost=", "-Dhttps.proxyHost=")) for option in options):
+        return options
+    rest = [option for option in options if not option.startswith(_NOT_PROXIED)]
+    hosts = [option.removeprefix(_NOT_PROXIED) for option in options if option.startswith(_NOT_PROXIED)][-1:]
+    return [*rest, _NOT_PROXIED + "|".join(["$(KUBERNETES_SERVICE_HOST)", *(hosts or ["localhost", "127.*"])])]
+
+
+def mebibytes(memory: str) -> int:
+    """A Kubernetes quantity in whole MiB: ``512Mi`` is 512, ``2Gi`` is 2048.
 
     :raises ValueError: for anything that is not a quantity of at least 1Mi.
     """
     size = int(quantity(memory) / 1024**2)
     if size < 1:
         raise ValueError(f"heap {memory!r} must be at least 1Mi")
-    return f"{size}m"
+    return size

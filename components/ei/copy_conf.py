@@ -15,6 +15,10 @@ from components.shared import pods, volumes
 from components.wso2ei.keystores import store_alias, store_key, store_type
 from components.wso2ei.versions import DRIVER, SCHEME, MissingJar
 
+_TRUST = f"{work.STORES}/client-truststore.jks"
+_PASSWORD = "-storepass wso2carbon"  # noqa: S105 - of the image's own store, and public
+_JARS = " ".join(f"{top}/{folder}/*.jar" for top in ("{home}", DELIVERED) for folder in ("lib", "dropins"))
+
 
 def needs_home(parts: PodParts) -> str:
     """Shell: stop with a reason when the image is not of the version that paths are made for."""
@@ -32,24 +36,64 @@ def _needs_class(parts: PodParts, needed: MissingJar) -> str:
     The server itself would start, log a ClassNotFoundException, and never be ready. A jar's own list of its files is
     never compressed, so their names can be looked for as text.
     """
-    found = " ".join(f"{top}/{folder}/*.jar" for top in (parts.home, DELIVERED) for folder in ("lib", "dropins"))
-    return f"""if ! grep -qF {needed.class_name.replace(".", "/")}.class {found} 2>/dev/null; then
+    name = needed.class_name.replace(".", "/")
+    return f"""if ! grep -qF {name}.class {_JARS.format(home=parts.home)} 2>/dev/null; then
     echo "This image {needed.reason}, and ei.jars brings none." \\
         "Give {needed.remedy} in ei.jars, by url and sha256 or from a claim, or an ei.image that holds it." >&2
     exit 1
 fi"""
 
 
-def _copies_stores(parts: PodParts) -> str:
-    """Shell: the truststore with the cluster's CA in it and, if there is one, a keystore that opens, into place."""
+def _needs_login(parts: PodParts) -> str:
+    """Shell: stop when the driver is too old to log in to MySQL 8, which it would try for ever.
+
+    Connector/J has the plugin of ``caching_sha2_password`` from 5.1.46 on. The users of an external server may log in
+    in another way, so there it is a warning.
+    """
+    jars = _JARS.format(home=parts.home)
+    return f"""if ! grep -qF authentication/CachingSha2PasswordPlugin.class {jars} 2>/dev/null; then
+    echo "The MySQL driver of this image or of ei.jars is older than Connector/J 5.1.46 and cannot log in to MySQL 8" \\
+        "(caching_sha2_password). Give {DRIVER.remedy} in ei.jars, and remove the old one from the image." >&2
+    {"exit 1" if parts.mysql.get("claim") is not None else "true"}
+fi"""
+
+
+def _imports(parts: PodParts) -> str:
+    """Shell: every certificate of a PEM file into the truststore; keytool imports the first of a file only.
+
+    The cluster's CA may be several (OpenShift, a CA that is rotated), and so may that of an external MySQL server.
+    """
     own = parts.additions.keystores
-    trust = f"{work.STORES}/client-truststore.jks"
-    ca = f"-importcert -noprompt -alias kubernetes-cluster-ca -file {volumes.API_ACCESS_MOUNT}/ca.crt -keystore {trust}"
+    opened = f"-storetype {store_type(own)} -storepass:file {STORES}/truststore-password" if own else _PASSWORD
+    sources = {"kubernetes-cluster-ca": f"{volumes.API_ACCESS_MOUNT}/ca.crt"}
+    if parts.mysql.get("ca_config_map"):
+        sources["mysql-ca"] = f"{mysql_connection.CA_MOUNT}/{mysql_connection.CA_KEY}"
+    lines = "\n".join(f"trust {name} {file}" for name, file in sources.items())
+    return f"""trust() {{
+    rm -f {work.STORES}/$1-*.pem
+    number=0
+    while IFS= read -r line || [ -n "$line" ]; do
+        case $line in *"BEGIN CERTIFICATE"*) number=$((number + 1)) ;; esac
+        [ "$number" -eq 0 ] || printf '%s\\n' "$line" >>"{work.STORES}/$1-$number.pem"
+    done <"$2"
+    [ "$number" -gt 0 ] || {{ echo "copy-conf: $2 holds no certificate in PEM" >&2; exit 1; }}
+    while [ "$number" -gt 0 ]; do
+        keytool -delete -alias "$1-$number" -keystore {_TRUST} {opened} >/dev/null 2>&1 || true
+        keytool -importcert -noprompt -alias "$1-$number" -keystore {_TRUST} {opened} \\
+            -file "{work.STORES}/$1-$number.pem"
+        rm "{work.STORES}/$1-$number.pem"
+        number=$((number - 1))
+    done
+}}
+{lines}"""
+
+
+def _copies_stores(parts: PodParts) -> str:
+    """Shell: the image's truststore or the user's, and a keystore of the user that opens, into place."""
+    own = parts.additions.keystores
     if own is None:
-        return f"""cp {parts.home}/repository/resources/security/client-truststore.jks {trust}
-chmod u+w {trust}
-keytool -delete -alias kubernetes-cluster-ca -keystore {trust} -storepass wso2carbon >/dev/null 2>&1 || true
-keytool {ca} -storepass wso2carbon"""
+        return f"""cp {parts.home}/repository/resources/security/client-truststore.jks {_TRUST}
+chmod u+w {_TRUST}"""
     files = {field: store_key(own, field) for field in ("keystore", "truststore")}
     kind, alias = f"-storetype {store_type(own)}", store_alias(own)
     needed = " ".join((*files.values(), "keystore-password", "key-password", "truststore-password"))
@@ -58,24 +102,24 @@ keytool {ca} -storepass wso2carbon"""
 done
 opens() {{ said=$(keytool "$@" 2>&1) || {{ echo "$store of Secret {own["secret"]}: $said" >&2; exit 1; }}; }}
 cp {STORES}/{files["keystore"]} {work.STORES}/keystore
-cp {STORES}/{files["truststore"]} {trust}
-chmod 600 {work.STORES}/keystore {trust}
+cp {STORES}/{files["truststore"]} {_TRUST}
+chmod 600 {work.STORES}/keystore {_TRUST}
 store={files["keystore"]}
 opens -certreq -alias {alias} -keystore {work.STORES}/keystore {kind} \\
     -storepass:file {STORES}/keystore-password -keypass:file {STORES}/key-password
 store={files["truststore"]}
-opens -list -keystore {trust} {kind} -storepass:file {STORES}/truststore-password
-keytool -delete -alias kubernetes-cluster-ca -keystore {trust} {kind} \\
-    -storepass:file {STORES}/truststore-password >/dev/null 2>&1 || true
-opens {ca} {kind} -storepass:file {STORES}/truststore-password"""
+opens -list -keystore {_TRUST} {kind} -storepass:file {STORES}/truststore-password"""
 
 
-def _trusts_mysql(parts: PodParts) -> str:
-    """Shell: the authority of the MySQL server into the truststore, whose password is the image's or one's own."""
-    own = parts.additions.keystores
-    kind = f"-storetype {store_type(own)} " if own else ""
-    password = f"-storepass:file {STORES}/truststore-password" if own else "-storepass wso2carbon"
-    return mysql_connection.trust_script(parts.mysql, work.STORES, f"{kind}{password}")
+def _needs_options(parts: PodParts) -> str:
+    """Shell: stop when the JDK is older than 8u191, which does not know all of the deployment's options."""
+    ours = ("-XX:ActiveProcessorCount=", "-XX:+IgnoreUnrecognizedVMOptions")
+    options = " ".join(option for option in parts.java_options.split() if option.startswith(ours))
+    return f"""if ! refusal=$(java -Xmx32m {options} -version 2>&1); then
+    echo "The JDK of this image rejects an option of the JVM: $(echo "$refusal" | head -n 1)." \\
+        "Correct ei.javaOptions; a JDK before 8u191 needs -XX:+IgnoreUnrecognizedVMOptions there." >&2
+    exit 1
+fi"""
 
 
 def copy_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
@@ -87,11 +131,15 @@ def copy_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     # The oldest images have their JDK beside the server and not on PATH.
     script = f"""{needs_home(parts)}
 PATH="$PATH:${{JAVA_HOME:-/home/wso2carbon/java}}/bin"
+# On cgroup v2 an old JDK sizes heap and threads by the whole machine.
+keytool() {{ command keytool -J-Xmx48m -J-XX:+UseSerialGC "$@"; }}
 {_needs_class(parts, DRIVER)}
+{_needs_login(parts)}
 {_needs_class(parts, SCHEME)}
+{_needs_options(parts)}
 cp -R {parts.home}/conf/. {work.CONF}/
 {_copies_stores(parts)}
-{_trusts_mysql(parts)}
+{_imports(parts)}
 {vault.copy_script(parts.additions)}{parts.cars.collect_script(parts.home)}"""
     return k8s.core.v1.ContainerArgs(
         name="copy-conf",

@@ -16,6 +16,9 @@ from components.shared.storage import DataVolume
 VOLUME = "logs"
 DUMPS_PER_POD = 3
 """Heap dumps that a folder keeps; each may be as large as the heap."""
+_LOG_MEBIBYTES = 2048
+"""Room for log files: log4j 1 rolls them once a day and removes none."""
+_OTHER_MEBIBYTES = 8192
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,30 @@ class LogFolder:
     """A volume that outlives pods, with a folder for each; without one the logs go with the pod."""
     keep: int
     """Folders of gone pods that stay."""
+    heap_mebibytes: int
+    """Size of a heap dump."""
 
     def volume(self) -> k8s.core.v1.VolumeArgs:
-        """Of the pod."""
-        return volumes.claim_volume(VOLUME, self.kept.claim_name) if self.kept else volumes.empty_dir(VOLUME)
+        """Volume of the pod; one of its own is limited, so that no node's disk fills up."""
+        if self.kept:
+            return volumes.claim_volume(VOLUME, self.kept.claim_name)
+        return volumes.empty_dir(VOLUME, f"{self.mebibytes}Mi")
+
+    @property
+    def mebibytes(self) -> int:
+        """Most that a pod of its own volume may hold; above it the kubelet evicts the pod. One dump more is written
+        before the oldest goes."""
+        return _LOG_MEBIBYTES + (DUMPS_PER_POD + 1) * self.heap_mebibytes
+
+    @property
+    def disk(self) -> str:
+        """Ephemeral storage that a node needs: one heap dump and a day's logs, where they go with the pod."""
+        return "512Mi" if self.kept else f"{512 + self.heap_mebibytes}Mi"
+
+    @property
+    def disk_limit(self) -> str:
+        """Most of it: this volume, those of jars and CARs (2 GiB each), and what the server writes into its home."""
+        return f"{_OTHER_MEBIBYTES + (0 if self.kept else self.mebibytes)}Mi"
 
     def init_containers(self, image: str, programs: str, uid: int) -> list[k8s.core.v1.ContainerArgs]:
         """What makes the folder; nothing where the volume is the pod's own."""

@@ -139,7 +139,13 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
         ),
         # EI writes into its own home (pid file, tmp, logs, H2 database, deployment): see README, "Security".
         security_context=pods.container_security(read_only=False),
-        resources=pods.resources(parts.sizes.cpu, parts.sizes.memory, cpu_limit=parts.sizes.cpu_limit),
+        resources=pods.resources(
+            parts.sizes.cpu,
+            parts.sizes.memory,
+            cpu_limit=parts.sizes.cpu_limit,
+            disk=parts.logs.disk,
+            disk_limit=parts.logs.disk_limit,
+        ),  # fmt: skip
         volume_mounts=[
             work.conf_mount(f"{parts.home}/conf"),
             work.stores_mount(KEYSTORES),

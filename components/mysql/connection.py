@@ -127,29 +127,3 @@ def ca_volumes(connection: MysqlConnection) -> list[k8s.core.v1.VolumeArgs]:
 def ca_mounts(connection: MysqlConnection) -> list[k8s.core.v1.VolumeMountArgs]:
     """Mount the CA's certificates for ``DATABASE_CA`` and ``copy-conf``; empty without a CA."""
     return [volumes.mount("mysql-ca", CA_MOUNT, read_only=True)] if connection.get("ca_config_map") else []
-
-
-def trust_script(connection: MysqlConnection, folder: str, opened_with: str) -> str:
-    """Shell lines that import the CA into ``folder/client-truststore.jks``; empty without a CA.
-
-    Connector/J verifies a server against the JVM's truststore. keytool imports the first certificate of a file only,
-    so each one gets a file.
-
-    :param opened_with: options of keytool that open the store.
-    """
-    if not connection.get("ca_config_map"):
-        return ""
-    return f"""rm -f {folder}/mysql-ca-*.pem
-number=0
-while IFS= read -r line || [ -n "$line" ]; do
-    case $line in *"BEGIN CERTIFICATE"*) number=$((number + 1)) ;; esac
-    [ "$number" -eq 0 ] || printf '%s\\n' "$line" >>"{folder}/mysql-ca-$number.pem"
-done <{CA_MOUNT}/{CA_KEY}
-[ "$number" -gt 0 ] || {{ echo "copy-conf: {CA_KEY} holds no certificate in PEM" >&2; exit 1; }}
-while [ "$number" -gt 0 ]; do
-    keytool -importcert -noprompt -alias "mysql-ca-$number" -keystore {folder}/client-truststore.jks \\
-        {opened_with} -file "{folder}/mysql-ca-$number.pem"
-    rm "{folder}/mysql-ca-$number.pem"
-    number=$((number - 1))
-done
-"""

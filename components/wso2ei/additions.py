@@ -39,6 +39,9 @@ _MANAGED_OPTIONS = {
     **dict.fromkeys(("-jar", "-cp", "-classpath", "--class-path"), "is set by the start script"),
     "-Djavax.net.ssl.trustStore": "is overwritten from carbon.xml by the server",
     "-Dcarbon.home": "is set by the start script",
+    "-DportOffset": "would move the ports that Services and probes name",
+    "-DhttpPort": "would move the ports that Services and probes name",
+    "-DhttpsPort": "would move the ports that Services and probes name",
 }
 _SECRET = re.compile(r"(?i)(password|passwd|passphrase|secret|token|keystorePass|keyPass|truststorePass)$")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -217,8 +220,9 @@ def option_problems(options: Sequence[str]) -> Iterator[Problem]:
         managed = next((reason for name, reason in _MANAGED_OPTIONS.items() if option.startswith(name)), None)
         if not option.startswith("-") or len(option) < 2:
             yield Problem(where, "must begin with '-'")
-        elif re.search(r"[\s*?\[\]]|\$\(", option):
-            yield Problem(where, "must not hold white space, '*', '?', '[' or '$(': the start script splits it there")
+        # Unquoted in the start script, so a pattern of file names would count; no file is called like an option.
+        elif re.search(r"\s|\$\(", option):
+            yield Problem(where, "must not contain white space or '$(': the start script splits it there")
         elif managed:
             yield Problem(where, f"must not be given: it {managed}")
         elif re.match(r"-D[^=]*=.", option) and _SECRET.search(option.partition("=")[0]):

@@ -101,9 +101,18 @@ def plain_patches(version: EiVersion, config: EiConfig) -> list[Patch]:
         _datasource(config, config.user_database),
         {"file": USERS, "path": _users("Configuration/AdminUser/UserName"), "set": config.admin_username},
         {"file": USERS, "path": _users("Configuration/Property[@name='dataSource']"), "set": "jdbc/WSO2UserDB"},
-        # The hook of Hazelcast's own would stop it before Carbon has moved its tasks (product-ei#1206, #2353).
-        {"file": HAZELCAST, "property": "hazelcast.shutdownhook.enabled", "set": "false"},
+        *shutdown_patches(version),
     ]
+
+
+def shutdown_patches(version: EiVersion) -> list[Patch]:
+    """Hazelcast is stopped by Carbon, after its tasks have moved, and not by its own hook (product-ei#1206).
+
+    A default, which users' patches may change: before the fixes that ``ordered_shutdown`` names it would do harm.
+    """
+    if not version.ordered_shutdown:
+        return []
+    return [{"file": HAZELCAST, "property": "hazelcast.shutdownhook.enabled", "set": "false"}]
 
 
 def secret_patches(config: EiConfig, secrets: EiSecrets) -> list[Patch]:
@@ -124,7 +133,8 @@ def managed_patches(version: EiVersion, *, keystores: bool) -> list[Patch]:
     source = Datasource("", "", "", "", 1)
     users, registry = replace(source, name="WSO2_USER_DB"), replace(source, name="WSO2_CONFIG_DB")
     config = EiConfig("", "", "", "", "", "", users, registry, "", "", keystores={"secret": ""} if keystores else None)
-    return [*plain_patches(version, config), *secret_patches(config, EiSecrets("", "", ""))]
+    found = [*plain_patches(version, config), *secret_patches(config, EiSecrets("", "", ""))]
+    return [patch for patch in found if patch not in shutdown_patches(version)]
 
 
 def _users(path: str) -> str:
@@ -138,6 +148,8 @@ def _carbon(config: EiConfig) -> list[Patch]:
     return [
         carbon("HostName", config.gateway_host),
         carbon("MgtHostName", config.console_host),
+        # Services, probes and NetworkPolicies name EI's own ports.
+        carbon("Ports/Offset", "0"),
         # Carbon sets javax.net.ssl.trustStore from here, so an option of the JVM would be void.
         carbon("Security/TrustStore/Location", config.truststore),
     ]
@@ -171,8 +183,12 @@ def _clustering(config: EiConfig) -> list[Patch]:
 def _listeners(config: EiConfig) -> list[Patch]:
     """URLs in WSDLs name the gateway's host; TLS 1.2 is what NGINX speaks to the backend."""
     found: list[Patch] = []
-    for receiver, scheme in (("http", "http"), ("https", "https")):
-        path = f"axisconfig/transportReceiver[@name='{receiver}']/parameter[@name='WSDLEPRPrefix']"
+    for scheme, listens in (("http", 8280), ("https", 8243)):
+        receiver = f"axisconfig/transportReceiver[@name='{scheme}']"
+        found.append({"file": AXIS2, "path": f"{receiver}/parameter[@name='port']", "set": str(listens)})
+        # A fixed address is never that of a pod.
+        found.append({"file": AXIS2, "path": f"{receiver}/parameter[@name='bind-address']", "remove": True})
+        path = f"{receiver}/parameter[@name='WSDLEPRPrefix']"
         port = f":{config.gateway_port}" if (scheme, config.gateway_port) != ("https", 443) else ""
         host = config.gateway_host if scheme == "http" else f"{config.gateway_host}{port}"
         found.append({"file": AXIS2, "path": path, "set": f"{scheme}://{host}", "attributes": {"locked": "false"}})

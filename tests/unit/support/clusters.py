@@ -12,6 +12,14 @@ from components.mysql import objects as mysql_objects
 from tests.unit.support.recording import Recorder, record
 
 STORAGE = {"kind": "claim", "namespace": "team", "claim_name": "apps", "access_mode": "ReadWriteMany", "keep": False}
+MYSQL = {
+    "host": "db",
+    "port": 3306,
+    "tls": "preferred",
+    "user": mysql_objects.USERS,
+    "registry": mysql_objects.REGISTRY,
+    "secret": "db-passwords",
+}
 
 
 def args(**changes: Any) -> EiClusterArgs:
@@ -24,14 +32,7 @@ def args(**changes: Any) -> EiClusterArgs:
         "replicas": 2,
         "console_host": "console.example.com",
         "gateway_host": "gw.example.com",
-        "mysql": {
-            "host": "db",
-            "port": 3306,
-            "tls": "preferred",
-            "user": mysql_objects.USERS,
-            "registry": mysql_objects.REGISTRY,
-            "secret": "db-passwords",
-        },
+        "mysql": MYSQL,
         "admin_username": "admin",
         "admin_password": pulumi.Output.secret("a-pw"),
         "storage": STORAGE,

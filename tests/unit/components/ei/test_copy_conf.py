@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509 import load_pem_x509_certificate
 
 from components.ei import work as ei_work
 from tests.keystores import keytool, needs_keytool
-from tests.unit.support.clusters import container, made, named, pod
+from tests.unit.support.clusters import MYSQL, container, made, named, pod
 
 
 @pytest.fixture
@@ -25,11 +26,15 @@ def home(tmp_path: Path) -> Path:
         (home / folder).mkdir(parents=True, exist_ok=True)
     (home / "conf" / "carbon.xml").write_text("<Server/>")
     (home / "repository/resources/security/client-truststore.jks").write_text("")
-    (home / "dropins" / "driver.jar").write_bytes(b"\x00PK\x01com/mysql/jdbc/Driver.class\x00")
+    plugin = b"\x00PK\x01com/mysql/jdbc/authentication/CachingSha2PasswordPlugin.class\x00"
+    (home / "dropins" / "driver.jar").write_bytes(b"\x00PK\x01com/mysql/jdbc/Driver.class" + plugin)
     scheme = b"PK\xffK\norg/wso2/carbon/membership/scheme/kubernetes/KubernetesMembershipScheme.class\x00"
     (home / "lib" / "scheme.jar").write_bytes(scheme)
-    (tmp_path / "bin" / "keytool").write_text("#!/bin/sh\n")
-    (tmp_path / "bin" / "keytool").chmod(0o755)
+    # Both CAs in one file, as OpenShift has them, and while a cluster's CA is rotated.
+    (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n" * 2)
+    for name in ("keytool", "java"):
+        (tmp_path / "bin" / name).write_text("#!/bin/sh\n")
+        (tmp_path / "bin" / name).chmod(0o755)
     return home
 
 
@@ -40,8 +45,10 @@ def copy_conf(home: Path, changes: dict[str, Any] | None = None) -> subprocess.C
         f"{ei_work.FOLDER}/", f"{home.parent}{ei_work.FOLDER}/"
     )
     script = script.replace("/cars/image", f"{home.parent}/cars/image")
+    script = script.replace("/run/mysql-ca/ca.crt", f"{home.parent}/mysql.crt")
     script = script.replace("/delivered/", f"{home.parent}/delivered/").replace("/stores/", f"{home.parent}/stores/")
-    script = script.replace("/var/run/secrets/kubernetes.io/serviceaccount/", f"{home.parent}/stores/")
+    ca = home.parent / ("stores/ca.crt" if (home.parent / "stores").exists() else "ca.crt")
+    script = script.replace("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt", str(ca))
     path = f"{home.parent}/bin:{os.environ['PATH']}"
     environment = {"PATH": path, "WSO2_SERVER_HOME": "/home/wso2carbon/wso2ei-6.4.0"}
     return subprocess.run(
@@ -73,6 +80,68 @@ def test_an_image_that_lacks_a_jar_is_told_with_the_way_out_unless_the_jar_is_de
     assert "by url and sha256 or from a claim" in done.stderr
     (home.parent / "delivered" / jar).write_bytes(content)
     assert copy_conf(home).returncode == 0
+
+
+def test_a_driver_that_cannot_log_in_to_mysql_8_is_told_and_only_a_warning_for_an_external_server(home: Path) -> None:
+    (home / "dropins" / "driver.jar").write_bytes(b"\x00PK\x01com/mysql/jdbc/Driver.class\x00")
+    external = copy_conf(home)
+    assert external.returncode == 0
+    assert "older than Connector/J 5.1.46 and cannot log in to MySQL 8" in external.stderr
+    own = copy_conf(home, {"mysql": MYSQL | {"claim": "data"}})
+    assert own.returncode == 1
+    assert "Give Connector/J 5.1.49 in ei.jars" in own.stderr
+    newer = b"\x00PK\x01com/mysql/cj/protocol/a/authentication/CachingSha2PasswordPlugin.class\x00"
+    (home.parent / "delivered/lib/newer.jar").write_bytes(newer)
+    assert copy_conf(home, {"mysql": MYSQL | {"claim": "data"}}).returncode == 0
+
+
+def test_a_jdk_that_does_not_know_the_number_of_processors_is_told(home: Path) -> None:
+    (home.parent / "bin/java").write_text(
+        '#!/bin/sh\ncase "$*" in *IgnoreUnrecognized*) exit 0 ;; *ActiveProcessorCount=2*) ;; *) exit 0 ;; esac\n'
+        "echo \"Unrecognized VM option 'ActiveProcessorCount=2'\"\nexit 1\n"
+    )
+    done = copy_conf(home, {"cpu_limit": "1500m"})
+    assert done.returncode == 1
+    assert "Unrecognized VM option 'ActiveProcessorCount=2'" in done.stderr
+    assert "a JDK before 8u191 needs -XX:+IgnoreUnrecognizedVMOptions" in done.stderr
+    given = {"cpu_limit": "1500m", "java_options": ["-XX:+IgnoreUnrecognizedVMOptions"]}
+    assert copy_conf(home, given).returncode == 0
+
+
+def test_keytool_has_a_heap_that_fits_the_container(home: Path) -> None:
+    (home.parent / "bin/keytool").write_text(f'#!/bin/sh\necho "$*" >>{home.parent}/calls\n')
+    assert copy_conf(home).returncode == 0
+    calls = (home.parent / "calls").read_text().splitlines()
+    assert calls
+    assert all(call.startswith("-J-Xmx48m ") for call in calls)
+
+
+@needs_keytool
+def test_every_certificate_of_a_bundle_is_trusted_whichever_signs(home: Path, tmp_path: Path) -> None:
+    """OpenShift's kube-root-ca.crt, a CA that is rotated, an external MySQL server (jgroups-kubernetes#64)."""
+    security = home / "repository/resources/security"
+    for name in ("first", "second", "image"):
+        keytool(tmp_path, "-genkeypair", "-alias", name, "-dname", f"CN={name}", "-keyalg", "EC", "-ext", "bc:c",
+                "-keystore", f"{name}.jks", "-storepass", "wso2carbon")  # fmt: skip
+    export = ("-exportcert", "-rfc", "-storepass", "wso2carbon")
+    first, second = (
+        keytool(tmp_path, *export, "-alias", name, "-keystore", f"{name}.jks") for name in ("first", "second")
+    )
+    shutil.copy(tmp_path / "image.jks", security / "client-truststore.jks")
+    (tmp_path / "ca.crt").write_bytes(b"# a bundle\n" + first + second.rstrip())
+    (tmp_path / "mysql.crt").write_bytes(second + first)
+    keytool(tmp_path, "-genkeypair", "-alias", "server", "-dname", "CN=kubernetes", "-keyalg", "EC",
+            "-signer", "second", "-keystore", "second.jks", "-storepass", "wso2carbon")  # fmt: skip
+    (tmp_path / "bin" / "keytool").unlink()
+    for _ in range(2):
+        done = copy_conf(home, {"mysql": MYSQL | {"tls": "verifyCa", "ca_config_map": "mysql-ca"}})
+        assert done.returncode == 0, done.stdout + done.stderr
+    trusted = tmp_path / "work/keystores"
+    assert [path.name for path in trusted.iterdir()] == ["client-truststore.jks"]
+    server = load_pem_x509_certificate(keytool(tmp_path, *export, "-alias", "server", "-keystore", "second.jks"))
+    for alias in ("kubernetes-cluster-ca-2", "mysql-ca-1"):
+        found = keytool(trusted, *export, "-alias", alias, "-keystore", "client-truststore.jks")
+        server.verify_directly_issued_by(load_pem_x509_certificate(found))
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,7 @@ def volume(spec: dict[str, Any], name: str) -> dict[str, Any]:
 def test_logs_and_dumps_survive_a_restart_of_the_server_by_default() -> None:
     spec = pod(made(("ei", {})))
     assert logs_mount(spec) == {"name": "logs", "mountPath": f"{HOME}/repository/logs"}
-    assert volume(spec, "logs") == {"name": "logs", "emptyDir": {}}
+    assert volume(spec, "logs") == {"name": "logs", "emptyDir": {"sizeLimit": "4096Mi"}}
     options = next(item["value"] for item in container(spec, "ei")["env"] if item["name"] == "JAVA_OPTS")
     assert f"-XX:HeapDumpPath={HOME}/repository/logs " in options
 
@@ -141,6 +141,18 @@ def test_a_stack_with_logs_on_the_nodes_admits_the_container_that_gives_their_fo
     specs = [template["spec"] for _, template in templates(recorder)]
     roots = [item["name"] for spec in specs for item in spec.get("initContainers", []) if "own-folder" in item["name"]]
     assert roots == ["own-folder-logs"]
+
+
+def test_logs_and_dumps_cannot_fill_the_disk_of_a_node() -> None:
+    """Three dumps and the one that is being written, each as large as the heap, and 2 GiB of log files."""
+    spec = pod(made(("ei", {"heap": "1Gi"})))
+    limits = {volume["name"]: volume["emptyDir"].get("sizeLimit") for volume in spec["volumes"] if "emptyDir" in volume}
+    assert limits["logs"] == f"{2048 + 4 * 1024}Mi"
+    assert all(limits.values())
+    resources = container(spec, "ei")["resources"]
+    assert resources["requests"]["ephemeral-storage"] == "1536Mi"
+    # The kubelet counts the volumes too, so the limit holds all of them.
+    assert resources["limits"]["ephemeral-storage"] == f"{2048 + 4 * 1024 + 8192}Mi"
 
 
 def test_folders_of_gone_pods_are_removed_from_the_oldest_on(tmp_path: Path) -> None:

@@ -89,7 +89,6 @@ def test_patches_that_leave_the_managed_ones_alone_are_accepted(patch: dict[str,
             "path": f"{USER_DB}/definition/configuration/password",
             "set_from_secret": SECRET,
         },
-        {"file": "conf/hazelcast.properties", "property": "hazelcast.shutdownhook.enabled", "set": "true"},
     ],
     ids=str,
 )  # fmt: skip
@@ -183,7 +182,7 @@ def test_ordinary_variables_are_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["-Xmx1g", "-Xms64m", "-Da=b c", "-Dpath=/x/*.jar", "-Da=$(B)", "Da=b", "-",
+    "option", ["-Xmx1g", "-Xms64m", "-Da=b c", "-Da=$(B)", "Da=b", "-",
                "-Djavax.net.ssl.trustStore=/x", "-Ddb.password=hunter2"]
 )  # fmt: skip
 def test_options_that_are_managed_or_would_be_split_are_refused(option: str) -> None:

@@ -14,8 +14,17 @@ from xml.etree import ElementTree
 import pytest
 
 from components.in_pod import patch_config
+from components.wso2ei.additions import patch_problems
 from components.wso2ei.files import CATALINA, Patch
-from components.wso2ei.patches import Datasource, EiConfig, EiSecrets, jdbc_url, plain_patches, secret_patches
+from components.wso2ei.patches import (
+    Datasource,
+    EiConfig,
+    EiSecrets,
+    jdbc_url,
+    managed_patches,
+    plain_patches,
+    secret_patches,
+)
 from components.wso2ei.versions import VERSIONS, version_of
 from embedded.images.wso2ei.image import home_files
 
@@ -197,6 +206,47 @@ def test_stores_of_one_s_own_stand_in_every_place_that_named_wso2_s(version: str
     else:
         assert certificate is not None
         assert certificate.get("certificateKeyPassword") == "k&p"
+
+
+@every_version
+def test_hazelcast_s_own_hook_is_off_only_where_a_node_that_stops_deletes_nothing(version: str) -> None:
+    """Tasks need wso2-synapse v66 and message processors v83; EI 6.4.0 has v80 and EI 6.5.0 v111."""
+    text = changed(version).get("conf/hazelcast.properties", b"").decode()
+    newer = version.partition(" ")[0] in {"6.5.0", "6.6.0"}
+    assert ("hazelcast.shutdownhook.enabled=false" in text) == newer
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_users_may_set_the_hook_in_every_version(version: str) -> None:
+    mine = {"file": "conf/hazelcast.properties", "property": "hazelcast.shutdownhook.enabled", "set": "true"}
+    assert [*patch_problems([mine], managed_patches(version_of(version), keystores=True))] == []  # type: ignore[list-item]
+
+
+@every_version
+def test_ei_listens_where_services_and_probes_expect_it_whatever_the_image_says(version: str) -> None:
+    own = files_of(version)
+    axis2, carbon = "conf/axis2/axis2.xml", "conf/carbon.xml"
+    for name, old, new in (
+        (axis2, b">8280<", b">8290<"),
+        (axis2, b">8243<", b">8253<"),
+        (carbon, b"<Offset>0<", b"<Offset>10<"),
+    ):
+        assert own[name].count(old) == 1, (name, old)
+        own[name] = own[name].replace(old, new)
+    receiver = re.search(rb'<transportReceiver name="https".*?>', own[axis2])
+    assert receiver
+    fixed = b'<parameter name="bind-address" locked="false">10.9.9.9</parameter>'
+    own[axis2] = own[axis2].replace(receiver[0], receiver[0] + fixed, 1)
+    with patch(f"{__name__}.files_of", return_value=own):
+        files = patched(version)
+    found = {
+        item.get("name"): {one.get("name"): one.text for one in item.findall("parameter")}
+        for item in xml(files, axis2).findall("transportReceiver")
+    }
+    assert (found["http"]["port"], found["https"]["port"]) == ("8280", "8243")
+    assert not any("bind-address" in parameters for parameters in found.values())
+    space = "{http://wso2.org/projects/carbon/carbon.xml}"
+    assert xml(files, carbon).findtext(f"{space}Ports/{space}Offset") == "0"
 
 
 @every_version
