@@ -145,7 +145,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             cpu_limit=parts.sizes.cpu_limit,
             disk=parts.logs.disk,
             disk_limit=parts.logs.disk_limit,
-        ),  # fmt: skip
+        ),
         volume_mounts=[
             work.conf_mount(f"{parts.home}/conf"),
             work.stores_mount(KEYSTORES),
