@@ -8,20 +8,43 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from embedded.plugins.random import values
-from embedded.plugins.random.wire import UNKNOWN, Secret, decode, encode, has_unknown, plain
+
+# How the engine writes an unknown value: a text for each type (sdk/go/common/resource/plugin/rpc.go).
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+_UNKNOWNS = {
+    "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+    "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+    _UNKNOWN,
+    "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+    "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+}
 
 
 def _token(urn: str) -> str:
     return urn.split("::")[2].rpartition("$")[2]
 
 
-def _same(left: Any, right: Any) -> bool:
-    return bool(plain(left) == plain(right))
+def _decode(struct: struct_pb2.Struct) -> dict[str, Any]:
+    """Properties as plain values; every number is a whole one here. Secrets come in the open, see ``Configure``."""
+    found: dict[str, Any] = json_format.MessageToDict(struct)
+    return {key: int(value) if isinstance(value, float) else value for key, value in found.items()}
+
+
+def _encode(properties: dict[str, Any]) -> struct_pb2.Struct:
+    struct = struct_pb2.Struct()
+    struct.update(properties)
+    return struct
+
+
+def _unknown(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_unknown, value.values()))
+    return isinstance(value, str) and value in _UNKNOWNS
 
 
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
@@ -46,23 +69,25 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE)
 
     def Configure(self, request: Any, context: Any) -> pb.ConfigureResponse:  # noqa: N802
-        return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+        # Without acceptSecrets the engine keeps the secrets: it sends and takes plain values, and encrypts the outputs
+        # that the SDK names (additional_secret_outputs) or whose inputs are secret.
+        return pb.ConfigureResponse(supportsPreview=True)
 
     def Check(self, request: Any, context: Any) -> pb.CheckResponse:  # noqa: N802
         token = _token(request.urn)
         if token not in values.COMPUTED:
             context.abort(grpc.StatusCode.UNKNOWN, f"not imitated: {token}")
-        inputs = decode(request.news)
-        known = {key: value for key, value in plain(inputs).items() if value is not UNKNOWN}
+        inputs = _decode(request.news)
+        known = {key: value for key, value in inputs.items() if not _unknown(value)}
         unknown_length = "length" in inputs and "length" not in known
         failures = [] if unknown_length else values.check(token, known)
         return pb.CheckResponse(
-            inputs=encode(inputs), failures=[pb.CheckFailure(property=name, reason=why) for name, why in failures]
+            inputs=request.news, failures=[pb.CheckFailure(property=name, reason=why) for name, why in failures]
         )
 
     def Diff(self, request: Any, context: Any) -> pb.DiffResponse:  # noqa: N802
-        olds, news = decode(request.old_inputs), decode(request.news)
-        changed = sorted(key for key in {*olds, *news} if not _same(olds.get(key), news.get(key)))
+        olds, news = _decode(request.old_inputs), _decode(request.news)
+        changed = sorted(key for key in {*olds, *news} if olds.get(key) != news.get(key))
         changed = [key for key in changed if key not in request.ignoreChanges]
         return pb.DiffResponse(
             changes=pb.DiffResponse.DIFF_SOME if changed else pb.DiffResponse.DIFF_NONE,
@@ -72,14 +97,11 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: Any, context: Any) -> pb.CreateResponse:  # noqa: N802
-        token, inputs = _token(request.urn), decode(request.properties)
-        if request.preview or has_unknown(inputs):
-            unknown = dict.fromkeys(values.COMPUTED[token], UNKNOWN)
-            return pb.CreateResponse(properties=encode({**inputs, **unknown}))
-        resource_id, computed = values.create(token, plain(inputs))
-        if token == values.PASSWORD:
-            computed = {key: Secret(value) for key, value in computed.items()}
-        return pb.CreateResponse(id=resource_id, properties=encode({**inputs, **computed}))
+        token, inputs = _token(request.urn), _decode(request.properties)
+        if request.preview or _unknown(inputs):
+            return pb.CreateResponse(properties=_encode(inputs | dict.fromkeys(values.COMPUTED[token], _UNKNOWN)))
+        resource_id, computed = values.create(token, inputs)
+        return pb.CreateResponse(id=resource_id, properties=_encode(inputs | computed))
 
     def Read(self, request: Any, context: Any) -> pb.ReadResponse:  # noqa: N802
         return pb.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
