@@ -71,7 +71,8 @@ types: $(VENV)/.complete
 		&& cd embedded/images/nginx_ingress/controller && $(VENV)/bin/mypy --config-file ../../../../pyproject.toml --exclude=^$$ .
 
 unit: $(VENV)/.complete $(SCAN)/.complete
-	@$(PY) -m embedded toolchain pulumi
+	@# Before the tests, whose time limits do not cover a build.
+	@$(PY) -m embedded plugins --pulumi-home "$(CACHE)/pulumi-home"
 	@SCAN_PYTHON="$(SCAN)/bin/python" $(PY) -m pytest -q -n auto --dist worksteal -m 'not cluster and not e2e' tests
 
 # A state folder of the tests' own; the tests of the kit's parts run on the same cluster, between the stack's tests.
