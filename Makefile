@@ -72,6 +72,7 @@ types: $(VENV)/.complete
 
 unit: $(VENV)/.complete $(SCAN)/.complete
 	@# Before the tests, whose time limits do not cover a build.
+	@$(PY) -m embedded toolchain pulumi
 	@$(PY) -m embedded plugins --pulumi-home "$(CACHE)/pulumi-home"
 	@SCAN_PYTHON="$(SCAN)/bin/python" $(PY) -m pytest -q -n auto --dist worksteal -m 'not cluster and not e2e' tests
 
