@@ -17,5 +17,6 @@ def kept_data(manifest: Manifest) -> Iterator[Finding]:
             yield Finding(("spec", "persistentVolumeReclaimPolicy"), "must be Retain: anything else deletes the data")
         if mapping(spec.get("hostPath")).get("path") in _OF_THE_NODE:
             yield Finding(("spec", "hostPath", "path"), "is a folder of the node's operating system")
-    if manifest.get("kind") in {"PersistentVolume", "PersistentVolumeClaim"} and spec.get("storageClassName") is None:
+    # A volume without a class is one of no class; only for a claim does the API server fill in the default class.
+    if manifest.get("kind") == "PersistentVolumeClaim" and spec.get("storageClassName") is None:
         yield Finding(("spec", "storageClassName"), "must be set, at least to an empty text: the default would apply")
