@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from components.ei.args import OperationsArgs
-from components.ei.checks import addition_problems
+from components.ei.checks import addition_problems, username_problems
 from components.ei.metrics import patches as metrics_patches
 from components.shared.problems import Problem
 from components.shared.quantities import quantity
@@ -84,7 +84,7 @@ class EiSettings(Section):
         StringConstraints(pattern=r"^[a-zA-Z0-9._@-]{3,30}$"),
         Allowed("3 to 30 letters, digits and '.', '_', '@', '-'", "admin"),
     ] = "admin"
-    """Name of EI's administrator."""
+    """Name of EI's administrator. ``@`` needs a patch of ``Server/EnableEmailUserName`` (``ei.patches``)."""
     configuration_path: ConfigurationPath = "/_system/config"
     """Path of the configuration registry in the database. Keep what an existing database uses: WSO2's 6.6 chart
     used ``/_system/config/integrator``."""
@@ -168,6 +168,11 @@ class EiSettings(Section):
         operations = self.as_args(OperationsArgs)
         yield from node_conflicts(operations)
         yield from metrics_conflicts(version_of(self.version), operations, self.java_options)
+        for problem in username_problems(self.admin_username, self.as_args(AdditionsArgs).get("patches") or ()):
+            name = self.admin_username.partition("@")[0]
+            words = problem.expected.replace("unless patches", "unless ei.patches")
+            fix = {"ei.adminUsername": name if len(name) >= 3 else "admin"}
+            yield Conflict("ei.adminUsername", ("ei.patches",), words, fix)
         yield from self._image()
         yield from self._additions()
 

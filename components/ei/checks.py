@@ -20,7 +20,7 @@ from components.wso2ei.additions import (
     option_problems,
     patch_problems,
 )
-from components.wso2ei.args import AdditionsArgs
+from components.wso2ei.args import AdditionsArgs, PatchArgs
 from components.wso2ei.carbonapps import carbon_app_problems
 from components.wso2ei.files import Patch
 from components.wso2ei.patches import managed_patches
@@ -39,6 +39,7 @@ def check(name: str, args: EiClusterArgs) -> EiVersion:
         raise ValueError(f"EiCluster {name}: version: {error}") from error
     found = [*_sizes(args), *_secrets(args), *_diagnostics(args), *image_problems(version, args["image"], args)]
     found += addition_problems(version, args, metrics_patches(args.get("metrics")))
+    found += username_problems(args["admin_username"], args.get("patches") or ())
     found += operation_problems(args)
     found += metrics_problems(version, args, args.get("java_options") or ())
     if found:
@@ -79,6 +80,26 @@ def _diagnostics(args: EiClusterArgs) -> Iterator[Problem]:
     diagnostics = args.get("diagnostics")
     if diagnostics and diagnostics.get("access_mode") == "ReadOnlyMany":
         yield Problem(("diagnostics", "access_mode"), "must not be ReadOnlyMany: nodes write there")
+
+
+def username_problems(username: str, patches: Sequence[PatchArgs]) -> Iterator[Problem]:
+    """Report an ``@`` in the administrator's name, unless a patch of ``patches`` allows it in user names.
+
+    Carbon takes what follows the last ``@`` for the domain of a tenant (MultitenantUtils.getTenantDomain), which does
+    not exist: a login fails. With ``EnableEmailUserName`` in carbon.xml it does so from the second ``@`` on.
+    """
+    allowed = any(
+        patch["file"] == "conf/carbon.xml"
+        and patch.get("path") == "Server/EnableEmailUserName"
+        and (patch.get("set") or "").strip() == "true"
+        for patch in patches
+    )
+    if username.count("@") > allowed:
+        yield Problem(
+            ("admin_username",),
+            "must not contain @, which begins a tenant's domain, unless patches set Server/EnableEmailUserName of "
+            "conf/carbon.xml to true",
+        )
 
 
 def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Iterator[Problem]:

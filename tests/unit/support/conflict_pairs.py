@@ -11,6 +11,7 @@ NO_CLUSTER_RIGHTS = {"kubernetes": {"contexts": ["team"], "clusterScoped": False
 CARBON, HUB = "conf/carbon.xml", "docker.io/wso2/wso2ei-integrator"
 VAULT = {"keystores": {"secret": "stores"}, "secureVault": {"secret": "vault"}}
 CIPHER_TEXT = "conf/security/cipher-text.properties"
+EMAIL_NAMES = {"file": CARBON, "path": "Server/EnableEmailUserName", "set": "true"}
 JAR = {"url": "https://repo.example.com/other.jar", "sha256": "0" * 64}
 CAR = {"url": "https://repo.example.com/Orders_1.0.0.car", "sha256": "0" * 64}
 METRICS = {"prometheus": {"namespace": "monitoring"}}
@@ -23,6 +24,8 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ingress": {"httpsNodePort": 30443}}, "ingress.httpsNodePort", ["ingress.expose", "ingress.controller"]),
     ({"ingress": {"dialect": "community"}}, "ingress.dialect", ["ingress.controller"]),
     ({"ei": {"heap": "1Gi"}}, "ei.heap", ["ei.memory"]),
+    ({"ei": {"adminUsername": "admin@example.com"}}, "ei.adminUsername", ["ei.patches"]),
+    ({"ei": {"adminUsername": "a@b@c", "patches": [EMAIL_NAMES]}}, "ei.adminUsername", ["ei.patches"]),
     ({"ei": {"memory": "600Mi"}}, "ei.heap", ["ei.memory"]),
     ({"ei": {"cpu": 4}}, "ei.cpuLimit", ["ei.cpu"]),
     ({"ei": {"version": "6.6.0"}}, "ei.jars", ["ei.version", "ei.image"]),

@@ -183,7 +183,13 @@ STACKS: dict[str, dict[str, Any]] = {
     "CPUs as text": with_(ei={"cpu": "1500m", "cpuLimit": "2"}, mysql={"cpu": "0.25"}),
     "decimal memory": with_(ei={"heap": "2G", "memory": "4G"}),
     "heap at its bound": with_(ei={"heap": "700Mi", "memory": "1000Mi"}),
-    "another administrator": with_(ei={"adminUsername": "ops.admin@example.com"}),
+    "another administrator": with_(ei={"adminUsername": "ops.admin"}),
+    "an administrator with an e-mail address": with_(
+        ei={
+            "adminUsername": "ops.admin@example.com",
+            "patches": [{"file": "conf/carbon.xml", "path": "Server/EnableEmailUserName", "set": "true"}],
+        }
+    ),
     "slow network": with_(ei={"pullMinutes": 240}),
     "slow network for all images": with_(images={"pullMinutes": 120}),
     "mysqld options": with_(mysql={"options": ["--innodb-buffer-pool-size=256M", "--skip-external-locking"]}),

@@ -145,6 +145,7 @@ def test_ei_looks_into_the_shared_folder_only_where_it_is_live(folder: str) -> N
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"version": "7.0.0"}, "version: EI version '7.0.0' is not one of 6.2.0"),
     ({"replicas": 0}, "replicas must be positive"),
+    ({"admin_username": "ops@example.com"}, "admin_username must not contain @"),
     ({"heap": "lots"}, "heap 'lots'"),
     ({"cpu_limit": "0"}, "cpu_limit must be positive"),
     ({"version": "6.6.0", "image": "wso2/wso2ei-integrator:6.6.0"}, "jars must hold a MySQL driver"),
