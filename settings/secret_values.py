@@ -64,7 +64,7 @@ def conflicts(settings: Settings, given: Mapping[str, str]) -> list[Mistake]:
     for key in ("mysqlUserPassword", "mysqlRegistryPassword"):
         existing[key] = settings.secrets.mysql and "secrets.mysql"
         if given[key] and settings.mysql.external is None:
-            text = "is used with mysql.external only: the passwords of the stack's own server are random"
+            text = "is used only with mysql.external: the passwords of the stack's own server are random"
             found.append(Mistake(full(key), "[secret]", text, f"pulumi config rm {key}"))
     for key, name in existing.items():
         if given[key] and name:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import functools
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,8 @@ from typing import Any, get_origin
 
 from pydantic import ValidationError
 
+from components.shared.plain_secrets import holds_secret, names_secret, path_names_secret
+from settings.ei_customization import SecretKey
 from settings.errors import SECRET_KEYS, Mistake, commands, full, remove_command, shown
 from settings.model import Settings
 from settings.schema import TOP, Key, locate, path_of, place_of, walk
@@ -109,14 +112,22 @@ class _Search:
         self.mistakes.append(Mistake(full(path_of(place)), value, expected, fix))
 
     def _hidden(self, place: Place) -> bool:
-        return bool(place) and place[0] in self._concealed
+        """Whether the value at ``place`` is a secret: it is encrypted, or the rule of plain passwords matches it."""
+        names = [part for part in place if isinstance(part, str)]
+        # Names of settings such as tlsSecret are no names of secrets.
+        named = any(names_secret(name) and name not in _settings_names() for name in names)
+        around = [_value(self.config, place[:length]) for length in range(len(place))]
+        patch = any(isinstance(value, dict) and _sets_secret(value) for value in around)
+        return names[0] in self._concealed or named or patch or _holds_secret(_value(self.config, place))
 
     def _value(self, key: Key, place: Place, detail: Any) -> None:
         """A value that its type does not accept, or that is missing."""
         if detail["type"] == "missing":
             self._add(place, f"is required; it must be {key.words()}", commands({key.path: key.sample()}))
             return
-        value, hidden = detail["input"], self._hidden(place)
+        value = detail["input"]
+        # A text in place of the name and key of a Secret is probably the password itself.
+        hidden = self._hidden(place) or (SecretKey in key.sections and not isinstance(value, dict))
         if key.field and not key.required and (key.sections or value in (None, "")):
             # Nothing was meant to be set, or nothing can be made of it: the default holds.
             better = None
@@ -168,7 +179,11 @@ class _Search:
             hint = f"did you mean '{meant}'?"
             section[meant] = value
             # A map is not copied into a command, nor is what is no valid value of the key that was meant.
-            complete = not self._hidden(place) and siblings[meant].accepts(value) and not isinstance(value, dict)
+            complete = (
+                not (self._hidden(place) or _holds_secret(value))
+                and siblings[meant].accepts(value)
+                and not isinstance(value, dict)
+            )
             rename = f"rename it to '{meant}' in the stack file, or {fix}"
             fix = commands({path_of((*place[:-1], meant)): value, path: None}) if complete else rename
         else:
@@ -211,6 +226,25 @@ def _where(name: str, parent: Key, known: Sequence[str]) -> str:
         return f"it belongs to {parent.path}.{parent.tag} {' and '.join(kinds)}"
     elsewhere = dict.fromkeys(repr(other.path) for other in walk() if other.name == name)
     return f"did you mean {' or '.join(elsewhere)}?" if elsewhere else f"known keys: {', '.join(sorted(known))}"
+
+
+@functools.cache
+def _settings_names() -> frozenset[str]:
+    return frozenset(key.name for key in walk())
+
+
+def _sets_secret(patch: Mapping[str, Any]) -> bool:
+    """Whether an item of ``ei.patches`` sets a password."""
+    return path_names_secret(str(patch.get("path", ""))) or names_secret(str(patch.get("property", "")))
+
+
+def _holds_secret(value: Any) -> bool:
+    """Whether ``value`` contains a password anywhere."""
+    if isinstance(value, dict):
+        return any(names_secret(str(name)) or _holds_secret(item) for name, item in value.items())
+    if isinstance(value, list):
+        return any(map(_holds_secret, value))
+    return isinstance(value, str) and holds_secret(value)
 
 
 def _close(word: Any, known: Iterable[str]) -> str | None:

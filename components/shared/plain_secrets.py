@@ -17,7 +17,9 @@ _PASS = "(?:(?:store|key|user|admin|db|smtp|bind)pass|(?<![a-z])pass|(?-i:(?<=[a
 WORD = f"(?:passw(?:or)?d|passphrase|passcode|pwd|{_PASS}|secret|token|credentials?|{_KEYS})"
 """Regular expression, case ignored: the end of a name of a secret."""
 _NAME = re.compile(rf"(?i){WORD}[-_.]?\d*$")
-_ELSEWHERE = re.compile(r"^(?:$|[/~.]|file:|\$|%|<|\{|\[|\(|\*+$|x+$|(?:true|false|null|none|yes|no|\d{1,3})$)", re.I)
+_ELSEWHERE = re.compile(
+    r"^(?:$|[/~.]|file:|\$|%|<|\{|\[|\(|\*+$|x{3,}$|(?:true|false|null|none|yes|no|\d{1,3})$)", re.I
+)
 _IN_LINE = re.compile(
     rf"""(?ix) (?: ^ | [\s"'<{{,;&?/.:_-] ) [\w.-]*? {WORD}\d* ["']? \s* [=:>] \s* ["']? (?P<value> [^\s"'<>,;&]+ )"""
 )
@@ -76,6 +78,11 @@ def settings_in(text: str) -> Iterator[str]:
     for match in _XML.finditer(text):
         if match["value"] and is_plain(match["value"]):
             yield masked(match[0], match["value"])
+
+
+def holds_secret(text: str) -> bool:
+    """Whether ``text`` contains a secret in plain text."""
+    return any(forms_in(text)) or any(settings_in(text))
 
 
 def masked(text: str, value: str) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from components.in_pod.patch_config import resolved
 from components.in_pod.xml_patch import PatchError, Step, escape, fragment, parse_path
+from components.shared.plain_secrets import holds_secret, is_plain, names_secret, path_names_secret
 from components.shared.problems import Problem
 from components.wso2ei.args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
 from components.wso2ei.files import Patch
@@ -43,7 +44,8 @@ _MANAGED_OPTIONS = {
     "-DhttpPort": "would move the ports that Services and probes name",
     "-DhttpsPort": "would move the ports that Services and probes name",
 }
-_SECRET = re.compile(r"(?i)(password|passwd|passphrase|secret|token|keystorePass|keyPass|truststorePass)$")
+_BY_KEY = "take it from a Secret: {} with its name and key, or the whole file by files with secret"
+_WHOLE_FILE = "take the whole file from a Secret: files with secret"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _MOST_TEXT = 900_000
@@ -97,7 +99,7 @@ def _of_patch(patch: PatchArgs, managed: Sequence[Patch]) -> Problem | None:
     except PatchError as error:
         return Problem((), f"is refused by the patcher: {error}")
     return (
-        _plain_secret(full, steps)
+        _plain_secret(full)
         or _client_certificates(full)
         or next(
             (
@@ -110,11 +112,20 @@ def _of_patch(patch: PatchArgs, managed: Sequence[Patch]) -> Problem | None:
     )
 
 
-def _plain_secret(patch: Patch, steps: Sequence[Step]) -> Problem | None:
-    names = [patch.get("property") or steps[-1].name] if isinstance(patch.get("set"), str) and patch["set"] else []
-    for name in (*names, *patch.get("attributes", {})):
-        if _SECRET.search(name):
-            return Problem((), f"sets {name} in plain text; take it from a Secret (set_from_secret, or a whole file)")
+def _plain_secret(patch: Patch) -> Problem | None:
+    """A password as text, by the name of what it sets or by its own form (a URL with a password)."""
+    value, xml = patch.get("set"), patch.get("xml", "")
+    if isinstance(value, str):
+        path, key = patch.get("path", ""), patch.get("property", "")
+        named = names_secret(key) if key else path_names_secret(path)
+        if (named and is_plain(value)) or holds_secret(value):
+            return Problem((), f"sets {key or path} in plain text; {_BY_KEY.format('set_from_secret')}")
+    for name, text in patch.get("attributes", {}).items():
+        if (names_secret(name) and is_plain(text)) or holds_secret(text):
+            return Problem((), f"sets {name} in plain text; {_WHOLE_FILE}")
+    if holds_secret(xml):
+        return Problem((), "contains a password in its xml; leave it out there, and set it by another patch with "
+                       "set_from_secret (name and key of a Secret)")  # fmt: skip
     return None
 
 
@@ -184,6 +195,9 @@ def _of_file(file: FileArgs, seen: set[str]) -> Problem | None:
         place = "must not be what starts and stops the server"
     if place:
         return Problem(("path",), place)
+    if holds_secret(file.get("content") or ""):
+        words = f"contains a password in plain text; {_WHOLE_FILE}, or set the password by a patch with set_from_secret"
+        return Problem(("content",), words)
     sources = [name for name in ("content", "secret", "config_map") if file.get(name) is not None]
     if len(sources) != 1:
         return Problem((), f"needs one of content, secret and config_map, and has {' and '.join(sources) or 'none'}")
@@ -205,8 +219,8 @@ def environment_problems(plain: Mapping[str, str], secret: Mapping[str, SecretKe
                 yield Problem(
                     where, f"must not be set: it {_MANAGED_ENVIRONMENT.get(name, 'is part of the membership')}"
                 )
-            elif reference is None and plain[name] and _SECRET.search(name):
-                yield Problem(where, "holds a password in plain text; take it from a Secret (secret_environment)")
+            elif reference is None and ((names_secret(name) and is_plain(plain[name])) or holds_secret(plain[name])):
+                yield Problem(where, "holds a password in plain text; take it from a Secret: secret_environment")
             elif reference is not None and name in plain:
                 yield Problem(where, "must not stand in environment too")
             elif reference is not None and _bad_reference(reference):
@@ -225,7 +239,7 @@ def option_problems(options: Sequence[str]) -> Iterator[Problem]:
             yield Problem(where, "must not contain white space or '$(': the start script splits it there")
         elif managed:
             yield Problem(where, f"must not be given: it {managed}")
-        elif re.match(r"-D[^=]*=.", option) and _SECRET.search(option.partition("=")[0]):
+        elif (names_secret(option.partition("=")[0]) and is_plain(option.partition("=")[2])) or holds_secret(option):
             yield Problem(
                 where, "holds a password in plain text, which every process list shows; patch it from a Secret"
             )

@@ -52,7 +52,7 @@ def test_a_wrong_user_or_password_is_told_as_such(registry: Registry, username: 
     text = refusal(registry.image, username, password)
     assert "rejects the user or the password" in text
     assert f"registry {registry.host}, user '{username}', image {registry.image}" in text
-    assert "401 to the log-in" in text
+    assert "401 to the login" in text
     assert "make credentials STACK=prod" in text
     assert "'robot$NAME'" in text
     assert "Nothing was changed." in text
@@ -65,7 +65,7 @@ def test_a_project_of_somebody_else_is_not_taken_for_a_wrong_password() -> None:
             text = refusal(f"{found.host}/other/ei:6.6.0.10", USER, PASSWORD)
             assert "the user may not pull other/ei" in text
             assert "401 to the request for the image (UNAUTHORIZED: unauthorized to access repository: other/ei" in text
-            assert "let into the project other" in text
+            assert "access to the project other" in text
 
 
 def test_a_tag_that_does_not_exist_is_told_as_such(registry: Registry) -> None:

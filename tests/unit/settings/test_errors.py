@@ -6,6 +6,7 @@ import ast
 import functools
 import inspect
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ from settings import (
     secrets,
     storage,
 )
+from settings.ei_customization import SecretKey
 from settings.model import Settings
 from settings.schema import TOP, Key, walk
 from settings.types import Section
@@ -104,7 +106,9 @@ def test_a_mistake_is_told_with_key_value_allowed_and_a_command_that_fixes_it(pa
     else:
         # Of a map only the keys are shown, and a wrong key of a map has no wrong value.
         if not isinstance(pair.value, dict) and "not a key" not in pair.path:
-            assert json.dumps(pair.value)[:70] in line
+            # A text where the name and key of a Secret belong may be the password.
+            hidden = SecretKey in pair.key.sections
+            assert ("[secret]" if hidden else json.dumps(pair.value)[:70]) in line
         assert says_what_is_allowed(rest, pair.key)
     fixed = run_commands(pair.config, fix)
     # What was wrong may have hidden what it now conflicts with; that is told then, with its own command.
@@ -248,6 +252,42 @@ def test_what_is_stored_encrypted_is_never_shown() -> None:
     text = told(config, frozenset({"wso2ei:ei"}))
     assert "wso2ei:ei.heap = [secret]" in text
     assert "hunter2" not in text
+
+
+PLAIN: list[dict[str, Any]] = [
+    {"environment": {"DB_PASSWORD": "hunter2"}},
+    {"environment": {"SMTP_PASS": "hunter2"}},
+    {"environment": {"AWS_SECRET_ACCESS_KEY": "hunter2"}},
+    {"environment": {"JNDI_URL": "amqp://admin:hunter2@broker/carbon"}},
+    {"environment": {"DB_PASSWORD": ["hunter2"]}},
+    {"environmnt": {"DB_PASSWORD": "hunter2"}},
+    {"secretEnvironment": {"DB_PASSWORD": "hunter2"}},
+    {"secretEnvironment": {"BACKEND": "hunter2"}},
+    {"javaOptions": ["-Ddb.password=hunter2"]},
+    {"javaOptions": "-Ddb.password=hunter2"},
+    {"javaOption": ["-Ddb.password=hunter2"]},
+    {"patches": [{"file": CARBON, "path": "a/Password", "set": "hunter2"}]},
+    {"patches": [{"file": CARBON, "path": "a/Password", "set": ["hunter2"]}]},
+    {"patches": [{"file": CARBON, "path": "a/Password", "sett": "hunter2"}]},
+    {"patches": [{"file": CARBON, "path": "a/Password", "setFromSecret": "hunter2"}]},
+    {"patches": [{"file": CARBON, "path": "a/parameter[@name='mail.smtp.password']", "set": "hunter2"}]},
+    {"patches": [{"file": CARBON, "path": "a/Property[@name='ConnectionPassword']", "set": "hunter2"}]},
+    {"patches": [{"file": CARBON, "path": "a/b", "attributes": {"keystorePass": "hunter2"}}]},
+    {"patches": [{"file": CARBON, "path": "a/b", "xml": "<b><password>hunter2</password></b>"}]},
+    {"patches": [{"file": CARBON, "path": "a/b", "xml": '<b><P name="ConnectionPassword">hunter2</P></b>'}]},
+    {"patches": [{"file": "conf/jndi.properties", "property": "connectionfactory.a", "set": "amqp://u:hunter2@c/d"}]},
+    {"patches": [{"file": CARBON, "path": "a/url", "set": "jdbc:mysql://db/x?user=a&password=hunter2"}]},
+    {"files": [{"path": "conf/jndi.properties", "content": "connectionfactory.a = amqp://u:hunter2@c/d"}]},
+    {"files": [{"path": "conf/a.xml", "content": "<a>\n<password>hunter2</password>\n</a>"}]},
+]
+
+
+@pytest.mark.parametrize("change", PLAIN, ids=lambda value: json.dumps(value)[:70])
+def test_a_plain_text_password_is_rejected_with_the_way_to_give_it_and_never_shown(change: dict[str, Any]) -> None:
+    text = told(base() | {"ei": change})
+    assert text != ""
+    assert "hunter2" not in text
+    assert re.search("secret", text, re.IGNORECASE) or "did you mean 'set'?" in text, "no way to give it as a Secret"
 
 
 def test_text_that_the_cli_hands_over_for_top_level_keys_works() -> None:
