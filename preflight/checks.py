@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pulumi
 
 from preflight import nodes, references, storage
-from preflight.context import choose_context, kubeconfig_path
+from preflight.context import choose_context, kubeconfig_files
 from preflight.storage_guide import StorageRecord
+from settings.errors import ConfigurationError
 from settings.model import Settings
 
 
@@ -29,9 +30,10 @@ def run(settings: Settings, registry_password: str | None) -> Checked:
     :raises pulumi.RunError: from the first check that fails; nothing has been created then.
     """
     _registry(settings, registry_password)
-    context = choose_context(settings, kubeconfig_path(), pulumi.runtime.is_dry_run())
-    nodes.check(settings, context)
-    references.check(settings, context)
+    context = choose_context(settings, kubeconfig_files(), pulumi.runtime.is_dry_run())
+    mistakes = [*nodes.mistakes(settings, context), *references.mistakes(settings, context)]
+    if mistakes:
+        raise ConfigurationError(pulumi.get_stack(), mistakes)
     return Checked(context, storage.check(settings, context))
 
 

@@ -10,7 +10,8 @@ import fnmatch
 import json
 import os
 import re
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,14 @@ from settings.model import Settings
 T = TypeVar("T")
 TIMEOUT = (5, 15)
 """Seconds to connect, and to answer."""
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+_IN_CLUSTER = (
+    "export KUBECONFIG=/tmp/kubeconfig && kubectl config set clusters.pod.server https://kubernetes.default.svc && "
+    f"kubectl config set clusters.pod.certificate-authority {_ACCOUNT}/ca.crt && "
+    f"kubectl config set users.pod.tokenFile {_ACCOUNT}/token && "
+    "kubectl config set-context {name} --cluster=pod --user=pod && kubectl config use-context {name}"
+)
+"""Makes a kubeconfig of a pod's service account; the token is read again when the kubelet renews it."""
 
 
 def connected(context: str) -> Any:
@@ -47,16 +56,16 @@ def query_or_warn(question: Callable[[], T], otherwise: str) -> T | None:
         return None
 
 
-def choose_context(settings: Settings, kubeconfig: Path | None, dry_run: bool) -> str:
+def choose_context(settings: Settings, files: Sequence[Path], dry_run: bool) -> str:
     """Return the kubeconfig context to use: the current one if the stack allows it, else the stack's only one.
 
     An ambient context is never trusted. A preview without an allowed context names the first allowed one, which
     the provider then finds unreachable and works from inputs alone.
 
-    :raises ConfigurationError: in an update, when the current context is not one of the stack's; and when the context
-        looks like OpenShift and ``kubernetes.openshift`` is not set.
+    :raises ConfigurationError: in an update, when the current context is not one of the stack's, or there is no
+        kubeconfig; and when the context looks like OpenShift and ``kubernetes.openshift`` is not set.
     """
-    context = _allowed_context(settings.kubernetes.contexts, kubeconfig, dry_run)
+    context = _allowed_context(settings.kubernetes.contexts, files, dry_run)
     if settings.kubernetes.openshift is None and looks_like_openshift(context):
         expected = (
             f"must be true or false: the context '{context}' looks like OpenShift, whose default security context "
@@ -75,37 +84,42 @@ def looks_like_openshift(context: str) -> bool:
     return bool(re.search(r"^[^/]*/[^/]+:[0-9]+/|^crc-(admin|developer)$|openshift|microshift", context))
 
 
-def _allowed_context(allowed: list[str], kubeconfig: Path | None, dry_run: bool) -> str:
-    if len(allowed) == 1 and "*" not in allowed[0]:
-        return allowed[0]
-    current = _current_context(kubeconfig)
+def _allowed_context(allowed: list[str], files: Sequence[Path], dry_run: bool) -> str:
+    only = allowed[0] if len(allowed) == 1 and "*" not in allowed[0] else None
+    current = only or _current_context(files)
     if current and any(fnmatch.fnmatchcase(current, pattern) for pattern in allowed):
-        return current
-    if dry_run:
+        # The provider would report a missing context as an unreachable cluster.
+        if dry_run or files:
+            return current
+    elif dry_run:
         return next((name for name in allowed if "*" not in name), allowed[0])
-    found = f"the current context is '{current}'" if current else "no kubeconfig with a current context was found"
-    raise ConfigurationError(
-        pulumi.get_stack(),
-        [
-            Mistake(
-                "wso2ei:kubernetes.contexts",
-                json.dumps(allowed),
-                f"{found}, which this stack may not touch",
-                "kubectl config use-context NAME, or add the name to kubernetes.contexts in the stack file",
-            )
-        ],
-    )
+    raise ConfigurationError(pulumi.get_stack(), [_mistake(allowed, current, files)])
 
 
-def kubeconfig_path() -> Path | None:
-    """The first kubeconfig file that exists: ``KUBECONFIG``, else ``~/.kube/config``."""
+def _mistake(allowed: list[str], current: str | None, files: Sequence[Path]) -> Mistake:
+    key, value = "wso2ei:kubernetes.contexts", json.dumps(allowed)
+    if not files:
+        expected = (
+            "needs a kubeconfig, and there is none: KUBECONFIG names no file that exists, and ~/.kube/config does not "
+            "exist. In a pod, such as the Pulumi Kubernetes Operator's, make one of the pod's service account"
+        )
+        return Mistake(key, value, expected, f"{_IN_CLUSTER.format(name=shlex.quote(allowed[0]))}")
+    has = f"the current context is '{current}'" if current else f"no current context is set in {files[0]}"
+    fix = "kubectl config use-context NAME, or add the name to kubernetes.contexts in the stack file"
+    return Mistake(key, value, f"{has}, which this stack may not touch", fix)
+
+
+def kubeconfig_files() -> list[Path]:
+    """Return the kubeconfig files that exist, in kubectl's order: those of ``KUBECONFIG``, else ``~/.kube/config``."""
     text = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    return next((Path(part) for part in text.split(os.pathsep) if part and Path(part).is_file()), None)
+    return [Path(part) for part in text.split(os.pathsep) if part and Path(part).is_file()]
 
 
-def _current_context(kubeconfig: Path | None) -> str | None:
-    if kubeconfig is None:
-        return None
-    content = yaml.safe_load(kubeconfig.read_text())
-    current = content.get("current-context") if isinstance(content, dict) else None
-    return current if isinstance(current, str) and current else None
+def _current_context(files: Sequence[Path]) -> str | None:
+    """Return the context of the first file that names one, as kubectl merges several files."""
+    for file in files:
+        content = yaml.safe_load(file.read_text())
+        current = content.get("current-context") if isinstance(content, dict) else None
+        if isinstance(current, str) and current:
+            return current
+    return None

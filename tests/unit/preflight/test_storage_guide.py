@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from preflight import storage, storage_guide
-from preflight.nodes import Node, mistake
 from preflight.storage import StorageChangeError
 from preflight.storage_guide import Change, StorageRecord, record, refusal
 from settings.model import Settings
@@ -310,35 +309,6 @@ def test_another_cluster_is_refused_in_an_update_and_told_in_a_preview() -> None
 def test_what_is_exported_is_what_is_read_back() -> None:
     stored = record(settings(CLASS), "here")
     assert StorageRecord.model_validate(stored.model_dump(exclude_none=True)) == stored
-
-
-ONE, TWO = Node("n1", "node-1", open=True), Node("n2", "node-2", open=True)
-CLOSED = Node("master", "master", open=False)
-
-
-@pytest.mark.parametrize(
-    ("node", "nodes", "words"),
-    [
-        (None, [ONE, TWO], "is required with hostPath in a cluster with several nodes (node-1, node-2)"),
-        (None, [ONE, CLOSED], None),
-        (None, [], None),
-        ("node-1", [ONE, TWO], None),
-        ("node-3", [ONE, TWO], "must be a node's label kubernetes.io/hostname: node-1, node-2"),
-        ("master", [ONE, CLOSED], None),
-    ],
-)
-def test_a_folder_on_a_node_must_be_one_folder(node: str | None, nodes: list[Node], words: str | None) -> None:
-    found = mistake(node, nodes)
-    assert (found is None) == (words is None)
-    if found and words:
-        assert words in found.expected
-        assert found.fix == "pulumi config set --path 'wso2ei:storage.node' node-1"
-
-
-def test_a_node_s_name_is_taken_for_its_label() -> None:
-    found = mistake("n2", [ONE, TWO])
-    assert found
-    assert found.fix == "pulumi config set --path 'wso2ei:storage.node' node-2"
 
 
 def test_a_cluster_that_cannot_be_asked_holds_no_update_up_but_it_is_said(caplog: pytest.LogCaptureFixture) -> None:

@@ -173,7 +173,30 @@ def test_an_ambient_context_is_never_trusted(tmp_path: Path) -> None:
     kubeconfig.write_text("current-context: production\n")
     settings = load(LOCAL | {"kubernetes": {"contexts": ["docker-desktop", "kind-*"]}})
     with pytest.raises(errors.ConfigurationError, match="may not touch"):
-        context.choose_context(settings, kubeconfig, dry_run=False)
-    assert context.choose_context(settings, kubeconfig, dry_run=True) == "docker-desktop"
+        context.choose_context(settings, [kubeconfig], dry_run=False)
+    assert context.choose_context(settings, [kubeconfig], dry_run=True) == "docker-desktop"
     kubeconfig.write_text("current-context: kind-dev\n")
-    assert context.choose_context(settings, kubeconfig, dry_run=False) == "kind-dev"
+    assert context.choose_context(settings, [kubeconfig], dry_run=False) == "kind-dev"
+
+
+def test_the_first_kubeconfig_that_names_a_context_counts_as_in_kubectl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in {"a": "kind: Config\n", "b": "current-context: kind-dev\n", "c": "current-context: x\n"}.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setenv("KUBECONFIG", ":".join(str(tmp_path / name) for name in ("missing", "a", "b", "c")))
+    files = context.kubeconfig_files()
+    assert [file.name for file in files] == ["a", "b", "c"]
+    settings = load(LOCAL | {"kubernetes": {"contexts": ["kind-*"]}})
+    assert context.choose_context(settings, files, dry_run=False) == "kind-dev"
+
+
+@pytest.mark.parametrize("contexts", [["production"], ["kind-*", "production"]])
+def test_an_update_without_a_kubeconfig_says_how_to_make_one_in_a_pod(contexts: list[str]) -> None:
+    settings = load(LOCAL | {"kubernetes": {"contexts": contexts}})
+    with pytest.raises(errors.ConfigurationError, match="needs a kubeconfig, and there is none") as caught:
+        context.choose_context(settings, [], dry_run=False)
+    assert "kubectl config set users.pod.tokenFile /var/run/secrets/kubernetes.io/serviceaccount/token" in str(
+        caught.value
+    )
+    assert context.choose_context(settings, [], dry_run=True) == "production"

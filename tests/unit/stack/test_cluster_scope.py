@@ -6,6 +6,7 @@ import functools
 import inspect
 import re
 import runpy
+from pathlib import Path
 from typing import Any
 
 import kubernetes.client
@@ -148,12 +149,16 @@ def test_contexts_that_oc_makes_are_known(context: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_a_context_that_looks_like_openshift_is_refused_unless_the_stack_says_what_it_is(dry_run: bool) -> None:
+def test_a_context_that_looks_like_openshift_is_refused_unless_the_stack_says_what_it_is(
+    dry_run: bool, tmp_path: Path
+) -> None:
+    kubeconfig = tmp_path / "config"
+    kubeconfig.touch()
     context = str(OPENSHIFT["contexts"][0])
 
     def choose(**more: Any) -> str:
         config = {"kubernetes": {"contexts": [context]} | more, "storage": NFS}
-        return choose_context(Settings.model_validate(config), None, dry_run)
+        return choose_context(Settings.model_validate(config), [kubeconfig], dry_run)
 
     with pytest.raises(errors.ConfigurationError) as caught:
         choose()

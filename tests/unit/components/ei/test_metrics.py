@@ -13,8 +13,6 @@ from components.wso2ei.metrics import TAKEN_PORTS
 from components.wso2ei.versions import VERSIONS
 from embedded.images.wso2ei.image import home_files
 from policies.stack import selects
-from preflight import references
-from settings import errors, loading
 from tests.unit.settings.test_errors import lines_of, told
 from tests.unit.support.clusters import container, made, named, pod
 from tests.unit.support.mistake_pairs import base
@@ -266,61 +264,3 @@ def test_several_conflicts_are_told_at_once() -> None:
     }
     keys = {line.partition(":")[2].split(" ")[0].rstrip(":") for line, _ in lines_of(told(base() | {"ei": ei}))}
     assert keys >= {"ei.metrics.agent", 'ei.podAnnotations["prometheus.io/port"]', "ei.javaOptions[0]"}
-
-
-@pytest.fixture
-def update(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    warnings: list[str] = []
-    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: False)
-    monkeypatch.setattr("pulumi.get_stack", lambda: "test")
-    monkeypatch.setattr("pulumi.log.warn", warnings.append)
-    return warnings
-
-
-def settings_with(metrics: dict[str, Any] | None) -> Any:
-    ei = {"metrics": {"prometheus": {"namespace": "monitoring"}} | metrics} if metrics is not None else {}
-    values = {f"wso2ei:{key}": json.dumps(value) for key, value in (base() | {"ei": ei}).items()}
-    return loading.load("wso2ei", "test", values, frozenset())
-
-
-def test_an_update_is_refused_where_the_cluster_knows_no_service_monitors(
-    update: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(references, "_kinds", lambda context: {"Prometheus"})
-    settings = settings_with({"discovery": "serviceMonitor", "serviceMonitor": {"labels": {"release": "kps"}}})
-    with pytest.raises(errors.ConfigurationError) as refusal:
-        references.check(settings, "team")
-    text = str(refusal.value)
-    assert 'wso2ei:ei.metrics.discovery = "serviceMonitor": needs the definition of ServiceMonitors' in text
-    assert "the cluster of 'team' lacks" in text
-    # Both, since a section for ServiceMonitors beside annotations is a mistake, too.
-    assert "pulumi config set --path 'wso2ei:ei.metrics.discovery' annotations && pulumi config rm" in text
-    assert update == []
-    monkeypatch.setattr(references, "_kinds", lambda context: {"Prometheus", "ServiceMonitor"})
-    references.check(settings, "team")
-
-
-def test_where_the_cluster_cannot_be_asked_the_update_goes_on_with_a_warning(
-    update: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(context: str) -> set[str]:
-        raise OSError(f"no route to {context}")
-
-    monkeypatch.setattr(references, "_kinds", fail)
-    references.check(settings_with({"discovery": "serviceMonitor"}), "team")
-    assert update == ["ei.metrics.discovery is not checked, 'team' does not say what it knows: no route to team"]
-
-
-@pytest.mark.parametrize("metrics", [None, {}, {"discovery": "none"}])
-def test_a_stack_without_a_service_monitor_asks_nothing(
-    metrics: dict[str, Any] | None, update: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(references, "_kinds", lambda context: pytest.fail("it asked"))
-    references.check(settings_with(metrics), "team")
-    assert update == []
-
-
-def test_a_preview_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: True)
-    monkeypatch.setattr(references, "_kinds", lambda context: pytest.fail("it asked"))
-    references.check(settings_with({"discovery": "serviceMonitor"}), "team")
