@@ -27,6 +27,8 @@ _XML = re.compile(
     rf"""(?isx) (?: < [\w:.-]*? {WORD} (?: \s [^<>]* )? | = \s* (["']) [^"'<>]*? {WORD} \1 [^<>]* ) >
     \s* (?P<value> [^<>]*? ) \s* </"""
 )
+_ALIAS = re.compile(r"<[^<>]*secretAlias\s*=[^<>]*>[^<>]*")
+"""An element whose value WSO2's secure vault supplies; its text is a placeholder."""
 _FORMS = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a password within a URL": re.compile(
@@ -70,6 +72,7 @@ def settings_in(text: str) -> Iterator[str]:
     Reads lines of properties, YAML, shell and URLs, and XML elements and properties, also over several lines and in
     comments. Comment lines of the others are left out: they explain settings.
     """
+    text = _ALIAS.sub("", text)
     for line in text.splitlines():
         for match in _IN_LINE.finditer("" if line.lstrip().startswith(("#", "--", "//")) else line):
             if is_plain(match["value"]):

@@ -81,3 +81,9 @@ def test_the_place_of_a_secret_is_no_secret() -> None:
     assert list(forms_in("amqp://admin:${password}@broker https://h:443/@x")) == []
     assert not any(map(is_plain, ("", "${x}", "/run/secrets/x", "file:/x", "$(X)", "wso2carbon", "true", "***")))
     assert is_plain("hunter2")
+
+
+def test_an_element_with_an_alias_of_the_secure_vault_contains_no_secret() -> None:
+    alias = '<parameter name="a.Password" svns:secretAlias="Broker.Password">alias</parameter>'
+    assert list(settings_in(alias)) == []
+    assert list(settings_in(alias + "<password>hunter2</password>")) == ["<password>***</"]
