@@ -86,4 +86,4 @@ def test_the_place_of_a_secret_is_no_secret() -> None:
 def test_an_element_with_an_alias_of_the_secure_vault_contains_no_secret() -> None:
     alias = '<parameter name="a.Password" svns:secretAlias="Broker.Password">alias</parameter>'
     assert list(settings_in(alias)) == []
-    assert list(settings_in(alias + "<password>hunter2</password>")) == ["<password>***</"]
+    assert "<password>***</" in list(settings_in(f"{alias}<password>hunter2</password>"))
