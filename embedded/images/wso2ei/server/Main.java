@@ -62,8 +62,9 @@ public final class Main {
             jndi -> Database.named(datasources, vault, jndi));
         Access access = Access.gateway(home);
         OptionalInt internal = Metrics.port(home);
-        web.openGateway(gatewayTls(home, axis2), access);
-        Log.info("org.apache.synapse.transport.passthru.PassThroughHttpSSLListener", "Pass-through HTTPS Listener started on 0.0.0.0:8243");
+        int offset = offset(carbon), https = port(axis2, "https") + offset;
+        web.openGateway(port(axis2, "http") + offset, https, gatewayTls(home, axis2), access);
+        Log.info("org.apache.synapse.transport.passthru.PassThroughHttpSSLListener", "Pass-through HTTPS Listener started on 0.0.0.0:" + https);
         if (internal.isPresent()) web.openInternalApi(internal.getAsInt(), access);
 
         Cluster cluster;
@@ -74,7 +75,7 @@ public final class Main {
             Log.error("org.wso2.carbon.core.internal.StartupFinalizerServiceComponent", "Cannot initialize cluster", error);
             return;
         }
-        web.openConsole(consoleTls(catalina), Access.console(catalina));
+        web.openConsole(offset, consoleTls(catalina), Access.console(catalina));
         Log.info("org.wso2.carbon.ui.internal.CarbonUIServiceComponent", "Mgt Console URL  : " + consoleUrl(carbon, catalina));
         double seconds = (System.currentTimeMillis() - started) / 1000.0;
         Log.info("org.wso2.carbon.core.internal.StartupFinalizerServiceComponent",
@@ -85,6 +86,28 @@ public final class Main {
     private static List<String> serverRoles(Conf carbon) {
         List<String> found = new ArrayList<>();
         for (Element role : Conf.children(Conf.element(carbon.root(), "ServerRoles"), "Role")) found.add(role.getTextContent().trim());
+        return found;
+    }
+
+    /** Added to the ports of gateway and console: the system property, else carbon.xml (CarbonUtils.getPortOffset). */
+    private static int offset(Conf carbon) {
+        String configured = carbon.text("Ports/Offset");
+        return Integer.getInteger("portOffset", configured == null ? 0 : Integer.parseInt(configured.trim()));
+    }
+
+    /** Port of a receiver; a listener with a bind-address that is not this pod's would not open (PassThroughListeningIOReactorManager). */
+    private static int port(Conf axis2, String scheme) {
+        int found = 0;
+        for (Element receiver : Conf.children(axis2.root(), "transportReceiver")) {
+            if (!receiver.getAttribute("name").equals(scheme)) continue;
+            for (Element parameter : Conf.children(receiver, "parameter")) {
+                if (parameter.getAttribute("name").equals("bind-address")) {
+                    throw new IllegalStateException("Error binding " + scheme + " to " + parameter.getTextContent().trim());
+                }
+                if (parameter.getAttribute("name").equals("port")) found = Integer.parseInt(parameter.getTextContent().trim());
+            }
+        }
+        if (found == 0) throw new IllegalStateException("The " + scheme + " listener of axis2.xml has no parameter port");
         return found;
     }
 

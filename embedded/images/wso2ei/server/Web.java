@@ -21,7 +21,7 @@ import java.util.function.Function;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 
-/** The listeners: 8280 and 8243 of the gateway, 9763 and 9443 of the console. */
+/** The listeners: 8280 and 8243 of the gateway, 9763 and 9443 of the console, unless files move them. */
 final class Web {
     private final Map<String, String> sessions = new ConcurrentHashMap<>();
     private final Map<Integer, HttpServer> servers = new ConcurrentHashMap<>();
@@ -47,9 +47,9 @@ final class Web {
         this.datasources = datasources;
     }
 
-    void openGateway(SSLContext tls, Access log) throws IOException {
-        open(8280, null, counted("http", this::gateway), log);
-        open(8243, tls, counted("https", this::gateway), log);
+    void openGateway(int http, int https, SSLContext tls, Access log) throws IOException {
+        open(http, null, counted("http", this::gateway), log);
+        open(https, tls, counted("https", this::gateway), log);
     }
 
     /** In clear text and for whoever reaches it. */
@@ -65,9 +65,9 @@ final class Web {
         };
     }
 
-    void openConsole(SSLContext tls, Access log) throws IOException {
-        open(9763, null, exchange -> redirect(exchange, consoleUrl), log);
-        open(9443, tls, this::console, log);
+    void openConsole(int offset, SSLContext tls, Access log) throws IOException {
+        open(9763 + offset, null, exchange -> redirect(exchange, consoleUrl), log);
+        open(9443 + offset, tls, this::console, log);
     }
 
     /** Stop taking connections, and wait for running requests, at most this long. */
