@@ -1,7 +1,7 @@
 """What users add to a node, as parts of its pod: the ConfigMap, init containers, volumes, mounts and variables.
 
-Pure functions. Jars and files reach the server's home as single files, mounted one by one over or beside the image's
-own: so no folder of the image is hidden, and the image's entrypoint, which differs from tag to tag, has no part in it.
+Pure functions. Jars and files are mounted one by one into the server's home, over the image's or in addition: so no
+folder of the image is hidden, and the image's entrypoint, which differs from tag to tag, has no part in it.
 Files below ``conf/`` are put into the copy of ``conf`` that is patched and mounted as a whole.
 """
 
@@ -100,15 +100,15 @@ class Additions:
         return [_deliver("place-files", image, ["files", "--home", work.FOLDER], mounts)]
 
     def delivered_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
-        """For the container that looks for what the image lacks."""
+        """Mounts of the container that checks the image."""
         return [volumes.mount("delivered", DELIVERED, read_only=True)] if self.jars else []
 
     def patch_arguments(self) -> list[str]:
-        """For the patcher, behind the managed patches."""
+        """Arguments of the patcher for the users' patches, which it applies after the managed ones."""
         return ["--patches", f"{_MANIFEST}/patches.json"] if self.patches else []
 
     def patch_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
-        """For the patcher."""
+        """Mounts of the patcher."""
         secrets = self._secrets()
         return [
             *([volumes.mount("additions", _MANIFEST, read_only=True)] if self.patches else []),
@@ -116,7 +116,7 @@ class Additions:
         ]
 
     def store_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
-        """For the container that copies keystore and truststore."""
+        """Mounts of the container that copies keystore and truststore."""
         if not self.keystores:
             return []
         return [self.secret_mount(self.keystores["secret"], STORES)]

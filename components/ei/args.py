@@ -17,16 +17,16 @@ Discovery = Literal["annotations", "serviceMonitor", "none"]
 
 
 class PrometheusArgs(TypedDict):
-    """The pods that read the metrics; nobody else reaches the port."""
+    """The pods that read the metrics; no other pod reaches the port."""
 
     namespace: str
-    """Theirs."""
+    """Their namespace."""
     pod_labels: NotRequired[Mapping[str, str]]
     """Default: every pod of the namespace."""
 
 
 class ServiceMonitorArgs(TypedDict):
-    """What a ServiceMonitor of the Prometheus Operator says beside what it selects."""
+    """Labels and interval of a ServiceMonitor of the Prometheus Operator."""
 
     labels: NotRequired[Mapping[str, str]]
     """By which a Prometheus chooses it."""
@@ -47,7 +47,7 @@ class MetricsArgs(TypedDict):
     """Prometheus metrics of the nodes: who reads them, and how the nodes are found."""
 
     prometheus: PrometheusArgs
-    """Who reads them."""
+    """The pods that read them."""
     discovery: NotRequired[Discovery]
     """By ``annotations`` of the pods (default), by a ``serviceMonitor``, or by a configuration of Prometheus that is
     not part of the component (``none``)."""

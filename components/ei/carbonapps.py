@@ -1,8 +1,8 @@
 """Integration artifacts (CAR files) of an EI node, as parts of its pod: from where they come, and when it has started.
 
-EI looks into one folder, ``carbonapps``. Unless it is to look into the shared folder itself (``live``), the node has a
-folder of its own there, filled before the server starts with everything that the sources hold: the image, the shared
-folder, URLs and the stack file. So no source hides another, and what a node serves changes when it starts, not before.
+EI reads one folder, ``carbonapps``. Unless that is the shared folder itself (``live``), the node has its own folder,
+filled before the server starts with everything that the sources hold: the image, the shared folder, URLs and the stack
+file. So no source hides another, and what a node serves changes when it starts, not before.
 Pure functions.
 """
 
@@ -49,7 +49,7 @@ class CarbonApps:
         return self.folder != "unused"
 
     def manifest(self) -> dict[str, str]:
-        """Text of the ConfigMap: what to fetch, and what lies beside it."""
+        """Text of the ConfigMap: CARs to fetch, and those in the same ConfigMap."""
         if not self.cars:
             return {}
         items = [
@@ -78,7 +78,7 @@ for folder in {folders}; do
 done"""
 
     def collect_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
-        """For the container that runs it."""
+        """Mounts of the container that runs it."""
         return [volumes.mount("cars", CARS)]
 
     def gather_container(self, image: str) -> k8s.core.v1.ContainerArgs:

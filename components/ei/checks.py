@@ -1,4 +1,4 @@
-"""The checks of ``EiClusterArgs``: every one names the field, and all are told at once. Pure."""
+"""The checks of ``EiClusterArgs``: every one names the field, and all are reported at once. Pure."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ def addition_problems(version: EiVersion, args: AdditionsArgs, metrics: Sequence
     items = [*patch_problems(args.get("patches") or (), managed), *file_problems(args.get("files") or ())]
     yield from items
     # One an item: the way out is to remove it, once.
-    told = {problem.place[:2] for problem in items}
-    yield from (problem for problem in vault_problems(args) if problem.place[:2] not in told)
+    reported = {problem.place[:2] for problem in items}
+    yield from (problem for problem in vault_problems(args) if problem.place[:2] not in reported)
     yield from environment_problems(args.get("environment") or {}, args.get("secret_environment") or {})
     yield from option_problems(args.get("java_options") or ())
     yield from jar_problems(args.get("jars") or ())

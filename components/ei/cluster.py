@@ -41,7 +41,7 @@ class EiCluster(pulumi.ComponentResource):
     that of the gateway's earlier Service, so the gateway's Ingress of a running stack stays as it is."""
     deployment: k8s.apps.v1.Deployment
     carbonapps: DataVolume
-    """Where the integration artifacts lie."""
+    """The volume of the integration artifacts."""
     spec_hash: pulumi.Output[str]
     """Hash of everything that the component registers, Secrets excluded."""
 
@@ -221,7 +221,7 @@ class EiCluster(pulumi.ComponentResource):
     def _pull_secret(
         self, name: str, args: EiClusterArgs, labels: dict[str, str], child: pulumi.ResourceOptions
     ) -> k8s.core.v1.Secret | None:
-        """The one Secret with a name of its own: what it holds is read at a pull, never by a running pod.
+        """Make the pull Secret, the only one with a fixed name: only the kubelet reads it, at a pull.
 
         So new credentials leave every pod template, and with it every pod, as it is. The provider replaces a changed
         Secret; under a name that stays it deletes the old one first, and a pull in that instant is tried again by the
@@ -319,7 +319,7 @@ def _operations(args: EiClusterArgs) -> OperationsArgs:
 def _takes_back(args: EiClusterArgs) -> dict[str, str] | None:
     """The number of nodes belongs to the stack unless it is an autoscaler's.
 
-    Without the annotation an update fails with a field conflict once somebody has called ``kubectl scale``, or when
+    Without the annotation an update fails with a field conflict after a ``kubectl scale``, or when
     the number comes back from an autoscaler.
     """
     return None if args.get("autoscaled") else {"pulumi.com/patchForce": "true"}

@@ -100,7 +100,7 @@ chmod u+w {_TRUST}"""
     return f"""for key in {needed}; do
     [ -f {STORES}/$key ] || {{ echo "Secret {own["secret"]} has no key $key, which keystores needs." >&2; exit 1; }}
 done
-opens() {{ said=$(keytool "$@" 2>&1) || {{ echo "$store of Secret {own["secret"]}: $said" >&2; exit 1; }}; }}
+opens() {{ error=$(keytool "$@" 2>&1) || {{ echo "$store of Secret {own["secret"]}: $error" >&2; exit 1; }}; }}
 cp {STORES}/{files["keystore"]} {work.STORES}/keystore
 cp {STORES}/{files["truststore"]} {_TRUST}
 chmod 600 {work.STORES}/keystore {_TRUST}
@@ -126,9 +126,9 @@ def copy_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     """Copies the image's own ``conf`` and the stores, and adds the cluster's CA to the truststore.
 
     Without that CA the membership scheme needs a trust-all socket factory for the whole JVM. An image of another
-    version, or without what the server needs, is told here; so is a keystore that does not open.
+    version, or without what the server needs, ends with the reason here; so does a keystore that does not open.
     """
-    # The oldest images have their JDK beside the server and not on PATH.
+    # The oldest images have their JDK next to the server and not on PATH.
     script = f"""{needs_home(parts)}
 PATH="$PATH:${{JAVA_HOME:-/home/wso2carbon/java}}/bin"
 # On cgroup v2 an old JDK sizes heap and threads by the whole machine.

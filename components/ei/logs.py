@@ -1,4 +1,4 @@
-"""Where EI's log files and heap dumps lie: a volume of the pod, or one that outlives it. Pod parts, pure.
+"""The volume of EI's log files and heap dumps: one of the pod, or one that outlives it. Pod parts, pure.
 
 ``repository/logs`` is always a volume: the file system of a container goes with every restart of it, and a heap dump
 is written just before one.
@@ -33,14 +33,14 @@ class LogFolder:
     """Size of a heap dump."""
 
     def volume(self) -> k8s.core.v1.VolumeArgs:
-        """Volume of the pod; one of its own is limited, so that no node's disk fills up."""
+        """Volume of the pod; an emptyDir is limited, so that it cannot fill the node's disk."""
         if self.kept:
             return volumes.claim_volume(VOLUME, self.kept.claim_name)
         return volumes.empty_dir(VOLUME, f"{self.mebibytes}Mi")
 
     @property
     def mebibytes(self) -> int:
-        """Most that a pod of its own volume may hold; above it the kubelet evicts the pod. One dump more is written
+        """Limit of an emptyDir, above which the kubelet evicts the pod. One dump more is written
         before the oldest goes."""
         return _LOG_MEBIBYTES + (DUMPS_PER_POD + 1) * self.heap_mebibytes
 
@@ -55,7 +55,7 @@ class LogFolder:
         return f"{_OTHER_MEBIBYTES + (0 if self.kept else self.mebibytes)}Mi"
 
     def init_containers(self, image: str, programs: str, uid: int) -> list[k8s.core.v1.ContainerArgs]:
-        """What makes the folder; nothing where the volume is the pod's own."""
+        """Containers that make the pod's folder; none with an emptyDir."""
         if self.kept is None:
             return []
         make = k8s.core.v1.ContainerArgs(
@@ -85,7 +85,7 @@ class LogFolder:
 
 
 def java_options(home: str) -> str:
-    """Dumps and crash reports beside the logs, under names of their own.
+    """Write dumps and crash reports to the folder of the logs, each under its own name.
 
     The start script names one file, and a JVM writes no dump over one that exists: the second would be lost.
     """

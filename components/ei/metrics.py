@@ -1,4 +1,4 @@
-"""Prometheus metrics of EI's nodes: the port, how Prometheus finds it, and that nobody else reaches it.
+"""Prometheus metrics of EI's nodes: the port, its discovery by Prometheus, and the NetworkPolicy of its clients.
 
 Owns the NetworkPolicy of the port and, for the Prometheus Operator, a ServiceMonitor with the Service that it selects.
 Does not own Prometheus, the operator, the definition of ServiceMonitors, or an agent.
@@ -74,7 +74,7 @@ def network_policy_spec(selector: dict[str, str], metrics: MetricsArgs) -> k8s.n
     prometheus = metrics["prometheus"]
     labels = prometheus.get("pod_labels")
     peer = k8s.networking.v1.NetworkPolicyPeerArgs(
-        # The API server sets this label on every namespace, and nobody else can.
+        # The API server sets this label on every namespace, and no user can.
         namespace_selector=k8s.meta.v1.LabelSelectorArgs(
             match_labels={"kubernetes.io/metadata.name": prometheus["namespace"]}
         ),
@@ -93,7 +93,7 @@ def service_labels(name: str) -> dict[str, str]:
 
 
 def service_spec(selector: dict[str, str], metrics: MetricsArgs) -> k8s.core.v1.ServiceSpecArgs:
-    """Headless: nobody talks to it, its endpoints are the list of nodes."""
+    """Headless: its endpoints are the list of nodes."""
     return k8s.core.v1.ServiceSpecArgs(
         cluster_ip="None",
         selector=selector,
@@ -102,7 +102,7 @@ def service_spec(selector: dict[str, str], metrics: MetricsArgs) -> k8s.core.v1.
 
 
 def monitor_spec(name: str, metrics: MetricsArgs) -> dict[str, Any]:
-    """Of the ServiceMonitor: it looks for Services in its own namespace, and says nothing of that."""
+    """Of the ServiceMonitor: it selects Services of its own namespace, which is the default."""
     endpoint = {"port": PORT_NAME, "path": place(metrics)[1]}
     interval = (metrics.get("service_monitor") or {}).get("interval")
     return {
@@ -163,7 +163,7 @@ def metrics_problems(version: EiVersion, args: OperationsArgs, options: Sequence
         yield Problem(
             ("metrics", "agent"),
             f"is needed with version {version.version}: only {able} have a Prometheus API. Start the JMX "
-            "exporter by jars and java_options, and say here at which port",
+            "exporter by jars and java_options, and name its port here",
         )
     if metrics.get("service_monitor") and discovery(metrics) != "serviceMonitor":
         yield Problem(("metrics", "service_monitor"), "is for discovery serviceMonitor only")

@@ -144,7 +144,7 @@ def schema_job_spec(
 def network_policy_spec(
     selector: dict[str, str], controller: ControllerPods
 ) -> k8s.networking.v1.NetworkPolicySpecArgs:
-    """Members reach members on 4100; NGINX reaches console and gateway; nobody else reaches a node.
+    """Members reach members on 4100; NGINX reaches console and gateway; no other pod reaches a node.
 
     Where the controller's pods are not known (an existing controller without labels given, or one on the hosts'
     network, which no pod selector matches), console and gateway are open to whoever can reach the pod.

@@ -1,4 +1,4 @@
-"""How a node is run: what its pods bear, and who says how many there are. Checks and pod parts, pure."""
+"""Checks and pod parts of ``OperationsArgs``: labels, log levels, host aliases. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.wso2ei.logs import LOGGER, Level
 
 
 def operation_problems(args: OperationsArgs) -> Iterator[Problem]:
-    """Whatever is wrong with them."""
+    """Problems of these arguments."""
     for name, level in (args.get("log_levels") or {}).items():
         if not re.fullmatch(LOGGER, name):
             yield Problem(("log_levels", name), "must be the name of a logger, such as org.apache.synapse, or root")

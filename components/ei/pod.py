@@ -22,12 +22,12 @@ UID = 802
 """User ``wso2carbon`` and group ``wso2`` of every EI 6.x image (wso2/docker-ei, all tags)."""
 CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT, MEMBER_PORT = 9443, 8243, 8280, 4100
 KEYSTORES = "/home/wso2carbon/keystores"
-"""Folder of the truststore with the cluster's CA, and of a keystore of one's own."""
+"""Folder of the truststore with the cluster's CA, and of the user's keystore."""
 TRUSTSTORE, KEYSTORE = f"{KEYSTORES}/client-truststore.jks", f"{KEYSTORES}/keystore"
 ADMIN_KEY = "password"
 """Key of the administrator's password in its Secret."""
 _MYSQL, _ADMIN = "_mysql", "_admin"
-"""Folders of passwords for the patcher, beside those of Secrets that users name: no Secret can have such a name."""
+"""Folders of passwords for the patcher, next to those of users' Secrets: no Secret can have such a name."""
 MOUNTED_SECRETS = EiSecrets(
     user_password={"from": f"{_MYSQL}/{mysql_connection.USER_KEY}"},
     registry_password={"from": f"{_MYSQL}/{mysql_connection.REGISTRY_KEY}"},
@@ -94,9 +94,8 @@ def gate_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
 def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
     """EI itself, by the image's own entrypoint.
 
-    The entrypoint is a shell without a trap, so SIGTERM is lost (wso2/docker-ei#139): ``preStop`` asks the JVM to
-    stop, which then drains for up to 60 s. 9443 opens only after the node has joined the cluster, so a check of it
-    means "joined".
+    The entrypoint is a shell without a trap, so SIGTERM is lost (wso2/docker-ei#139): ``preStop`` stops the JVM, which
+    then drains for up to 60 s. 9443 opens only after the node has joined the cluster, so a check of it means "joined".
     """
     stop = f"sleep {_ENDPOINT_LAG_SECONDS}; sh {parts.home}/bin/integrator.sh stop"
     login = k8s.core.v1.HTTPGetActionArgs(path="/carbon/admin/login.jsp", port=CONSOLE_PORT, scheme="HTTPS")

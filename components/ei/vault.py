@@ -1,7 +1,7 @@
 """The secure vault in a node's pod: what checks and places it, and where the server reads it. Pure functions.
 
 The cipher texts come from a Secret that exists, configuration and passwords from what the keystores say. The file of
-passwords lies in memory, belongs to the server's user and to nobody else, and is mounted read-only: EI never writes it.
+passwords is in memory, readable by the server's user only, and mounted read-only: EI never writes it.
 Without a vault the pod has none of these parts.
 """
 
@@ -58,7 +58,7 @@ chmod 600 {_KEY}
 
 
 def containers(additions: Additions, image: str) -> list[k8s.core.v1.ContainerArgs]:
-    """The container that says what is wrong with the vault, and puts it into place; behind the patcher."""
+    """The container that checks the vault and puts it into place; after the patcher."""
     vault, own = additions.vault, additions.keystores
     if not (vault and own):
         return []
@@ -85,12 +85,12 @@ def containers(additions: Additions, image: str) -> list[k8s.core.v1.ContainerAr
 
 
 def server_mounts(additions: Additions, home: str) -> list[k8s.core.v1.VolumeMountArgs]:
-    """The file of passwords, and nothing beside it."""
+    """The file of passwords alone."""
     if not additions.vault:
         return []
     return [mount("vault", f"{home}/{PASSWORD_FILE}", sub_path=PASSWORD_FILE, read_only=True)]
 
 
 def volumes(additions: Additions) -> list[k8s.core.v1.VolumeArgs]:
-    """Where the file of passwords lies."""
+    """The volume of the file of passwords."""
     return [empty_dir("vault", "1Mi", memory=True)] if additions.vault else []

@@ -27,7 +27,7 @@ from xml.etree import ElementTree
 
 try:
     from components.in_pod.deliver import DeliveryError, check, fetch
-except ImportError:  # inside a pod the programs lie in one folder
+except ImportError:  # inside a pod all programs are in one folder
     from deliver import DeliveryError, check, fetch  # type: ignore[import-not-found,no-redef]
 
 APPLICATION = "carbon/application"
@@ -77,14 +77,14 @@ def application_of(file: Path) -> str:
 
 
 class Gathering:
-    """CARs of all sources, and what is wrong with them."""
+    """CARs of all sources, and their problems."""
 
     def __init__(self) -> None:
         self.cars: list[Car] = []
         self.problems: list[str] = []
 
     def image(self, folder: Path) -> list[Car]:
-        """What the image brings; one file that lies there twice is one."""
+        """CARs of the image; two equal files count as one."""
         found: dict[str, Car] = {}
         for number in sorted(folder.glob("*.from")):
             place = number.read_text(encoding="utf-8").strip()
@@ -96,7 +96,7 @@ class Gathering:
         return list(found.values())
 
     def folder(self, folder: Path) -> list[Car]:
-        """What lies in the shared folder. EI looks at no file whose name does not end with .car, nor below."""
+        """CARs of the shared folder. EI ignores other names, and folders below."""
         try:
             files = sorted(file for file in folder.iterdir() if file.name.endswith(".car") and file.is_file())
         except OSError as error:
@@ -118,7 +118,7 @@ class Gathering:
         return found
 
     def add(self, cars: list[Car]) -> None:
-        """Take one source's; a name that is there already is told with both places."""
+        """Add the CARs of one source; a name that exists already is reported with both places."""
         by_name = {car.name: car for car in self.cars}
         for car in cars:
             if car.name in by_name:
@@ -146,10 +146,10 @@ class Gathering:
         return found
 
 
-def _bring(item: dict[str, Any], beside: Path, target: Path) -> str:
+def _bring(item: dict[str, Any], folder: Path, target: Path) -> str:
     """Fetch or copy one CAR; where it came from, in words."""
     if "url" not in item:
-        shutil.copyfile(beside / str(item["name"]), target)
+        shutil.copyfile(folder / str(item["name"]), target)
         return "ei.carbonApps"
     url, wanted = str(item["url"]), item["sha256"]
     check(target, url, fetch(url, target), wanted)

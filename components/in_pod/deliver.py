@@ -33,7 +33,7 @@ class DeliveryError(Exception):
 
 
 def fetch(url: str, to: Path, wait: float = 2.0) -> str:
-    """Download and return the sha256; a server that is busy or away is asked again after ``wait`` seconds and more."""
+    """Download and return the sha256; a server that is busy or away is tried again after ``wait`` seconds and more."""
     reason = ""
     for attempt in range(_ATTEMPTS):
         if attempt:
@@ -52,7 +52,7 @@ def fetch(url: str, to: Path, wait: float = 2.0) -> str:
                 break
         except (OSError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", "") or error or type(error).__name__)
-    raise DeliveryError(f"{url} cannot be had: {reason}. Pods must be able to reach it, without credentials.")
+    raise DeliveryError(f"{url} cannot be downloaded: {reason}. Pods must be able to reach it, without credentials.")
 
 
 def _copy(source: BinaryIO, to: Path) -> str:
@@ -61,7 +61,7 @@ def _copy(source: BinaryIO, to: Path) -> str:
         while block := source.read(1 << 16):
             size += len(block)
             if size > _MOST_BYTES:
-                raise DeliveryError(f"more than {_MOST_BYTES} bytes; that is no jar")
+                raise DeliveryError(f"more than {_MOST_BYTES} bytes, too many for a jar")
             digest.update(block)
             target.write(block)
     return digest.hexdigest()
@@ -71,7 +71,7 @@ def check(file: Path, where: str, found: str, wanted: str) -> None:
     """Remove a ``file`` of another sha256 than the one meant. Raises ``DeliveryError``."""
     if found != wanted:
         file.unlink()
-        raise DeliveryError(f"{where} has sha256 {found} and not {wanted}: it is another file than the one meant")
+        raise DeliveryError(f"{where} has sha256 {found} and not {wanted}: it is not the intended file")
 
 
 def place_jar(jar: dict[str, Any], to: Path) -> Path:

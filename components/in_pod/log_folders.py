@@ -5,7 +5,7 @@
 The kubelet would make a missing folder for a subPath as root, so it is made here, by the user who writes there. The
 folders of the newest N other pods stay; an older one goes when nothing was written in it for a day, so that of a pod
 that runs stays in any case: EI writes its access log at every probe. Only folders named like pods of the same
-Deployment are looked at. What cannot be removed is told and left: it must not keep a node from starting.
+Deployment are looked at. What cannot be removed is reported and stays: it must not keep a node from starting.
 """
 
 from __future__ import annotations

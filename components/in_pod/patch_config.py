@@ -11,8 +11,8 @@ Path language: element names without namespace, joined by ``/``; ``[@name='x']``
 siblings. Only the last element of a path may be missing, and only ``set`` and ``xml`` make it.
 
 Everything that a patch does not name stays as it is, byte for byte: comments, order, namespaces, entities, line ends.
-Nothing is written unless every patch of every file fits; a patch that does not fit is told with file, path and what
-is there instead. Applying the same patches twice gives the same bytes as once. Values are never printed.
+Nothing is written unless every patch of every file fits; a patch that does not fit is reported with file, path and
+what is there instead. Applying the same patches twice gives the same bytes as once. Values are never printed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 if __package__:
     from components.in_pod.properties_patch import patch_properties
     from components.in_pod.xml_patch import Patch, PatchError, patch_xml
-else:  # Run as a program: its own folder is all that Python searches beside the standard library.
+else:  # Run as a program: Python searches its own folder and the standard library.
     from properties_patch import patch_properties  # type: ignore[import-not-found,no-redef]
     from xml_patch import Patch, PatchError, patch_xml  # type: ignore[import-not-found,no-redef]
 
@@ -40,7 +40,7 @@ def resolved(patch: Patch, secrets: Path | None) -> Patch:
     keys = set(patch) - {"file"}
     if keys not in _FORMS or patch.get("remove", True) is not True:
         allowed = "; ".join(" + ".join(sorted(form)) for form in _FORMS)
-        raise PatchError(f"{', '.join(sorted(keys)) or 'nothing'}: is no form of a patch, which are {allowed}")
+        raise PatchError(f"{', '.join(sorted(keys)) or 'nothing'}: is not a form of a patch, which are {allowed}")
     for name in ("path", "property", "xml", "add", "first"):
         if name in patch and not isinstance(patch[name], str):
             raise PatchError(f"{name} must be text")

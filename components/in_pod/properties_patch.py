@@ -16,7 +16,7 @@ def patch_properties(data: bytes, patch: dict[str, Any]) -> bytes:
     Its value may be a list with commas: ``add`` puts an item at the end of a list that exists and lacks it; ``first``
     sets the first item and keeps the others.
 
-    Its line, else behind its commented-out line, else at the end. ISO-8859-1, everything else as ``\\uXXXX``.
+    Its line, else after its commented-out line, else at the end. ISO-8859-1, everything else as ``\\uXXXX``.
     """
     text, key = data.decode("iso-8859-1"), patch["property"]
     lines = list(logical_lines(text))

@@ -34,7 +34,7 @@ PASSWORD_NAMES = {
     "keystore.identity.store.password": "identity.store.password",
     "keystore.identity.key.password": "identity.key.password",
 }
-"""Keys of ``secret-conf.properties``: the names by which EI tells its two passwords apart, not passwords."""
+"""Keys of ``secret-conf.properties``: the names of EI's two passwords, not the passwords."""
 _ALIAS = "{http://org.wso2.securevault/configuration}secretAlias"
 
 
@@ -122,7 +122,7 @@ def misfits(texts: dict[str, str], key: Key, transformation: str, alias: str) ->
         try:
             plain = key.decrypt(base64.b64decode(text, validate=True), transformation)
         except (binascii.Error, ValueError):
-            yield f"{name} is no base64"
+            yield f"{name} is not base64"
             continue
         if plain is None:
             yield f"{name} does not decrypt with the key {alias}, by {transformation}"
@@ -142,7 +142,7 @@ def unknown(conf: Path, texts: dict[str, str]) -> Iterator[str]:
 
 
 def place(target: Path, data: bytes, mode: int) -> None:
-    """Write a file that nobody else may ever read; also where one lies already."""
+    """Write a file that no other user can read at any time; also in place of an older one."""
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.new")
     fresh.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ Path language: element names without namespace, joined by ``/``; ``[@name='x']``
 siblings. Only the last element of a path may be missing, and only ``set`` and ``xml`` make it.
 
 Everything that a patch does not name stays as it is, byte for byte. A patch whose path would not find its own work
-again is refused: so applying it twice is applying it once.
+again is rejected: so applying it twice is applying it once.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Step(NamedTuple):
 
 
 class Element:
-    """An element and where its bytes lie: tag ``start`` to ``open_end``, content up to ``close``, all up to ``end``."""
+    """An element and its offsets: tag ``start`` to ``open_end``, content up to ``close``, all up to ``end``."""
 
     def __init__(self, name: str, attributes: dict[str, str], start: int, parent: Element | None) -> None:
         self.name, self.attributes, self.start, self.parent = name, attributes, start, parent
@@ -291,7 +291,7 @@ def _new_element(parent: Element, step: Step, patch: Patch) -> str:
 
 
 def _insert(document: Document, parent: Element, step: Step, fragment: bytes) -> bytes:
-    """Behind the commented-out default, else behind the last of the same name, live or not, else as the last child."""
+    """After the commented-out default, else after the last of the same name, live or not, else as the last child."""
     name = re.compile(rf"(?:^\s*|<){re.escape(step.name)}(?=[\s>/])")
     commented = [comment for comment in parent.comments if name.search(comment[2])]
     default = [c for c in commented if step.tests and all(test.commented_in(c[2]) for test in step.tests)]
@@ -357,7 +357,7 @@ def _set_attributes(document: Document, element: Element, attributes: dict[str, 
 
 
 def _attributes(tag: bytes) -> Iterator[re.Match[bytes]]:
-    """The attributes of a start tag, one behind the other; text that looks like one inside a value is none."""
+    """The attributes of a start tag, one after the other; text that looks like one inside a value does not count."""
     name = re.match(rb"<[^\s/>]+", tag)
     position = name.end() if name else 0
     while match := _ATTRIBUTE.match(tag, position):

@@ -1,7 +1,7 @@
 """What users add to an EI node: patches, whole files, environment, JVM options and jars. Checks, pure.
 
-Whatever the deployment itself depends on is *managed*: an addition that would undo it is refused, and so is one that
-would never work. Secret values come from Secrets that exist already, by name and key; none is ever part of an argument.
+Whatever the deployment itself depends on is *managed*: an addition that would undo it is rejected, and so is one
+that would never work. Secret values come from existing Secrets, by name and key; none is ever part of an argument.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _of_patch(patch: PatchArgs, managed: Sequence[Patch]) -> Problem | None:
         if "xml" in full:
             fragment(full["xml"], steps[-1])
     except PatchError as error:
-        return Problem((), f"is refused by the patcher: {error}")
+        return Problem((), f"is rejected by the patcher: {error}")
     return (
         _plain_secret(full)
         or _client_certificates(full)
@@ -222,7 +222,7 @@ def environment_problems(plain: Mapping[str, str], secret: Mapping[str, SecretKe
             elif reference is None and ((names_secret(name) and is_plain(plain[name])) or holds_secret(plain[name])):
                 yield Problem(where, "holds a password in plain text; take it from a Secret: secret_environment")
             elif reference is not None and name in plain:
-                yield Problem(where, "must not stand in environment too")
+                yield Problem(where, "must not be given in environment too")
             elif reference is not None and _bad_reference(reference):
                 yield Problem(where, str(_bad_reference(reference)))
 
@@ -307,7 +307,7 @@ def name_problems(name: str, pattern: str, seen: set[str], end: str, others: str
             ("name",), f"must be given, as letters, digits, '.', '_' and '-' with {end} at the end, not {name!r}"
         )
     if name in seen:
-        yield Problem(("name",), f"must differ from the other {others}', and {name} stands there twice")
+        yield Problem(("name",), f"must differ from the other {others}', and {name} is given twice")
 
 
 def _inside_home(path: str) -> str | None:

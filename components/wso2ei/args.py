@@ -16,10 +16,10 @@ class SecretKeyArgs(TypedDict):
 
 
 class PatchArgs(TypedDict):
-    """One change of one of EI's own configuration files, applied behind the managed ones.
+    """One change of one of EI's own configuration files, applied after the managed ones.
 
     Either ``path`` (XML) or ``property`` (Java properties), and one of ``set``, ``set_from_secret``, ``xml``,
-    ``remove`` and ``attributes``; ``attributes`` may stand beside ``set``.
+    ``remove`` and ``attributes``; ``attributes`` may be given with ``set``.
     """
 
     file: str
@@ -41,7 +41,7 @@ class PatchArgs(TypedDict):
 
 
 class FileArgs(TypedDict):
-    """One whole file, put over the image's own or beside it, before any patch is applied to it."""
+    """One whole file, in place of the image's or in addition, before any patch is applied to it."""
 
     path: str
     """Below the server's home, e.g. ``conf/log4j2.properties``."""
@@ -54,7 +54,7 @@ class FileArgs(TypedDict):
 
 
 class JarArgs(TypedDict):
-    """One jar, put beside the image's own, by ``url`` with ``sha256`` or from a ``claim``."""
+    """One jar in addition to the image's, by ``url`` with ``sha256`` or from a ``claim``."""
 
     url: NotRequired[str | None]
     """http or https, reachable from the pods, without credentials."""
@@ -117,7 +117,7 @@ class SecureVaultArgs(TypedDict):
     key: NotRequired[str]
     """Key of that file in it; default ``cipher-text.properties``."""
     transformation: NotRequired[Transformation]
-    """How the values were encrypted; default ``RSA``, as WSO2's cipher tool does it unless it is told otherwise."""
+    """How the values were encrypted; default ``RSA``, as WSO2's cipher tool does by default."""
 
 
 class AdditionsArgs(TypedDict):
@@ -132,17 +132,17 @@ class AdditionsArgs(TypedDict):
     secret_environment: NotRequired[Mapping[str, SecretKeyArgs]]
     """Environment variables whose values are in Secrets."""
     java_options: NotRequired[Sequence[str]]
-    """More options of the JVM, each without white space; they come behind the deployment's own, and the last wins."""
+    """More options of the JVM, each without white space; they come after the deployment's own, and the last wins."""
     jars: NotRequired[Sequence[JarArgs]]
-    """Jars beside the image's own, such as a MySQL driver."""
+    """Jars in addition to the image's, such as a MySQL driver."""
     keystores: NotRequired[KeystoresArgs | None]
-    """Stores of one's own."""
+    """The user's own stores."""
     secure_vault: NotRequired[SecureVaultArgs | None]
     """Secrets that are encrypted for the key of ``keystores``."""
     carbon_apps: NotRequired[Sequence[CarbonAppArgs]]
-    """Integration artifacts, beside those of the image and of the shared folder. Another one, or another content, is
-    served by nodes that start anew; a broken one stops their update."""
+    """Integration artifacts, in addition to those of the image and of the shared folder. A change rolls out the nodes;
+    a broken one stops their update."""
     carbon_apps_folder: NotRequired[CarbonAppsFolder]
-    """How nodes use the folder of ``storage``. ``live`` (default): EI looks into it while it runs, so that what lies
-    there is deployed everywhere within 15 s, and into nothing else. ``atStart``: a node takes what lies there when it
-    starts, beside the artifacts of the image and of ``carbon_apps``. ``unused``: no pod mounts it."""
+    """How nodes use the folder of ``storage``. ``live`` (default): EI reads it while it runs, so that its content is
+    deployed everywhere within 15 s, and nothing else. ``atStart``: a node takes its content when it starts, in
+    addition to the artifacts of the image and of ``carbon_apps``. ``unused``: no pod mounts it."""

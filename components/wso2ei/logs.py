@@ -2,10 +2,10 @@
 
 The server's own log is there already. Sources: log4j.properties (6.2 to 6.5) and log4j2.properties (6.6),
 access-log.properties and catalina-server.xml of wso2/product-ei v6.x.0; AccessLogger of wso2/wso2-synapse
-2.1.7-wso2v48, 65, 80, 111 and 143, which are the versions of EI 6.2 to 6.6. Every line tells its log: AUDIT_LOG,
+2.1.7-wso2v48, 65, 80, 111 and 143, which are the versions of EI 6.2 to 6.6. Every line names its log: AUDIT_LOG,
 HTTP_ACCESS gateway, HTTP_ACCESS console.
 
-These are defaults: patches and files of users come behind them.
+These are defaults: patches and files of users are applied after them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _AUDIT, _CONSOLE = "AUDIT_LOG", "CARBON_CONSOLE"
 _GATEWAY_ACCESS = "org.apache.synapse.transport.http.access"
 _LOG4J, _LOG4J2 = "conf/log4j.properties", "conf/log4j2.properties"
 _ACCESS, _NHTTP = "conf/access-log.properties", "conf/nhttp.properties"
-# log4j 1 knows two words for one thing, and of two lines for one logger it takes any.
+# log4j 1 has two words for one thing, and of two lines for one logger it takes either.
 _CATEGORIES = {
     "org.apache.synapse", "org.apache.synapse.transport", "org.apache.axis2", "org.apache.axis2.transport",
     "SERVICE_LOGGER", "TRACE_LOGGER",

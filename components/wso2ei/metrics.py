@@ -7,7 +7,7 @@ wso2/product-ei v6.5.0 and v6.6.0.
 The internal HTTP API listens on one port, without TLS and without a password, once synapse.properties enables it and a
 system property ``enable<name>`` turns on one of the APIs of internal-apis.xml. The packs enable it, list Prometheus'
 alone, and set no such property, so the port is closed. Turned on, every other path and method is answered with 404.
-The HTTPS port beside it (9154) opens for APIs with the protocol https only, of which the packs have none.
+Its HTTPS port (9154) opens for APIs with the protocol https only, of which the packs have none.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _SYNAPSE, _APIS = "conf/synapse.properties", "conf/internal-apis.xml"
 
 
 def metrics_patches() -> list[Patch]:
-    """What an image of one's own, or a whole file, may have switched off; the packs say so already.
+    """Patches for what the user's image or a whole file may have switched off; the packs have it on.
 
-    An API that the file does not list is told by the patcher, and handlers of an API stay: they may ask for passwords.
+    The patcher reports an API that the file does not list. Handlers of an API stay: they may demand passwords.
     """
     api = {"protocol": "http", "class": "org.wso2.carbon.prometheus.publisher.service.MetricAPI"}
     return [

@@ -1,6 +1,6 @@
 """What is changed in the image's own configuration files, as data.
 
-One table for all versions, exceptions named. A patch says file, element path and value; ``in_pod/patch_config.py``
+One table for all versions, exceptions named. A patch names file, element path and value; ``in_pod/patch_config.py``
 applies it inside the pod, so no XML of WSO2's is kept here. Passwords travel apart from everything else, in a Secret.
 The path language and the forms of a patch are those of ``in_pod/xml_patch.py`` and ``in_pod/patch_config.py``.
 
@@ -73,9 +73,9 @@ class EiSecrets:
 
 
 def jdbc_url(host: str, database: str, port: int = 3306, tls: Tls = "preferred") -> str:
-    """TLS 1.2, since Connector/J 5.1 knows no newer one; a server that makes its own CA is not verified.
+    """TLS 1.2, the newest of Connector/J 5.1; a server that makes its own CA is not verified.
 
-    With ``verifyCa`` the driver asks the JVM's truststore, which is the one that carbon.xml names.
+    With ``verifyCa`` the driver uses the JVM's truststore, which is the one that carbon.xml names.
     """
     options = {
         # caching_sha2_password hides the password with the server's key where TLS does not.
@@ -116,7 +116,7 @@ def shutdown_patches(version: EiVersion) -> list[Patch]:
 
 
 def secret_patches(config: EiConfig, secrets: EiSecrets) -> list[Patch]:
-    """Patches for a Secret, to be applied behind the plain ones: the passwords and nothing else."""
+    """Patches for a Secret, to be applied after the plain ones: the passwords and nothing else."""
 
     def password(source: Datasource, value: Value) -> Patch:
         return {"file": DATASOURCES, "path": f"{_source(source)}/definition/configuration/password", "set": value}

@@ -48,7 +48,7 @@ def key(vault: SecureVaultArgs) -> str:
 
 
 def vault_patches(stores: KeystoresArgs, keystore: str, how: Transformation) -> list[Patch]:
-    """``secret-conf.properties`` as WSO2's cipher tool writes it, for stores of one's own; nothing in it is secret.
+    """``secret-conf.properties`` as WSO2's cipher tool writes it, for the user's stores; nothing in it is secret.
 
     But for two keys, which look like passwords and are none: ``in_pod/vault.py`` adds them.
     And the namespace of aliases on the root of files whose own have none: only there does EI look for it.

@@ -1,8 +1,7 @@
 """What differs between EI 6.2.0 and 6.6.0, in one table.
 
 Sources: wso2/docker-ei (tags v6.2.0.1 to v6.6.0.10), wso2/product-ei (v6.x.0, distribution), wso2/kubernetes-ei.
-An image is told by its reference alone, so the table says what is known of the public ones and no more; what a pod
-finds in its image decides (``copy-conf``).
+The table knows public images by their references alone; what a pod finds in its image decides (``copy-conf``).
 """
 
 from __future__ import annotations

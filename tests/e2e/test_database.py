@@ -47,6 +47,32 @@ def test_options_that_mysqld_rejects_leave_the_running_server_alone(configured: 
         assert configured.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM UM_USER") == "1"
 
 
+def gates(machine: Machine) -> list[str]:
+    """Termination messages of the gates of all nodes."""
+    statuses = [one for pod in machine.nodes() for one in pod["status"].get("initContainerStatuses", [])]
+    return [
+        status[when].get("terminated", {}).get("message", "")
+        for status in statuses
+        if status["name"] == "gate"
+        for when in ("state", "lastState")
+    ]
+
+
+def test_a_node_that_finds_no_tables_reports_it_and_starts_once_they_are_back(machine: Machine) -> None:
+    machine.bring_up()
+    node = machine.nodes()[0]["metadata"]["name"]
+    machine.sql("WSO2EI_USER_DB", "RENAME TABLE UM_HYBRID_ROLE TO LOST")
+    try:
+        machine.kubectl("delete", "pod", node, "--wait=false").ok()
+        eventually(
+            "the gate's reason", lambda: any("the tables are gone" in message for message in gates(machine)), 300
+        )
+    finally:
+        machine.sql("WSO2EI_USER_DB", "RENAME TABLE LOST TO UM_HYBRID_ROLE")
+    machine.kubectl("rollout", "status", "deployment/wso2ei", "--timeout=600s").ok()
+    assert machine.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM UM_USER") == "1"
+
+
 def test_a_broken_server_is_replaced_when_its_template_is_corrected(machine: Machine) -> None:
     """With podManagementPolicy OrderedReady the broken pod stays (kubernetes/kubernetes#67250)."""
     machine.bring_up()

@@ -57,6 +57,9 @@ def works(machine: Machine, version: str) -> None:
         name = pod["metadata"]["name"]
         home = machine.kubectl("exec", name, "-c", "ei", "--", "sh", "-c", "echo $WSO2_SERVER_HOME").ok().strip()
         assert home.endswith(f"wso2ei-{version}")
+        # A node of an older version that stops would delete tasks of the whole cluster with the hook off.
+        file = machine.kubectl("exec", name, "-c", "ei", "--", "sh", "-c", f"cat {home}/conf/hazelcast.properties").text
+        assert ("hazelcast.shutdownhook.enabled=false" in file) == VERSIONS[version].ordered_shutdown
         eventually("the node lists two members", partial(lists, machine, name, addresses))
     assert "loginStatus=true" in machine.login(machine.password())
 

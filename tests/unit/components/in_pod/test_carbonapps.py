@@ -132,7 +132,7 @@ def test_everything_that_is_wrong_is_in_the_last_line(
 ) -> None:
     def fetch(url: str, to: Path) -> str:
         if url.endswith("gone.car"):
-            raise DeliveryError(f"{url} cannot be had: HTTP 404 Not Found.")
+            raise DeliveryError(f"{url} cannot be downloaded: HTTP 404 Not Found.")
         to.write_bytes(car("Other"))
         return hashlib.sha256(car("Other")).hexdigest()
 
@@ -154,7 +154,7 @@ def test_everything_that_is_wrong_is_in_the_last_line(
         "two.car comes from the image (/home/wso2carbon/1) and from the image (/home/wso2carbon/2)",
         "text.car from the shared folder is not a zip file",
         "z-again.car from the shared folder holds OfImage_1.0.0, and so does same.car",
-        "gone.car: http://r/gone.car cannot be had: HTTP 404 Not Found.",
+        "gone.car: http://r/gone.car cannot be downloaded: HTTP 404 Not Found.",
         "moved.car: http://r/moved.car has sha256",
     ):
         assert words in last

@@ -74,7 +74,7 @@ def test_a_server_that_is_busy_or_breaks_off_is_asked_again(tmp_path: Path, firs
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((200, b"x" * len(JAR)), "it is another file than the one meant"),
+        ((200, b"x" * len(JAR)), "it is not the intended file"),
         ((404, b"<html>"), "HTTP 404"),
         ((401, b""), "without credentials"),
         ((503, b""), "HTTP 503"),
@@ -95,7 +95,7 @@ def test_nobody_listening_is_told_by_url(tmp_path: Path, capsys: pytest.CaptureF
     with serving([(200, JAR)]) as url:
         pass
     assert run(tmp_path, "jars", [{"name": "d.jar", "into": "lib", "url": url, "sha256": SHA}]) == 1
-    assert f"{url} cannot be had: " in capsys.readouterr().err
+    assert f"{url} cannot be downloaded: " in capsys.readouterr().err
 
 
 def test_a_jar_from_a_claim_is_checked_when_a_sum_is_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

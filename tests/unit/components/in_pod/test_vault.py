@@ -73,7 +73,7 @@ def checked(
     [
         ("Orders.Password=[open sesame]", "Orders.Password is plain text in brackets, which is not encrypted yet"),
         ("Orders.Password=", "Orders.Password does not decrypt with the key ei, by RSA"),
-        ("Orders.Password=open-sesame!", "Orders.Password is no base64"),
+        ("Orders.Password=open-sesame!", "Orders.Password is not base64"),
         ("Orders.Password={short}", "Orders.Password does not decrypt with the key ei, by RSA"),
         ("Orders.Password={other}", "Orders.Password does not decrypt with the key ei, by RSA"),
         ("Orders.Password={oaep}", "Orders.Password does not decrypt with the key ei, by RSA"),
