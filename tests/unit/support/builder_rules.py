@@ -15,6 +15,7 @@ BUILDER_RULES = (
     Rule("pod-security-restricted", "Pods pass Pod Security restricted, but for own-folder.", pod_rules.pod_security),
     Rule("read-only-root", "Only EI's containers may write into their root file system.", pod_rules.read_only_root),
     Rule("requests-and-limits", "Every container has CPU and memory limits.", pod_rules.requests_and_limits),
+    Rule("bounded-disk", "No server can fill the disk of its node.", pod_rules.bounded_disk),
     Rule("own-service-account", "No pod gets the default service account's token.", pod_rules.own_service_account),
     Rule("exposure", "Only the ingress controller is reached from outside the cluster.", access_rules.exposure),
     Rule("ingress-tls", "Every host is served with TLS by a named controller.", access_rules.ingress_tls),

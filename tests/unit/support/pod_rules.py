@@ -176,6 +176,25 @@ def requests_and_limits(manifest: Manifest) -> Iterator[Finding]:
                 yield Finding((*path, "resources", "limits", name), "must not be below the request")
 
 
+def bounded_disk(manifest: Manifest) -> Iterator[Finding]:
+    """A server cannot fill its node's disk: its writable files have a limit, and so has every ``emptyDir``."""
+    pod = pod_template(manifest)
+    if pod is None:
+        return
+    for index, volume in enumerate(items(pod.spec.get("volumes"))):
+        folder = mapping(volume).get("emptyDir")
+        if isinstance(folder, Mapping) and not quantity(folder.get("sizeLimit")):
+            yield Finding((*pod.spec_path, "volumes", index, "emptyDir", "sizeLimit"), "must be a quantity above 0")
+    if manifest.get("kind") in {"Deployment", "StatefulSet", "DaemonSet"}:
+        for path, container in pod.containers():
+            if "containers" in path:
+                for kind in ("requests", "limits"):
+                    resources = mapping(mapping(container.get("resources")).get(kind))
+                    if not quantity(resources.get("ephemeral-storage")):
+                        where = (*path, "resources", kind, "ephemeral-storage")
+                        yield Finding(where, "must be a quantity above 0")
+
+
 def own_service_account(manifest: Manifest) -> Iterator[Finding]:
     """No pod gets a token by default; one that calls the API mounts a token of its own account, where it is used."""
     if manifest.get("kind") == "ServiceAccount":

@@ -23,7 +23,10 @@ def deployment() -> Object:
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "1", "memory": "16Mi"}},
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "1Gi"},
+            "limits": {"cpu": "1", "memory": "16Mi", "ephemeral-storage": "1Gi"},
+        },
         "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "exec": {"command": ["ping"]}},
         "lifecycle": {"preStop": {"httpGet": {"path": "/", "port": 8080}}},
     }
@@ -42,7 +45,7 @@ def deployment() -> Object:
                     "initContainers": [copy.deepcopy(container) | {"name": "prepare"}],
                     "containers": [container],
                     "volumes": [
-                        {"name": "scratch", "emptyDir": {}},
+                        {"name": "scratch", "emptyDir": {"sizeLimit": "1Gi"}},
                         {"name": "api", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
                     ],
                 },
