@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.unit.support.stacks import ROOT
 
-LATER = {"ei-versions.md"}
-PAGES = sorted(page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")] if page.name not in LATER)
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PROGRAM = ("settings", "preflight", "stack", "components", "policies", "tools", "__main__.py")
+SOURCES = sorted(path for name in PROGRAM for path in [ROOT / name, *(ROOT / name).rglob("*.py")] if path.is_file())
 WORDS = (
     "nobody", "somebody", "anybody", "everybody", "whoever", "says?", "said", "tells?", "told", "asks?", "asked",
     "asking", "knows", "bears?", "behind", "besides?", "lies?", "lying", "mends?", "mended", "of its own",
@@ -30,3 +33,29 @@ def prose(markdown: str) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_has_none_of_the_words(page: Path) -> None:
     assert WORD.findall(prose(page.read_text())) == []
+
+
+def strings(source: str) -> Iterator[str]:
+    """String constants of a module without its docstrings, f-strings among them: what users may read."""
+    tree = ast.parse(source)
+    docstrings = {
+        id(statement.value)
+        for node in ast.walk(tree)
+        if isinstance(body := getattr(node, "body", None), list)
+        for statement in body
+        if isinstance(statement, ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT)))
+def test_a_message_has_none_of_the_words(source: Path) -> None:
+    assert [text for text in strings(source.read_text()) if WORD.search(text)] == []
+
+
+def test_the_words_are_found_in_prose_and_messages_and_not_in_code() -> None:
+    page = "It says so.\n\n> it says so\n\n```sh\necho behind\n```\n`beside` Behind"
+    assert WORD.findall(prose(page)) == ["says", "Behind"]
+    assert list(strings('"""says"""\ndef f():\n    """asks"""\n    return f"{x} is told"\n')) == [" is told"]

@@ -60,7 +60,9 @@ def test_texts_that_set_a_secret_are_shown_without_it(text: str) -> None:
     "text",
     ["# password = hunter2", "<Password>${db.password}</Password>",
      "<Password></Password>", "password.file=/run/secrets/x", "password=wso2carbon", "compass=north",
-     '<Property name="Url">jdbc:mysql://db</Property>', "secretAlias=Orders.Password"],
+     '<Property name="Url">jdbc:mysql://db</Property>', "secretAlias=Orders.Password",
+     '<password svns:secretAlias="Orders.Password">alias</password>',
+     '<parameter name="transport.jms.Password" locked="false" svns:secretAlias="B.Password">alias</parameter>'],
 )  # fmt: skip
 def test_texts_without_a_secret(text: str) -> None:
     assert list(settings_in(text)) == []
