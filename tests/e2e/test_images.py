@@ -18,7 +18,7 @@ from tests.e2e.hub import PASSWORD, PRIVATE, REGISTRY, TOKENS, USER, Hub, hub
 from tests.e2e.machine import CONSOLE, Machine
 from tests.e2e.way_out import at_addresses, way_out
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 ADDRESSES = {REGISTRY: "198.51.100.7", TOKENS: "198.51.100.8"}
 """On the loopback interface (RFC 5737: no host has them)."""
 
@@ -63,7 +63,7 @@ def rows(text: str) -> dict[str, str]:
 def test_images_come_from_their_registry_through_a_proxy_on_loopback(
     machine: Machine, docker_hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with way_out(tmp_path, docker_hub.routes) as variables:
+    with way_out(tmp_path, docker_hub.routes, "localhost") as variables:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         said = machine.make("up").ok()
