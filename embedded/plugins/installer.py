@@ -119,7 +119,8 @@ def _official(pulumi_home: Path, name: str, env: dict[str, str]) -> str:
 def _reason(said: list[str]) -> str:
     """What the CLI printed, without its own words around the cause and the address, which it repeats."""
     text = next((line for line in said if "rror" in line), said[-1] if said else "no answer in time")
-    return re.sub(r'^.*?rror[^:]*: (?:Get "[^"]*": )?', "", text)
+    text = re.sub(r'^.*?rror[^:]*: (?:Get "[^"]*": )?', "", text)
+    return re.sub(r"^dial tcp: lookup (\S+) on \S+: ", r"\1: ", text)
 
 
 def _make(name: str, reason: str, env: dict[str, str], reporter: Reporter) -> None:

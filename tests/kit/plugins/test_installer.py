@@ -33,7 +33,7 @@ elif {online}:
     (target / f"pulumi-resource-{{name}}").write_text("official")
 else:
     print(f"[resource plugin {{name}}] installing")
-    print('warning: Error downloading plugin: Get "https://get.invalid/x.tar.gz": dial tcp: no such host', flush=True)
+    print('warning: Error downloading plugin: Get "https://get.invalid/x.tar.gz": dial tcp: lookup get.invalid on 10.0.0.1:53: no such host', flush=True)
     print("Will retry in 80ms [1/5]", flush=True)
     import time
     time.sleep(600)
@@ -102,7 +102,7 @@ def test_offline_the_provider_is_the_official_one_from_its_module_and_the_summar
     ).removeprefix("v")
     assert kubernetes.line() == (
         f"kubernetes {kubernetes.version}: built here from its Go module, since release "
-        f"{installer.version('kubernetes')} could not be downloaded (dial tcp: no such host)"
+        f"{installer.version('kubernetes')} could not be downloaded (get.invalid: no such host)"
     )
     assert kubernetes.line() in offline.text.getvalue()
 
