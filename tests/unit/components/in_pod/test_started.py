@@ -135,6 +135,18 @@ def test_what_an_earlier_start_logged_says_nothing(node: Node) -> None:
     assert node.probe()[0] == 0
 
 
+def test_a_node_that_cannot_join_the_cluster_ends_with_the_reason_at_once(node: Node) -> None:
+    (node.top / "tcp").write_text(OTHER)
+    node.logs("Starting WSO2 Carbon...\n")
+    assert node.probe() == (1, "9443 is not open yet")
+    node.logs("Starting WSO2 Carbon...\n", "Cannot initialize cluster\n", "java.lang.RuntimeException: x\n",
+              "\tat org.wso2.X.y(X.java:1)\n", "Caused by: java.io.IOException: 403 Forbidden\n")  # fmt: skip
+    reason = "EI did not join the cluster: Caused by: java.io.IOException: 403 Forbidden"
+    assert node.probe() == (1, reason)
+    assert (node.top / "last-words").read_text().strip() == reason
+    assert node.stopped
+
+
 def deployed(name: str) -> str:
     return f"Successfully Deployed Carbon Application : {name}_1.0.0 {{super-tenant}}\n"
 
