@@ -33,7 +33,8 @@ elif {online}:
     (target / f"pulumi-resource-{{name}}").write_text("official")
 else:
     print(f"[resource plugin {{name}}] installing")
-    print('warning: Error downloading plugin: Get "https://get.invalid/x.tar.gz": dial tcp: lookup get.invalid on 10.0.0.1:53: no such host', flush=True)
+    print('warning: Error downloading plugin: Get "https://get.invalid/x": dial tcp: '
+          'lookup get.invalid on 10.0.0.1:53: no such host', flush=True)
     print("Will retry in 80ms [1/5]", flush=True)
     import time
     time.sleep(600)
