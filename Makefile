@@ -1,5 +1,5 @@
-# One command from whatever this machine has to a running stack: `make up`. Everything big goes into the XDG cache,
-# everything that lives and dies with one environment into the XDG state folder; nothing is written into the checkout.
+# `make up` runs a stack with what the machine has. Everything big is in the XDG cache, everything of one environment in
+# the XDG state folder; nothing is written into the checkout.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -19,37 +19,37 @@ export MYPY_CACHE_DIR := $(CACHE)/mypy
 
 .PHONY: help up preview credentials destroy status env docs test lint types unit e2e judge bench clean
 help: ## this list
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/\$$\$$/$$/' | expand -t 12
 
-# The folder is named by what it is made of, so no file's date counts: a fresh clone finds it. The stamp is written last,
-# so that an interrupted install is made again, and two at a time wait for each other.
+# The folder's name is a hash of its inputs, so no file's date counts: a fresh clone uses it. The stamp is written last,
+# so that an interrupted install is repeated, and two at a time wait for each other.
 $(VENV)/.complete:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	@mkdir -p "$(CACHE)/venv" && exec 9>"$(VENV).lock" && { ! command -v flock >/dev/null || flock 9; } \
 		&& { [ -e "$@" ] || { echo "... Python packages (once, usually 40s)" >&2; rm -rf "$(VENV)" && $(PYTHON) -m venv "$(VENV)" \
 		&& "$(VENV)/bin/pip" install --quiet --disable-pip-version-check -r requirements-dev.txt && touch "$@"; }; }
 
-up: $(VENV)/.complete ## from whatever this machine has to a running stack (STACK=local)
+up: $(VENV)/.complete ## run a stack on your cluster, or on an embedded one (STACK=local)
 	@$(PY) -m embedded up --stack $(STACK)
 
-# A virtual environment of their own: checkov pins half of PyPI. Made as the other one is.
+# A separate virtual environment: checkov pins many packages. Created like the other one.
 $(SCAN)/.complete:
 	@mkdir -p "$(CACHE)/scan" && exec 9>"$(SCAN).lock" && { ! command -v flock >/dev/null || flock 9; } \
 		&& { [ -e "$@" ] || { echo "... Python packages of the checks (once, usually 40s)" >&2; rm -rf "$(SCAN)" && $(PYTHON) -m venv "$(SCAN)" \
 		&& "$(SCAN)/bin/pip" install --quiet --disable-pip-version-check -r requirements-scan.txt && touch "$@"; }; }
 
-preview: $(VENV)/.complete $(SCAN)/.complete ## what an update would do, checked; needs no cluster, credentials or secrets
+preview: $(VENV)/.complete $(SCAN)/.complete ## preview an update and check its objects; needs no cluster, credentials or secrets
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && file="Pulumi.$(STACK).yaml" && $(PY) -m tools.without_secrets "$$file" "$$folder/$$file" \
 		&& $(PY) -m embedded preview --stack $(STACK) --stack-file "$$folder/$$file" --json "$$folder/plan.json" \
 		&& echo "... checking the objects" >&2 && echo && $(SCAN)/bin/python -m tools.check_preview "$$folder/plan.json"
 
-credentials: $(VENV)/.complete ## ask for the registry's user and token, check them, and store them encrypted
+credentials: $(VENV)/.complete ## prompt for the registry's user and token, check them, and store them encrypted
 	@$(PY) -m embedded run --stack $(STACK) -- $(PY) -m tools.credentials --stack $(STACK)
 
-destroy: $(VENV)/.complete ## remove every object; says what data is kept
+destroy: $(VENV)/.complete ## remove every object; prints what data is kept
 	@$(PY) -m embedded destroy --stack $(STACK)
 
-status: $(VENV)/.complete ## pods, pulls, addresses and both checks, live until all is well (ONCE=1: one look)
+status: $(VENV)/.complete ## pods, pulls, addresses and both endpoints, live until all are ready (ONCE=1: once)
 	@$(PY) -m embedded status --stack $(STACK) $(if $(ONCE),--once)
 
 env: $(VENV)/.complete ## export lines, so that plain pulumi and kubectl work: eval "$$(make -s env)"
@@ -76,7 +76,7 @@ unit: $(VENV)/.complete $(SCAN)/.complete
 	@$(PY) -m embedded plugins --pulumi-home "$(CACHE)/pulumi-home"
 	@SCAN_PYTHON="$(SCAN)/bin/python" $(PY) -m pytest -q -n auto --dist worksteal -m 'not cluster and not e2e' tests
 
-# A state folder of the tests' own; the tests of the kit's parts run on the same cluster, between the stack's tests.
+# A separate state folder for the tests; the tests of the kit's parts run on the same cluster, between the stack's tests.
 e2e: export WSO2EI_EMBEDDED_STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/wso2ei-embedded-e2e
 # What is tested is the same on every machine; tests/e2e/test_images.py sees to the rest.
 e2e: export WSO2EI_IMAGES := $(or $(WSO2EI_IMAGES),stand-in)
