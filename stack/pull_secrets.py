@@ -11,7 +11,7 @@ from stack import names
 def pull_secret(settings: Settings, image: str) -> str | None:
     """Return the name of the Secret that pulls ``image``, a reference before ``images.mirror`` applies.
 
-    ``registryUsername`` is a user of the registry of the EI image; behind a mirror that is the registry of every image.
+    ``registryUsername`` is a user of the registry of the EI image; with a mirror that is the registry of every image.
     The registries of an existing Secret are unknown here, so every pod gets it: the kubelet ignores a Secret without
     an entry for the image's registry.
     """
