@@ -55,6 +55,12 @@ def test_a_message_has_none_of_the_words(source: Path) -> None:
     assert [text for text in strings(source.read_text()) if WORD.search(text)] == []
 
 
+@pytest.mark.parametrize("script", sorted((ROOT / "components").rglob("*.sh")), ids=lambda script: script.name)
+def test_a_message_of_a_pod_program_has_none_of_the_words(script: Path) -> None:
+    messages = [line for line in script.read_text().splitlines() if re.search(r"\b(?:echo|printf)\b", line)]
+    assert [line for line in messages if WORD.search(line)] == []
+
+
 def test_the_words_are_found_in_prose_and_messages_and_not_in_code() -> None:
     page = "It says so.\n\n> it says so\n\n```sh\necho behind\n```\n`beside` Behind"
     assert WORD.findall(prose(page)) == ["says", "Behind"]
