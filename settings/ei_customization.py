@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_serializer
 
 from components.wso2ei.args import Transformation
-from settings.types import AnyText, DataKey, Line, ObjectName, Section, Sha256
+from settings.types import AnyText, DataKey, Line, ObjectKey, ObjectName, Section, Sha256
 
 PROJECT_FOLDER = Path(__file__).parents[1]
 """Where ``Pulumi.yaml`` is, and what ``file`` is relative to: stack files may lie elsewhere."""
@@ -20,7 +20,7 @@ class SecretKey(Section):
 
     name: ObjectName
     """Name of the object."""
-    key: DataKey
+    key: ObjectKey
     """Key in it."""
 
 
@@ -66,9 +66,9 @@ class EiKeystores(Section):
 
     secret: ObjectName
     """Name of the Secret."""
-    keystore: DataKey = "keystore.jks"
+    keystore: ObjectKey = "keystore.jks"
     """Key of the keystore in it."""
-    truststore: DataKey = "client-truststore.jks"
+    truststore: ObjectKey = "client-truststore.jks"
     """Key of the truststore in it; the cluster's CA is added to a copy."""
     type: Literal["JKS", "PKCS12"] = "JKS"
     """Of both."""
@@ -99,7 +99,7 @@ class EiSecureVault(Section):
 
     secret: Annotated[ObjectName, Field(examples=["ei-vault"])]
     """Name of the Secret."""
-    key: DataKey = "cipher-text.properties"
+    key: ObjectKey = "cipher-text.properties"
     """Key in it of the file that WSO2's cipher tool calls so: a line for each alias, with its cipher text."""
     transformation: Transformation = "RSA"
     """How the values were encrypted; ``RSA`` is what the cipher tool of EI 6.x does."""

@@ -26,9 +26,9 @@ from settings.types import (
     Allowed,
     Conflict,
     ConflictsError,
-    Host,
     HostPort,
     Image,
+    IngressHost,
     LabelKey,
     LabelValue,
     Minutes,
@@ -76,9 +76,9 @@ class NamespaceSettings(Section):
 class HostsSettings(Section):
     """Host names for clients. The defaults are those of WSO2's scalable-integrator chart."""
 
-    console: Host = "wso2ei-scalable-integrator"
+    console: IngressHost = "wso2ei-scalable-integrator"
     """Host name of the management console."""
-    gateway: Host = "wso2ei-scalable-integrator-gateway"
+    gateway: IngressHost = "wso2ei-scalable-integrator-gateway"
     """Host name of services, APIs and proxies."""
 
     def conflicts(self) -> Iterator[Conflict]:
@@ -179,6 +179,14 @@ class IngressSettings(Section):
                     "is for ingress.controller install with ingress.expose NodePort only",
                     {f"ingress.{key}": None},
                 )
+        for keys, ports in (
+            (("httpPort", "httpsPort"), (self.http_port, self.https_port)),
+            (("httpNodePort", "httpsNodePort"), (self.http_node_port, self.https_node_port)),
+        ):
+            if self.controller == "install" and ports[0] is not None and ports[0] == ports[1]:
+                other, key = (f"ingress.{key}" for key in keys)
+                both_removed: dict[str, str | int | bool | None] = {other: None, key: None}
+                yield Conflict(key, (other,), f"must differ from {other}: a Service has each port once", both_removed)
         if self.controller == "install" and self.dialect != "f5":
             yield Conflict(
                 "ingress.dialect",

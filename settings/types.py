@@ -142,16 +142,50 @@ def _absolute(text: str) -> str:
     return text.rstrip("/")
 
 
+def _numeric(host: str) -> bool:
+    """Whether the last label is a number: only IPv4 addresses have such names (RFC 1123, 2.1)."""
+    return host.rpartition(".")[2].isdigit()
+
+
+def _host(text: str) -> str:
+    if _numeric(text):
+        ipaddress.IPv4Address(text)
+    return text
+
+
+def _ingress_host(text: str) -> str:
+    if _numeric(text):
+        raise ValueError("an IP address, which the API server rejects as the host of an Ingress")
+    return text
+
+
+def _host_port(text: str) -> str:
+    host, _, port = text.partition("/")[0].partition(":")
+    if port and int(port) > 65535:
+        raise ValueError("not a port")
+    return f"{_host(host)}{text[len(host) :]}"
+
+
+def _data_key(text: str) -> str:
+    if text.startswith("..") or text == ".":
+        raise ValueError("not a key of a Secret or ConfigMap")
+    return text
+
+
 def _address(text: str) -> str:
     if re.fullmatch(rf"{_DNS_LABEL}(\.{_DNS_LABEL})*", text) and len(text) <= 253:
-        return text
+        return _host(text)
     if getattr(ipaddress.ip_address(text), "scope_id", None):
         raise ValueError("an address of one link only")
     return text
 
 
 def _image(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._:/-]*[a-z0-9](:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?", text, re.ASCII):
+    name = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+    host = r"[a-z0-9]+(?:[.-]+[a-z0-9]+)*(?::([0-9]{1,5}))?/"
+    version = r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+    reference = re.fullmatch(rf"(?:{host})?{name}(?:/{name})*{version}", text, re.ASCII)
+    if not reference or int(reference[1] or 1) not in range(1, 65536):
         raise ValueError("not an image reference")
     last = text.rsplit("/", 1)[-1]
     if ":" not in last and "@" not in last:
@@ -168,7 +202,14 @@ Name = Annotated[
 Host = Annotated[
     str,
     StringConstraints(pattern=rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*$", max_length=253),
+    AfterValidator(_host),
     Allowed("a host name in lower case, or an IP address, without scheme and port", "ei.example.com"),
+]
+IngressHost = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*$", max_length=253),
+    AfterValidator(_ingress_host),
+    Allowed("a host name in lower case, without scheme and port, and not an IP address", "ei.example.com"),
 ]
 Address = Annotated[
     str,
@@ -183,6 +224,7 @@ ObjectName = Annotated[
 HostPort = Annotated[
     str,
     StringConstraints(pattern=rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*:[1-9][0-9]{{0,4}}$"),
+    AfterValidator(_host_port),
     Allowed("host:port, without scheme", "ingress-nginx-controller.ingress-nginx:443"),
 ]
 Registry = Annotated[
@@ -190,6 +232,7 @@ Registry = Annotated[
     StringConstraints(
         pattern=rf"^{_DNS_LABEL}(\.{_DNS_LABEL})*(:[1-9][0-9]{{0,4}})?(/[a-z0-9]+([._-][a-z0-9]+)*)*$", max_length=253
     ),
+    AfterValidator(_host_port),
     Allowed("a registry as host, host:port or host/path, without scheme", "harbor.example.com"),
 ]
 Text = Annotated[
@@ -206,6 +249,12 @@ AnyText = Annotated[str, Allowed("text", "text", any_text=True)]
 DataKey = Annotated[
     str,
     StringConstraints(pattern=r"^[-._:a-zA-Z0-9]{1,253}$"),
+    Allowed("a key of letters, digits, '-', '_' and '.', at most 253 characters", "password"),
+]
+ObjectKey = Annotated[
+    str,
+    StringConstraints(pattern=r"^[-._a-zA-Z0-9]{1,253}$"),
+    AfterValidator(_data_key),
     Allowed("a key of letters, digits, '-', '_' and '.', at most 253 characters", "password"),
 ]
 VariableName = Annotated[

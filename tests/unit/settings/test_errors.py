@@ -254,6 +254,48 @@ def test_what_is_stored_encrypted_is_never_shown() -> None:
     assert "hunter2" not in text
 
 
+REJECTED_LATER: list[tuple[str, Any]] = [
+    ("hosts.console", "10.0.0.1"),
+    ("hosts.gateway", "010.0.0.1"),
+    ("hosts.gateway", "ei.example.42"),
+    ("mysql.external", {"host": "10.0.0.256"}),
+    ("ingress.address", "10.0.0.256"),
+    ("ingress.controllerAddress", "nginx:99999"),
+    ("ingress.controllerAddress", "10.0.0.256:443"),
+    ("images.mirror", "harbor.example.com:99999"),
+    ("images.mirror", "harbor.example.com:99999/proxy"),
+    ("images.mysql", "harbor.example.com:99999/mysql:8.4"),
+    ("images.mysql", "harbor.example.com//mysql:8.4"),
+    ("images.mysql", "a:b:c:1"),
+    ("images.mysql", "mysql-:8.4"),
+    ("ei.secretEnvironment", {"A": {"name": "a", "key": "a:b"}}),
+    ("ei.secretEnvironment", {"A": {"name": "a", "key": "..x"}}),
+    ("ei.keystores", {"secret": "stores", "keystore": "a:b"}),
+]
+"""Values that the API server, the kubelet or a client would reject after the first objects were created."""
+
+
+@pytest.mark.parametrize(("path", "value"), REJECTED_LATER, ids=str)
+def test_what_the_api_server_would_reject_is_rejected_before(path: str, value: Any) -> None:
+    text = told(at(base("nfs"), path, value))
+    assert f"wso2ei:{path}" in text
+    assert "must be" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("hosts.console", "10.example.com"), ("hosts.gateway", "1-2"), ("ingress.address", "10.0.0.1"),
+        ("ingress.controllerAddress", "10.0.0.1:65535"), ("images.mirror", "127.0.0.1:5000/proxy/a"),
+        ("images.mysql", "localhost:5000/a/b__c.d-e:8.4"), ("images.mysql", f"mysql@sha256:{'0' * 64}"),
+        ("images.mysql", f"r.example.com/mysql:8.4.10-debian_1@sha256:{'0' * 64}"),
+        ("ei.secretEnvironment", {"A": {"name": "a", "key": ".dockerconfigjson"}}),
+    ],
+)  # fmt: skip
+def test_what_the_api_server_accepts_is_accepted(path: str, value: Any) -> None:
+    assert told(at(base("nfs"), path, value)) == ""
+
+
 PLAIN: list[dict[str, Any]] = [
     {"environment": {"DB_PASSWORD": "hunter2"}},
     {"environment": {"SMTP_PASS": "hunter2"}},

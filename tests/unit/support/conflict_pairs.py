@@ -21,6 +21,12 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"hosts": {"gateway": "wso2ei-scalable-integrator"}}, "hosts.gateway", ["hosts.console"]),
     ({"ingress": {"expose": "NodePort"}}, "ingress.address", ["ingress.expose"]),
     ({"ingress": {"expose": "hostPort"}}, "ingress.address", ["ingress.expose"]),
+    ({"ingress": {"httpPort": 443}}, "ingress.httpsPort", ["ingress.httpPort"]),
+    (
+        {"ingress": {"expose": "NodePort", "address": "a", "httpNodePort": 30443, "httpsNodePort": 30443}},
+        "ingress.httpsNodePort",
+        ["ingress.httpNodePort"],
+    ),
     ({"ingress": {"httpsNodePort": 30443}}, "ingress.httpsNodePort", ["ingress.expose", "ingress.controller"]),
     ({"ingress": {"dialect": "community"}}, "ingress.dialect", ["ingress.controller"]),
     ({"ei": {"heap": "1Gi"}}, "ei.heap", ["ei.memory"]),
