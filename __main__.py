@@ -98,7 +98,7 @@ ei = EiCluster(
         "admin_password": admin_password,
         "admin_secret": settings.secrets.admin,
         "rotation": settings.secrets.rotation.text,
-        "storage": settings.volume("carbonapps", claims["carbonapps"], namespace),
+        "storage": settings.volume("carbonapps", claims["carbonapps"], namespace) if "carbonapps" in claims else None,
         "diagnostics": logs.volume(names.EI, namespace) if logs else None,
         "diagnostics_keep": logs.keep if logs else 0,
         "existing_controller": not installed,
@@ -137,5 +137,5 @@ outputs.export(
     namespace,
     admin_password,
     kept_data(settings, checked.storage),
-    confirmed(checked.storage, [*mysql_claims, ei.carbonapps.claim_name]),
+    confirmed(checked.storage, [*mysql_claims, *([ei.carbonapps.claim_name] if ei.carbonapps else [])]),
 )

@@ -60,7 +60,7 @@ class Node:
 
 def mistakes(settings: Settings, context: str) -> list[Mistake]:
     """Return a mistake where hostPath storage would be several folders, or on no node; empty in a preview."""
-    if pulumi.runtime.is_dry_run() or not isinstance(settings.storage, HostPathStorage):
+    if pulumi.runtime.is_dry_run() or not settings.purposes or not isinstance(settings.storage, HostPathStorage):
         return []
     otherwise = f"storage.node is not checked, the nodes of '{context}' cannot be listed"
     nodes = query_or_warn(lambda: _nodes(context), otherwise)

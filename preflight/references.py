@@ -95,15 +95,11 @@ def _passwords(settings: Settings) -> Iterator[Reference]:
 
 def _volumes(settings: Settings) -> Iterator[Reference]:
     storage, logs = settings.storage, settings.ei.diagnostics
-    own = settings.mysql.external is None
-    if isinstance(storage, ClaimStorage):
-        if own:
-            yield Reference("storage.mysqlClaim", "PersistentVolumeClaim", storage.mysql_claim)
-        yield Reference("storage.carbonappsClaim", "PersistentVolumeClaim", storage.carbonapps_claim)
-    if isinstance(storage, ClassStorage):
-        if own:
-            yield Reference("storage.mysqlClass", "StorageClass", storage.mysql_class)
-        yield Reference("storage.carbonappsClass", "StorageClass", storage.carbonapps_class)
+    for purpose in settings.purposes:
+        if isinstance(storage, ClaimStorage):
+            yield Reference(f"storage.{purpose}Claim", "PersistentVolumeClaim", storage.existing_claim(purpose))
+        if isinstance(storage, ClassStorage):
+            yield Reference(f"storage.{purpose}Class", "StorageClass", storage.storage_class(purpose))
     if isinstance(logs, ClaimDiagnostics):
         yield Reference("ei.diagnostics.claim", "PersistentVolumeClaim", logs.claim)
     if isinstance(logs, ClassDiagnostics):

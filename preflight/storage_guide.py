@@ -64,7 +64,8 @@ def record(settings: Settings, context: str, old: StorageRecord | None = None) -
     """Return the storage of the stack file, in the cluster of ``context``, after ``old``."""
     storage, external = settings.storage, settings.mysql.external
     return StorageRecord(
-        place=storage.places(settings.purposes) + (f", databases on {external.host}" if external else ""),
+        place=(storage.places(settings.purposes) if settings.purposes else "no volume")
+        + (f", databases on {external.host}" if external else ""),
         node=storage.node if isinstance(storage, HostPathStorage) else None,
         namespace=settings.namespace.name,
         cluster=settings.kubernetes.cluster_identifier or context,
@@ -119,8 +120,15 @@ class Change:
         return [
             name
             for name, before in self._before()
+            if name not in self.unmounted
             if other_node or name not in self.new.volumes or before.place != self.new.volumes[name].place
         ]
+
+    @property
+    def unmounted(self) -> list[str]:
+        """Volumes that the stack no longer has, whose data stays: only a class may delete it with the claim."""
+        names = ["carbonapps"] if "carbonapps" not in self.new.volumes else []
+        return [name for name in names if name in self.old.volumes and self.old.place.split()[0] != "class"]
 
     @property
     def moved(self) -> bool:
@@ -144,7 +152,7 @@ class Change:
     def _resized(self) -> Iterator[tuple[str, str, str]]:
         moves = self.moves
         for name, before in self._before():
-            size = None if name in moves else self.new.volumes[name].size
+            size = None if name in moves or name not in self.new.volumes else self.new.volumes[name].size
             if before.size and size:
                 yield name, before.size, size
 
@@ -179,7 +187,8 @@ def refusal(change: Change) -> str | None:
 
 def notes(change: Change) -> list[str]:
     """Return remarks about a change that is allowed."""
-    found = []
+    stays = "is no longer mounted; its data stays in"
+    found = [f"{name} {stays} {change.old.volumes[name].place}" for name in change.unmounted]
     if change.settings.storage.moved_from and not change.moves:
         found.append(f"storage.movedFrom is no longer needed: {_FORGET}")
     if change.old.node is None and change.new.node is not None and not change.moves:
@@ -292,7 +301,7 @@ def _restore(change: Change) -> str:
             f"{where} scale deployment/{EI} --replicas={change.settings.ei.replicas}",
             f"{where} rollout status deployment/{EI}",
         ]
-    if "carbonapps" in change.moves or not change.moves:
+    if "carbonapps" in change.new.volumes and ("carbonapps" in change.moves or not change.moves):
         lines.append(f"{where} exec -i deploy/{EI} -c ei -- tar -C {_carbonapps(change)} -xf - < carbonapps.tar")
     return _indented(lines)
 

@@ -29,6 +29,7 @@ def across_sections(settings: Settings) -> Iterator[Conflict]:
     yield from _without_cluster_rights(settings)
     yield from _on_openshift(settings)
     yield from _claims_in_a_namespace(settings)
+    yield from _unnamed_volumes(settings)
     yield from _one_volume_for_several_nodes(settings)
     yield from _too_few_connections(settings)
     yield from diagnostics_conflicts(
@@ -53,7 +54,7 @@ def _without_cluster_rights(settings: Settings) -> Iterator[Conflict]:
             f"makes a Namespace, {without}; name one that exists",
             {"namespace.create": False},
         )
-    if settings.storage.kind in {"hostPath", "nfs"}:
+    if settings.purposes and settings.storage.kind in {"hostPath", "nfs"}:
         yield Conflict(
             "storage.kind",
             ("kubernetes.clusterScoped",),
@@ -73,7 +74,7 @@ def _on_openshift(settings: Settings) -> Iterator[Conflict]:
     if not settings.kubernetes.openshift:
         return
     openshift = "kubernetes.openshift"
-    if settings.storage.kind == "hostPath":
+    if settings.purposes and settings.storage.kind == "hostPath":
         yield Conflict(
             "storage.kind",
             (openshift,),
@@ -100,7 +101,7 @@ def _on_openshift(settings: Settings) -> Iterator[Conflict]:
 def _claims_in_a_namespace(settings: Settings) -> Iterator[Conflict]:
     if not settings.namespace.create:
         return
-    if settings.storage.kind == "claim":
+    if settings.purposes and settings.storage.kind == "claim":
         yield Conflict(
             "namespace.create",
             ("storage.kind",),
@@ -118,9 +119,23 @@ def _claims_in_a_namespace(settings: Settings) -> Iterator[Conflict]:
         )
 
 
+def _unnamed_volumes(settings: Settings) -> Iterator[Conflict]:
+    """A claim or a class is required for the volumes that the stack has, and for no other."""
+    kind = settings.storage.kind
+    samples = {
+        "claim": {"mysql": "wso2ei-mysql", "carbonapps": "wso2ei-carbonapps"},
+        "class": {"mysql": "standard", "carbonapps": "nfs-client"},
+    }
+    for purpose in settings.purposes if kind in samples else ():
+        if getattr(settings.storage, f"{purpose}_{kind}") is None:
+            key = f"storage.{purpose}{kind.capitalize()}"
+            yield Conflict(
+                key, ("storage.kind",), f"is required with storage.kind {kind}", {key: samples[kind][purpose]}
+            )
+
+
 def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Conflict]:
-    mode = getattr(settings.storage, "carbonapps_access_mode", None)
-    if mode == "ReadWriteOnce" and settings.ei.most_replicas > 1:
+    if settings.for_one_node and settings.ei.most_replicas > 1:
         key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
         yield Conflict(
             "storage.carbonappsAccessMode",
@@ -133,7 +148,7 @@ def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Conflict]:
 def _too_few_connections(settings: Settings) -> Iterator[Conflict]:
     key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
     # An update starts a node before it stops one, except on a volume for one node.
-    surge = 0 if getattr(settings.storage, "carbonapps_access_mode", None) == "ReadWriteOnce" else 1
+    surge = 0 if settings.for_one_node else 1
     needed = (number + surge) * 130
     if settings.mysql.external is None and settings.mysql.max_connections < needed:
         yield Conflict(

@@ -136,7 +136,7 @@ class EiSettings(Section):
     carbon_apps_folder: Literal["live", "atStart", "unused"] = "live"
     """How nodes use the shared folder (``storage``, carbonapps). ``live``: EI looks into it while it runs, and into
     nothing else. ``atStart``: a node takes what is there when it starts, in addition to the artifacts of the image and
-    of ``carbonApps``. ``unused``: no pod mounts it."""
+    of ``carbonApps``. ``unused``: the stack has no such folder, and no volume for it."""
     pull_minutes: Annotated[Minutes | None, Field(ge=1, le=240, examples=[60])] = None
     """Minutes until all EI nodes of a rollout must be ready, and the schema Job done, pulls of the EI image (1.5 GB)
     included. Default: 30, or ``images.pullMinutes`` where that is more."""

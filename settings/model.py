@@ -236,11 +236,17 @@ class Settings(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_volume_for_an_external_server(cls, raw: Any) -> Any:
-        """Fill in claim or class of a volume that is not made: with ``mysql.external`` it need not be set."""
+    def _no_name_for_a_volume_that_is_not_made(cls, raw: Any) -> Any:
+        """Without a volume for MySQL or for artifacts, its claim or class need not be set."""
         match raw:
-            case {"mysql": {"external": dict()}, "storage": {"kind": "claim" | "class" as kind} as storage}:
-                return raw | {"storage": {f"mysql{kind.capitalize()}": "none"} | storage}
+            case {"storage": {"kind": "claim" | "class" as kind} as storage}:
+                mysql, ei = raw.get("mysql"), raw.get("ei")
+                unused = {
+                    "mysql": isinstance(mysql, dict) and isinstance(mysql.get("external"), dict),
+                    "carbonapps": isinstance(ei, dict) and ei.get("carbonAppsFolder") == "unused",
+                }
+                names = {f"{purpose}{kind.capitalize()}": None for purpose in unused if unused[purpose]}
+                return raw | {"storage": names | storage}
         return raw
 
     @model_validator(mode="after")
@@ -261,8 +267,14 @@ class Settings(Section):
 
     @property
     def purposes(self) -> tuple[Purpose, ...]:
-        """The volumes of the stack; with an external database there is none of MySQL's."""
-        return ("carbonapps",) if self.mysql.external else PURPOSES
+        """The volumes of the stack: none of MySQL's with an external server, none of artifacts in an unused folder."""
+        unused = {"mysql": self.mysql.external, "carbonapps": self.ei.carbon_apps_folder == "unused"}
+        return tuple(purpose for purpose in PURPOSES if not unused[purpose])
+
+    @property
+    def for_one_node(self) -> bool:
+        """Whether EI's nodes would share a volume of artifacts that only one node can mount."""
+        return "carbonapps" in self.purposes and self.storage.access_mode("carbonapps") == "ReadWriteOnce"
 
     def volume(self, purpose: Purpose, claim: str, namespace: pulumi.Input[str]) -> DataVolumeArgs:
         """Return the arguments of one volume, whose claim is called ``claim`` where the stack makes it."""
@@ -272,7 +284,8 @@ class Settings(Section):
     @property
     def has_host_folders(self) -> bool:
         """Whether a folder of a node needs a container that runs as root and changes its owner."""
-        return "hostPath" in {self.storage.kind, self.ei.diagnostics.kind if self.ei.diagnostics else ""}
+        volumes = {self.storage.kind} if self.purposes else set()
+        return "hostPath" in volumes | ({self.ei.diagnostics.kind} if self.ei.diagnostics else set())
 
     @property
     def ei_image(self) -> str:

@@ -240,17 +240,17 @@ class ClaimStorage(_Storage):
 
     kind: Literal["claim"]
     """Claims that exist."""
-    mysql_claim: Annotated[ObjectName, Field(examples=["wso2ei-mysql"])]
-    """Claim for MySQL's data."""
-    carbonapps_claim: Annotated[ObjectName, Field(examples=["wso2ei-carbonapps"])]
-    """Claim for integration artifacts."""
+    mysql_claim: Annotated[ObjectName | None, Field(examples=["wso2ei-mysql"])]
+    """Claim for MySQL's data. Required, except with ``mysql.external``."""
+    carbonapps_claim: Annotated[ObjectName | None, Field(examples=["wso2ei-carbonapps"])]
+    """Claim for integration artifacts. Required, except with ``ei.carbonAppsFolder`` unused."""
     carbonapps_access_mode: Literal["ReadWriteMany", "ReadOnlyMany", "ReadWriteOnce"] = "ReadWriteMany"
     """What the claim for integration artifacts offers. ReadOnlyMany: EI only reads; the console cannot upload.
     ReadWriteOnce: for one EI node, which an update then stops before it starts the next."""
 
     def existing_claim(self, purpose: Purpose) -> str:
-        """Return the name of the claim."""
-        return self.mysql_claim if purpose == "mysql" else self.carbonapps_claim
+        """Return the name of the claim, which every volume of the stack has (``cross_checks``)."""
+        return (self.mysql_claim if purpose == "mysql" else self.carbonapps_claim) or ""
 
     def place(self, purpose: Purpose) -> str:
         """Return the claim."""
@@ -277,10 +277,10 @@ class ClassStorage(_SizedStorage):
 
     kind: Literal["class"]
     """Claims that StorageClasses fill."""
-    mysql_class: Annotated[ObjectName, Field(examples=["standard"])]
-    """StorageClass of MySQL's claim."""
-    carbonapps_class: Annotated[ObjectName, Field(examples=["nfs-client"])]
-    """StorageClass of the claim for integration artifacts."""
+    mysql_class: Annotated[ObjectName | None, Field(examples=["standard"])]
+    """StorageClass of MySQL's claim. Required, except with ``mysql.external``."""
+    carbonapps_class: Annotated[ObjectName | None, Field(examples=["nfs-client"])]
+    """StorageClass of the claim for integration artifacts. Required, except with ``ei.carbonAppsFolder`` unused."""
     mysql_access_mode: Literal["ReadWriteOnce", "ReadWriteOncePod"] = "ReadWriteOnce"
     """ReadWriteOncePod: one pod in the whole cluster, where the class has a CSI driver that can."""
     carbonapps_access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"
@@ -292,11 +292,11 @@ class ClassStorage(_SizedStorage):
 
     def place(self, purpose: Purpose) -> str:
         """Return class and access mode: another mode needs another claim, which gets another volume."""
-        return f"class {self._class(purpose)} ({self.access_mode(purpose)})"
+        return f"class {self.storage_class(purpose)} ({self.access_mode(purpose)})"
 
     def places(self, purposes: Sequence[Purpose]) -> str:
         """Return the classes."""
-        return f"class {' and '.join(map(self._class, purposes))}"
+        return f"class {' and '.join(map(self.storage_class, purposes))}"
 
     def access_mode(self, purpose: Purpose) -> AccessMode:
         """Return the setting."""
@@ -307,20 +307,21 @@ class ClassStorage(_SizedStorage):
         if self._retains(created):
             return f"claim {namespace}/{claim} (to use it again: storage kind claim, {purpose}Claim {claim})"
         return (
-            f"nothing of {purpose}: its volume goes with its claim, unless the class {self._class(purpose)} has "
+            f"nothing of {purpose}: its volume goes with its claim, unless the class {self.storage_class(purpose)} has "
             "reclaimPolicy Retain"
         )
 
     def _source(self, purpose: Purpose, *, created: bool) -> SourceArgs:
         return {
             "kind": "class",
-            "storage_class": self._class(purpose),
+            "storage_class": self.storage_class(purpose),
             "size": self.size(purpose),
             "retain": self._retains(created),
         }
 
-    def _class(self, purpose: Purpose) -> str:
-        return self.mysql_class if purpose == "mysql" else self.carbonapps_class
+    def storage_class(self, purpose: Purpose) -> str:
+        """Return the class, which every volume of the stack has (``cross_checks``)."""
+        return (self.mysql_class if purpose == "mysql" else self.carbonapps_class) or ""
 
     def _retains(self, created: bool) -> bool:
         return not created if self.retain is None else self.retain

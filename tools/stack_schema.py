@@ -48,7 +48,7 @@ def schema() -> dict[str, Any]:
         },
         "required": ["config"],
         "additionalProperties": False,
-        "$defs": {name: _with_optional_volume(model) for name, model in settings["$defs"].items()},
+        "$defs": {name: _with_optional_volumes(model) for name, model in settings["$defs"].items()},
     }
 
 
@@ -59,9 +59,10 @@ def _at_the_top(value: dict[str, Any]) -> dict[str, Any]:
     return {name: found for name, found in value.items() if name != "type"} | {"enum": [True, False, "true", "false"]}
 
 
-def _with_optional_volume(model: dict[str, Any]) -> dict[str, Any]:
-    """Require no claim or class for MySQL: with ``mysql.external`` there is none."""
-    required = [name for name in model.get("required", []) if name not in {"mysqlClaim", "mysqlClass"}]
+def _with_optional_volumes(model: dict[str, Any]) -> dict[str, Any]:
+    """Require no claim and no class: there is none for a volume that the stack does not have."""
+    volumes = {"mysqlClaim", "mysqlClass", "carbonappsClaim", "carbonappsClass"}
+    required = [name for name in model.get("required", []) if name not in volumes]
     return model | {"required": required} if "required" in model else model
 
 

@@ -147,8 +147,9 @@ class EiClusterArgs(NodeArgs, AdditionsArgs, OperationsArgs):
     """Existing Secret with the key ``pod.ADMIN_KEY``, instead of ``admin_password``."""
     rotation: NotRequired[str | None]
     """Any text; another one has the pods read existing Secrets again, whose content this program does not see."""
-    storage: DataVolumeArgs
-    """Where integration artifacts (``carbonapps``) live; must be shared by all nodes."""
+    storage: NotRequired[DataVolumeArgs | None]
+    """Volume of integration artifacts (``carbonapps``), shared by all nodes; required unless ``carbon_apps_folder`` is
+    ``unused``."""
     diagnostics: NotRequired[DataVolumeArgs | None]
     """A volume for log files and heap dumps, with a folder for each pod; without one they go with the pod."""
     diagnostics_keep: NotRequired[int]

@@ -121,10 +121,16 @@ done"""
         """Succeeds when the node has joined the cluster and has deployed every CAR."""
         return ["sh", f"{volumes.IN_POD_MOUNT}/started.sh", home, f"{EXPECTED}/list"]
 
-    def volumes(self, claim: pulumi.Input[str], config_map: pulumi.Input[str] | None) -> list[k8s.core.v1.VolumeArgs]:
-        """Volumes of the pod; ``config_map`` is the name of the one made of ``manifest()`` and ``contents()``."""
+    def volumes(
+        self, claim: pulumi.Input[str] | None, config_map: pulumi.Input[str] | None
+    ) -> list[k8s.core.v1.VolumeArgs]:
+        """Volumes of the pod.
+
+        :param claim: claim of the shared folder, if it is used.
+        :param config_map: name of the ConfigMap with ``manifest()`` and ``contents()``, if there is one.
+        """
         return [
             volumes.empty_dir("cars", "2Gi"),
-            *([volumes.claim_volume("carbonapps", claim)] if self.uses_folder else []),
+            *([volumes.claim_volume("carbonapps", claim)] if claim is not None else []),
             *([volumes.config_map_volume("carbonapps-manifest", config_map)] if config_map is not None else []),
         ]

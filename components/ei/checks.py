@@ -37,7 +37,13 @@ def check(name: str, args: EiClusterArgs) -> EiVersion:
         version = version_of(args["version"])
     except ValueError as error:
         raise ValueError(f"EiCluster {name}: version: {error}") from error
-    found = [*_sizes(args), *_secrets(args), *_diagnostics(args), *image_problems(version, args["image"], args)]
+    found = [
+        *_sizes(args),
+        *_secrets(args),
+        *_storage(args),
+        *_diagnostics(args),
+        *image_problems(version, args["image"], args),
+    ]
     found += addition_problems(version, args, metrics_patches(args.get("metrics")))
     found += username_problems(args["admin_username"], args.get("patches") or ())
     found += operation_problems(args)
@@ -72,6 +78,11 @@ def _secrets(args: EiClusterArgs) -> Iterator[Problem]:
         yield Problem(("admin_password",), "or admin_secret is needed, and not both")
     if args.get("registry") and args.get("registry_secret"):
         yield Problem(("registry",), "and registry_secret must not both be given")
+
+
+def _storage(args: EiClusterArgs) -> Iterator[Problem]:
+    if not args.get("storage") and args.get("carbon_apps_folder") != "unused":
+        yield Problem(("storage",), "is required unless carbon_apps_folder is unused")
 
 
 def _diagnostics(args: EiClusterArgs) -> Iterator[Problem]:

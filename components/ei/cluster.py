@@ -40,8 +40,8 @@ class EiCluster(pulumi.ComponentResource):
     wait for it. One Service for both: F5's controller reloads NGINX once for each Service of a changed pod. Its name is
     that of the gateway's earlier Service, so the gateway's Ingress of a running stack stays as it is."""
     deployment: k8s.apps.v1.Deployment
-    carbonapps: DataVolume
-    """The volume of the integration artifacts."""
+    carbonapps: DataVolume | None
+    """The volume of the integration artifacts, if the nodes use one."""
     spec_hash: pulumi.Output[str]
     """Hash of everything that the component registers, Secrets excluded."""
 
@@ -156,7 +156,8 @@ class EiCluster(pulumi.ComponentResource):
             data={"patches.json": config.apply(lambda found: patches_json(version, found, args))},
             opts=child,
         )
-        self.carbonapps = DataVolume(f"{name}-carbonapps", args["storage"], child)
+        storage = args.get("storage") if args.get("carbon_apps_folder") != "unused" else None
+        self.carbonapps = DataVolume(f"{name}-carbonapps", storage, child) if storage else None
         additions = Additions(args)
         logs = args.get("diagnostics")
         added = (

@@ -62,7 +62,8 @@ class PodParts:
     admin_secret: pulumi.Input[str]
     rotation: str | None
     """Another text rolls the pods."""
-    carbonapps: DataVolume
+    carbonapps: DataVolume | None
+    """The shared folder of artifacts, if the nodes use one."""
     cars: CarbonApps
     additions: Additions
     logs: LogFolder

@@ -150,7 +150,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             work.stores_mount(KEYSTORES),
             # The membership scheme calls the API.
             volumes.mount("api-access", volumes.API_ACCESS_MOUNT, read_only=True),
-            *parts.cars.server_mounts(parts.home, parts.carbonapps.read_only),
+            *parts.cars.server_mounts(parts.home, parts.carbonapps is not None and parts.carbonapps.read_only),
             parts.logs.mount(parts.home),
             *parts.additions.server_mounts(parts.home),
             *vault.server_mounts(parts.additions, parts.home),
@@ -161,10 +161,10 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
 
 def deployment_spec(parts: PodParts, replicas: int, deadline: Deadline) -> k8s.apps.v1.DeploymentSpecArgs:
     """The nodes. A successor serves before a node goes (surge), one at a time; on a volume for one, it goes first."""
-    first = parts.carbonapps.first_container(parts.images.python, "carbonapps", "programs", UID)
+    folder = parts.carbonapps
+    first = [folder.first_container(parts.images.python, "carbonapps", "programs", UID)] if folder else []
     # A volume that one node alone may use would keep the successor waiting on another one.
-    shared = [parts.carbonapps.shared or not parts.cars.uses_folder, parts.logs.kept is None or parts.logs.kept.shared]
-    surge = 1 if all(shared) else 0
+    surge = 1 if all(volume.shared for volume in (folder, parts.logs.kept) if volume) else 0
     spec = k8s.core.v1.PodSpecArgs(
         service_account_name=parts.service_account,
         automount_service_account_token=False,
@@ -184,7 +184,7 @@ def deployment_spec(parts: PodParts, replicas: int, deadline: Deadline) -> k8s.a
             for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
         ],
         init_containers=[
-            *([first] if parts.cars.uses_folder else []),
+            *first,
             *parts.logs.init_containers(parts.images.python, "programs", UID),
             *parts.additions.fetch_containers(parts.images.python),
             copy_container(parts),
@@ -202,7 +202,7 @@ def deployment_spec(parts: PodParts, replicas: int, deadline: Deadline) -> k8s.a
             volumes.config_map_volume("programs", parts.config_maps.programs),
             volumes.config_map_volume("patches", parts.config_maps.patches),
             *secret_volumes(parts),
-            *parts.cars.volumes(parts.carbonapps.claim_name, parts.config_maps.cars),
+            *parts.cars.volumes(folder.claim_name if folder else None, parts.config_maps.cars),
             parts.logs.volume(),
             *parts.additions.volumes(parts.config_maps.additions),
             *vault.volumes(parts.additions),

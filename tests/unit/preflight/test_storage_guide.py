@@ -83,6 +83,31 @@ def test_with_an_external_server_no_claim_and_no_class_of_mysql_need_be_named(ki
         settings(rest)
 
 
+UNUSED = {"ei": {"carbonAppsFolder": "unused"}}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind["kind"]))
+def test_an_unused_folder_of_artifacts_has_no_volume_and_only_a_class_deletes_its_data(kind: dict[str, Any]) -> None:
+    rest = {name: value for name, value in kind.items() if name not in {"carbonappsClaim", "carbonappsClass"}}
+    found = change(kind, rest, **UNUSED)
+    assert list(found.new.volumes) == ["mysql"]
+    text = refusal(found)
+    if kind is CLASS:
+        assert text
+        assert "carbonapps.tar" in text
+        assert "-xf -" not in text, "no pod has the folder any more"
+        assert refusal(change(kind, rest | {"movedFrom": found.old.place}, **UNUSED)) is None
+    else:
+        assert text is None
+        assert any("carbonapps is no longer mounted; its data stays" in note for note in storage_guide.notes(found))
+
+
+def test_without_any_volume_nothing_is_demanded_of_the_storage() -> None:
+    external = {"mysql": {"external": {"host": "db.example.com"}}}
+    found = record(settings({"kind": "claim"}, **UNUSED, **external), "here")
+    assert (found.place, found.volumes) == ("no volume, databases on db.example.com", {})
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -16,7 +16,7 @@ from preflight.context import choose_context, looks_like_openshift
 from settings import errors
 from settings.model import Settings
 from tests.unit.support.recording import Registered, record
-from tests.unit.support.stacks import ROOT
+from tests.unit.support.stacks import ROOT, config_of, run
 from tests.unit.support.valid_stacks import CLAIM, CLASS, HOST_PATH, NFS, OPENSHIFT, STACKS, TENANT, with_
 
 
@@ -165,3 +165,15 @@ def test_a_context_that_looks_like_openshift_is_refused_unless_the_stack_says_wh
     assert "pulumi config set --path 'wso2ei:kubernetes.openshift' true" in str(caught.value)
     assert "looks like OpenShift" in str(caught.value)
     assert choose(openshift=True) == choose(openshift=False) == context
+
+
+def test_a_stack_without_volumes_makes_none_and_needs_no_weaker_pod_security() -> None:
+    change = {
+        "ei": config_of("local")["ei"] | {"carbonAppsFolder": "unused"},
+        "mysql": {"external": {"host": "db.example.com"}},
+    }
+    recorder = run("local", change, preview=True)
+    kinds = {item.type.rpartition(":")[2] for item in recorder.registered}
+    assert not kinds & {"PersistentVolume", "PersistentVolumeClaim", "DataVolume", "StatefulSet"}
+    namespace = next(item for item in recorder.registered if item.type.endswith(":Namespace")).body()
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"

@@ -142,6 +142,16 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"scheduling": {"tolerations": [{"key": "a", "seconds": 9}]}}, "scheduling.tolerations[0].seconds", ["NoExecute"]),
     ({"ei": {"image": "registry.wso2.com/p/ei:6.6.0.10"}}, "registryUsername", ["ei.image", "registryCheck"]),
     ({"storage": base("claim")["storage"]}, "namespace.create", ["storage.kind"]),
+    (
+        {"storage": {"kind": "claim", "mysqlClaim": None, "carbonappsClaim": "a"}, "namespace": {"create": False}},
+        "storage.mysqlClaim",
+        ["storage.kind"],
+    ),
+    (
+        {"storage": {"kind": "class", "mysqlClass": "a", "carbonappsClass": None}},
+        "storage.carbonappsClass",
+        ["storage.kind"],
+    ),
     ({"storage": base("nfs")["storage"] | {"mountOptions": ["ac", "noac"]}}, "storage.mountOptions", ["ac"]),
     (
         {"ei": {"diagnostics": {"kind": "nfs", "server": "nas", "path": "/logs", "mountOptions": ["ac", "noac"]}}},

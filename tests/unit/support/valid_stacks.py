@@ -126,6 +126,9 @@ STACKS: dict[str, dict[str, Any]] = {
         }
     ),
     "no shared folder": with_(ei={"carbonAppsFolder": "unused"}),
+    "no shared folder, on a class for MySQL alone": with_(
+        ei={"carbonAppsFolder": "unused"}, storage={"kind": "class", "mysqlClass": "standard"}
+    ),
     "one node": with_(ei={"replicas": 1}),
     "three nodes": with_(ei={"replicas": 3}),
     "an autoscaler of the user's": with_(ei={"autoscaler": {"maxReplicas": 5}}, mysql={"maxConnections": 780}),

@@ -125,6 +125,7 @@ def test_ei_looks_into_the_shared_folder_only_where_it_is_live(folder: str) -> N
     spec = pod(recorder)
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
     assert ("carbonapps" in volumes) == (folder != "unused")
+    assert any(item.name == "ei-carbonapps" for item in recorder.registered) == (folder != "unused")
     used = {mount["name"] for item in [*spec["initContainers"], *spec["containers"]] for mount in item["volumeMounts"]}
     assert used <= volumes.keys()
     apps = "/home/wso2carbon/wso2ei-6.5.0/repository/deployment/server/carbonapps"
@@ -145,6 +146,7 @@ def test_ei_looks_into_the_shared_folder_only_where_it_is_live(folder: str) -> N
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"version": "7.0.0"}, "version: EI version '7.0.0' is not one of 6.2.0"),
     ({"replicas": 0}, "replicas must be positive"),
+    ({"storage": None}, "storage is required unless carbon_apps_folder is unused"),
     ({"admin_username": "ops@example.com"}, "admin_username must not contain @"),
     ({"heap": "lots"}, "heap 'lots'"),
     ({"cpu_limit": "0"}, "cpu_limit must be positive"),
