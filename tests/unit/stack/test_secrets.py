@@ -156,7 +156,7 @@ def test_every_client_reaches_the_external_database_with_its_names_port_and_tls(
         assert (found["DATABASE_SSL_MODE"], found["DATABASE_CA"]) == ("VERIFY_CA", "/run/mysql-ca/ca.crt")
         assert (found["USER_DATABASE"], found["USER_DATABASE_USER"]) == ("users", "wso2ei_user")
         assert {"name": "mysql-ca", "mountPath": "/run/mysql-ca", "readOnly": True} in item["volumeMounts"]
-    assert 'keytool -importcert -noprompt -alias "mysql-ca-' in " ".join(container(nodes, "copy-conf")["command"])
+    assert "\ntrust mysql-ca /run/mysql-ca/ca.crt\n" in " ".join(container(nodes, "copy-conf")["command"])
     sources = [patch["xml"] for patch in patches(recorder) if "<datasource>" in patch.get("xml", "")]
     url = jdbc_url("db.example.com", "users", 3307, "verifyCa").replace("&", "&amp;")
     assert sum(f"<url>{url}</url>" in source for source in sources) == 1
@@ -233,29 +233,33 @@ CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
     ("bundle", "numbers"), [(CA, [1]), (f"# a comment\n{CA}\n{CA.rstrip()}", [2, 1]), ("no PEM", [])]
 )
 def test_each_certificate_of_a_bundle_is_imported(tmp_path: Path, bundle: str, numbers: list[int]) -> None:
-    (tmp_path / "keytool").write_text('#!/bin/sh\nfor last; do :; done; echo "$4 $(grep -c BEGIN "$last")" >>"$LOG"\n')
+    fake = '[ "$1" = -importcert ] || exit 1\nfor last; do :; done; echo "$4 $(grep -c BEGIN "$last")" >>"$LOG"\n'
+    (tmp_path / "keytool").write_text(f"#!/bin/sh\n{fake}")
     (tmp_path / "keytool").chmod(0o755)
     (tmp_path / "ca.crt").write_text(bundle)
     pod = template(given("local", "external"), "wso2ei-nodes")
     script = container(pod, "copy-conf")["command"][-1]
-    lines = script[script.index("rm -f /work/keystores/mysql-ca-") :]
+    lines = script[script.index("trust() {") :].partition("\nnumber=0\n")[0]
     lines = lines.replace("/work/keystores", str(tmp_path)).replace("/run/mysql-ca", str(tmp_path))
+    lines = lines.replace("/var/run/secrets/kubernetes.io/serviceaccount", str(tmp_path))
     done = subprocess.run(
         ["sh", "-euc", lines], env={"PATH": f"{tmp_path}:/usr/bin:/bin", "LOG": str(tmp_path / "log")},
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == (0 if numbers else 1)
     log = (tmp_path / "log").read_text().split("\n") if numbers else [""]
-    assert log == [*(f"mysql-ca-{number} 1" for number in numbers), ""]
-    assert list(tmp_path.glob("mysql-ca-*.pem")) == []
+    names = ("kubernetes-cluster-ca", "mysql-ca") if numbers else ()
+    assert log == [*(f"{name}-{number} 1" for name in names for number in numbers), ""]
+    assert list(tmp_path.glob("*.pem")) == []
 
 
 def test_the_database_s_authority_goes_into_a_truststore_of_one_s_own_with_its_password() -> None:
     stores = {"keystores": {"secret": "stores", "type": "PKCS12"}}
     result = run("local", {"mysql": {"external": EXTERNAL}, **MYSQL_PASSWORDS, "ei": stores})
     script = container(template(result, "wso2ei-nodes"), "copy-conf")["command"][-1]
-    imported = script[script.index("mysql-ca-$number") :]
-    assert "-storetype PKCS12 -storepass:file /stores/truststore-password -file" in imported
+    imported = " ".join(script[script.index("keytool -importcert") :].split())
+    assert "-storetype PKCS12 -storepass:file /stores/truststore-password \\ -file" in imported
+    assert "trust mysql-ca /run/mysql-ca/ca.crt" in imported
     assert "-storepass wso2carbon" not in script
 
 
