@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 
 from preflight import nodes, references, storage
-from preflight.context import choose_context, kubeconfig_files
+from preflight.context import choose_context, kubeconfig_files, require_kubeconfig
 from preflight.storage_guide import StorageRecord
 from settings.errors import ConfigurationError
 from settings.model import Settings
@@ -30,11 +30,15 @@ def run(settings: Settings, registry_password: str | None) -> Checked:
     :raises pulumi.RunError: from the first check that fails; nothing has been created then.
     """
     _registry(settings, registry_password)
-    context = choose_context(settings, kubeconfig_files(), pulumi.runtime.is_dry_run())
+    files = kubeconfig_files()
+    context = choose_context(settings, files, pulumi.runtime.is_dry_run())
     mistakes = [*nodes.mistakes(settings, context), *references.mistakes(settings, context)]
     if mistakes:
         raise ConfigurationError(pulumi.get_stack(), mistakes)
-    return Checked(context, storage.check(settings, context))
+    record = storage.check(settings, context)
+    if not pulumi.runtime.is_dry_run():
+        require_kubeconfig(settings, files)
+    return Checked(context, record)
 
 
 def _registry(settings: Settings, password: str | None) -> None:

@@ -88,12 +88,19 @@ def _allowed_context(allowed: list[str], files: Sequence[Path], dry_run: bool) -
     only = allowed[0] if len(allowed) == 1 and "*" not in allowed[0] else None
     current = only or _current_context(files)
     if current and any(fnmatch.fnmatchcase(current, pattern) for pattern in allowed):
-        # The provider would report a missing context as an unreachable cluster.
-        if dry_run or files:
-            return current
-    elif dry_run:
+        return current
+    if dry_run:
         return next((name for name in allowed if "*" not in name), allowed[0])
     raise ConfigurationError(pulumi.get_stack(), [_mistake(allowed, current, files)])
+
+
+def require_kubeconfig(settings: Settings, files: Sequence[Path]) -> None:
+    """Reject an update without any kubeconfig, which the provider would report as an unreachable cluster.
+
+    :raises ConfigurationError: with the commands that make one in a pod.
+    """
+    if not files:
+        raise ConfigurationError(pulumi.get_stack(), [_mistake(settings.kubernetes.contexts, None, files)])
 
 
 def _mistake(allowed: list[str], current: str | None, files: Sequence[Path]) -> Mistake:

@@ -160,7 +160,7 @@ def test_wrong_credentials_are_found_by_asking_the_registry_before_anything_is_m
     trial: Trial, way_out: dict[str, str]
 ) -> None:
     refusal = [
-        "401 to the log-in",
+        "401 to the login",
         f"user '{trial.registry['username']}', image {trial.image}",
         "make credentials STACK=trial",
     ]

@@ -86,7 +86,7 @@ def test_a_mistake_is_told_with_its_remedy_and_creates_nothing(
 def test_an_update_on_a_machine_without_the_stack_s_cluster_is_refused_before_anything_is_made(preview: Run) -> None:
     done = preview("local", command="up")
     assert done.code != 0
-    assert "may not touch" in done.text
+    assert "needs a kubeconfig, and there is none" in done.text
     assert "Traceback" not in done.text
     # The stack itself, which is nothing on any cluster, is all that the update begins with.
     update = done.text.partition("Updating (local)")[2]

@@ -40,7 +40,7 @@ def test_wrong_credentials_are_refused_and_nothing_is_made(preview: Run, registr
     )
     assert done.code != 0
     assert f"registry {registry.host}, user '{USER}', image {registry.image}" in done.text
-    assert "401 to the log-in" in done.text
+    assert "401 to the login" in done.text
     assert "make credentials STACK=local" in done.text
     for absent in ("Traceback", "expired-token", "kubernetes:core", "pulumi:providers:kubernetes"):
         assert absent not in done.text

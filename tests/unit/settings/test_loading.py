@@ -195,7 +195,7 @@ def test_the_first_kubeconfig_that_names_a_context_counts_as_in_kubectl(
 def test_an_update_without_a_kubeconfig_says_how_to_make_one_in_a_pod(contexts: list[str]) -> None:
     settings = load(LOCAL | {"kubernetes": {"contexts": contexts}})
     with pytest.raises(errors.ConfigurationError, match="needs a kubeconfig, and there is none") as caught:
-        context.choose_context(settings, [], dry_run=False)
+        context.require_kubeconfig(settings, [])
     assert "kubectl config set users.pod.tokenFile /var/run/secrets/kubernetes.io/serviceaccount/token" in str(
         caught.value
     )
