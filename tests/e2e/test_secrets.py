@@ -68,3 +68,21 @@ def test_a_running_stack_goes_over_to_existing_secrets_and_follows_their_rotatio
         machine.kubectl("logs", pod["metadata"]["name"], "--all-containers").text for pod in machine.objects("pods")
     )
     assert NASTY not in logs
+
+
+def test_what_the_stack_file_names_and_the_cluster_lacks_is_reported_before_anything_changes(machine: Machine) -> None:
+    names = {"wso2ei:secrets.admin": "team-missing", "wso2ei:scheduling.priorityClass": "missing-class"}
+    before = {pod["metadata"]["uid"] for pod in machine.objects("pods")}
+    for place, name in names.items():
+        machine.configure("set", place, name)
+    try:
+        done = machine.update()
+    finally:
+        for place in names:
+            machine.configure("rm", place)
+    assert done.code != 0
+    assert "wso2ei:secrets.admin" in done.text
+    assert "must be an existing Secret" in done.text
+    assert "must be an existing PriorityClass" in done.text
+    assert "system-cluster-critical" in done.text, "the names that the cluster has"
+    assert {pod["metadata"]["uid"] for pod in machine.objects("pods")} == before
