@@ -123,19 +123,28 @@ class _Tokens(BaseHTTPRequestHandler):
     certificate: str
 
     def do_GET(self) -> None:
-        query = parse_qs(urlsplit(self.path).query)
+        """As `docker pull` does, with HTTP Basic or without a user."""
         user = base64.b64decode(self.headers.get("Authorization", "").partition(" ")[2]).decode()
+        self._grant(user, parse_qs(urlsplit(self.path).query))
+
+    def do_POST(self) -> None:
+        """As containerd does with a user (docs/spec/auth/oauth.md: grant type password)."""
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self._grant(f"{form['username'][0]}:{form['password'][0]}", form)
+
+    def _grant(self, user: str, query: Mapping[str, list[str]]) -> None:
         if user and user != f"{USER}:{PASSWORD}":
             self._answer(401, {"details": "incorrect username or password"})
             return
         access = []
-        for scope in filter(None, query.get("scope", [])):
+        for scope in " ".join(query.get("scope", [])).split():
             kind, _, rest = scope.partition(":")
             repository = rest.rpartition(":")[0]
             if user or not repository.startswith("team/"):
                 access.append({"type": kind, "name": repository, "actions": ["pull"]})
                 self.hub.granted.append(repository)
-        self._answer(200, {"token": self._signed(access), "expires_in": 300})
+        token = self._signed(access)
+        self._answer(200, {"token": token, "access_token": token, "expires_in": 300})
 
     def _signed(self, access: list[dict[str, Any]]) -> str:
         """A JWT as docker-registry reads it: ES256, with the certificate of the key in its header."""
