@@ -26,7 +26,7 @@ ALLOWED = {
         "settings",
         "stack.names",
         "components",
-        *(f"components.{name}" for name in ("shared", "mysql", "nginx", "ei")),
+        *(f"components.{name}" for name in ("shared", "wso2ei", "mysql", "nginx", "ei")),
     },
     # What a secret in plain text is has one rule, which settings and policies share.
     "policies": {"components.shared"},
