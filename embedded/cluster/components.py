@@ -160,7 +160,7 @@ def _control_plane(names: n.Names, programs: Programs) -> dict[str, Spec]:
     manager = [
         str(binaries / "kube-controller-manager"), f"--kubeconfig={configuration}/controller-manager.kubeconfig",
         "--leader-elect=false", "--bind-address=127.0.0.1", "--use-service-account-credentials=true",
-        f"--service-account-private-key-file={pki}/service-account.key", f"--root-ca-file={pki}/ca.crt",
+        f"--service-account-private-key-file={pki}/service-account.key", f"--root-ca-file={pki}/ca-bundle.crt",
         f"--cluster-signing-cert-file={pki}/ca.crt", f"--cluster-signing-key-file={pki}/ca.key",
         "--allocate-node-cidrs=false", f"--service-cluster-ip-range={n.SERVICE_RANGE}",
     ]  # fmt: skip

@@ -58,10 +58,15 @@ def identities(nodes: int) -> dict[str, Identity]:
 
 
 def ensure(folder: Path, nodes: int) -> None:
-    """Make what is missing: ``ca``, ``service-account`` and one pair ``NAME.crt``/``NAME.key`` for each identity."""
+    """Make what is missing: ``ca``, ``ca-bundle``, ``service-account``, ``NAME.crt`` and ``NAME.key`` of each identity."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not (folder / "ca.crt").exists():
-        _make_authority(folder)
+        _make_authority(folder, "ca", "embedded-ca")
+    if not (folder / "ca-bundle.crt").exists():
+        # Pods get a bundle, as on OpenShift and while a CA is rotated: who reads the first certificate alone fails.
+        _make_authority(folder, "ca-before", "embedded-ca-before")
+        certificates = [(folder / f"{name}.crt").read_bytes() for name in ("ca-before", "ca")]
+        _write(folder / "ca-bundle.crt", b"".join(certificates))
     if not (folder / "service-account.key").exists():
         key = ec.generate_private_key(ec.SECP256R1())
         public = key.public_key().public_bytes(
@@ -74,9 +79,9 @@ def ensure(folder: Path, nodes: int) -> None:
             _make_leaf(folder, name, identity)
 
 
-def _make_authority(folder: Path) -> None:
+def _make_authority(folder: Path, file: str, common_name: str) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "embedded-ca")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     usage = x509.KeyUsage(
         digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
         key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
@@ -90,8 +95,8 @@ def _make_authority(folder: Path) -> None:
         .sign(key, hashes.SHA256())
     )
     # The certificate is written last everywhere: that it is there means that the key is too.
-    _write(folder / "ca.key", _pem(key))
-    _write(folder / "ca.crt", certificate.public_bytes(serialization.Encoding.PEM))
+    _write(folder / f"{file}.key", _pem(key))
+    _write(folder / f"{file}.crt", certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _make_leaf(folder: Path, name: str, identity: Identity) -> None:

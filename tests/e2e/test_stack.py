@@ -72,7 +72,9 @@ def test_status_shows_the_stack_and_both_answers_on_one_screen(machine: Machine)
     assert f"127.0.0.1 {CONSOLE} {GATEWAY}" in shown
 
 
-def test_each_node_s_log_lists_two_members(machine: Machine) -> None:
+def test_each_node_s_log_lists_two_members_though_the_second_ca_of_the_bundle_signs(machine: Machine) -> None:
+    bundle = next(found for found in machine.objects("configmap") if found["metadata"]["name"] == "kube-root-ca.crt")
+    assert bundle["data"]["ca.crt"].count("BEGIN CERTIFICATE") == 2
     addresses = {pod["status"]["podIP"] for pod in machine.nodes()}
     for pod in machine.nodes():
         assert machine.members(pod["metadata"]["name"]) == addresses

@@ -100,6 +100,8 @@ def test_certificates_name_users_and_groups_that_kubernetes_knows(tmp_path: Path
     assert isinstance(authority.public_key(), ec.EllipticCurvePublicKey)
     kubelet.verify_directly_issued_by(authority)
     assert (tmp_path / "admin.key").stat().st_mode & 0o077 == 0
+    first, second = x509.load_pem_x509_certificates((tmp_path / "ca-bundle.crt").read_bytes())
+    assert (first.subject != authority.subject, second) == (True, authority)
 
 
 def test_certificates_are_made_once_and_a_new_node_gets_its_own(tmp_path: Path) -> None:
