@@ -58,7 +58,7 @@ def identities(nodes: int) -> dict[str, Identity]:
 
 
 def ensure(folder: Path, nodes: int) -> None:
-    """Make what is missing: ``ca``, ``ca-bundle``, ``service-account``, ``NAME.crt`` and ``NAME.key`` of each identity."""
+    """Make what is missing: ``ca``, ``ca-bundle``, ``service-account``, and a certificate and key for each identity."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not (folder / "ca.crt").exists():
         _make_authority(folder, "ca", "embedded-ca")
