@@ -34,6 +34,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500), pytest.mark.usefixture
 CONSOLE, GATEWAY = "ei-console.example.com", "ei.example.com"
 FOLDER = "/var/lib/platform"
 OWNERS = {"mysql-data": 999, "carbonapps": 802}
+COPIES = {"mysql": "mysql:8.4.10", "python": "python:3.13.11-slim-trixie"}
+"""Images of the stack of which the registry with the login has copies."""
 
 
 def trial_stack(user: str, image: str) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def trial_stack(user: str, image: str) -> dict[str, Any]:
         "tolerations": [{"key": "dedicated", "value": "integration", "effect": "NoSchedule"}],
         "priorityClass": platform.PRIORITY,
     }
+    config["wso2ei:images"] = {name: f"registry.wso2.com/library/{image}" for name, image in COPIES.items()}
     config["wso2ei:registryUsername"] = user
     return content
 
@@ -239,6 +242,18 @@ def test_the_private_image_was_pulled_with_the_stack_s_own_secret(deployed: Tria
             eventually(f"{expected} {name} the secret", partial(pull_says, deployed, f"pull-{name}", expected))
         finally:
             deployed.kubectl("delete", "pod", f"pull-{name}", "--wait=false")
+
+
+def test_every_pod_with_an_image_of_the_registry_with_a_login_was_pulled_with_the_secret(deployed: Trial) -> None:
+    pods = json.loads(deployed.kubectl("get", "pods", "-l", "app.kubernetes.io/part-of=wso2ei", "-o", "json").ok())
+    images = dict.fromkeys(COPIES.values(), "")
+    for pod in pods["items"]:
+        spec = pod["spec"]
+        assert spec["imagePullSecrets"] == [{"name": "wso2ei-pull"}], pod["metadata"]["name"]
+        for container in (*spec.get("initContainers", []), *spec["containers"]):
+            assert container["image"].startswith("registry.wso2.com/")
+            images[container["image"].rpartition("/")[2]] = pod["status"]["phase"]
+    assert all(images[name] in {"Running", "Succeeded"} for name in COPIES.values())
 
 
 def test_a_drained_node_takes_no_more_than_one_ei_node_away(deployed: Trial) -> None:

@@ -31,7 +31,8 @@ def _files() -> list[File]:
 
 IMAGES = [
     Image(
-        ("docker.io/library/mysql:8.4.10",),
+        # The second name is a team's copy, in a registry with a login.
+        tuple(f"{name}/library/mysql:8.4.10" for name in ("docker.io", "registry.wso2.com")),
         (
             debian_layer("mysql", "sid", ("mysql-server-core", "mysql-client-core"), _UNUSED),
             files_layer("mysql-names", _files),

@@ -9,7 +9,8 @@ _LINKS = [File(f"usr/local/bin/{name}", link="/usr/bin/python3") for name in ("p
 
 IMAGES = [
     Image(
-        ("docker.io/library/python:3.13.11-slim-trixie",),
+        # The second name is a team's copy, in a registry with a login.
+        tuple(f"{name}/library/python:3.13.11-slim-trixie" for name in ("docker.io", "registry.wso2.com")),
         (
             debian_layer("python", "sid", ("python3-minimal", "libpython3-stdlib", "ca-certificates")),
             files_layer("python-names", lambda: [*accounts(), *_LINKS]),
