@@ -52,7 +52,8 @@ while :; do
                 exit 0
             fi
             report "gate: waiting for $answer to make the administrator and the registry"
-            refusal=
+            # MySQL answers: the same error later begins another minute.
+            refusal='' final_code=''
         fi
     fi
     if [ -n "$refusal" ]; then

@@ -34,9 +34,10 @@ if [ ! -d "$data/mysql" ]; then
     [ ${#initial[@]} -eq 0 ] || printf '%s\n' "${initial[@]}" >"$new/initial-options"
     mv "$new" "$data"
 fi
-# An option that is no longer given still applies to the data; mysqld itself rejects another value.
-if [ ${#initial[@]} -eq 0 ] && [ -e "$data/initial-options" ]; then
-    mapfile -t initial <"$data/initial-options"
+# An option that is no longer given still applies to the data. Of two mysqld takes the last, and rejects another value.
+if [ -e "$data/initial-options" ]; then
+    mapfile -t stored <"$data/initial-options"
+    initial=("${stored[@]}" "${initial[@]}")
 fi
 # In memory; mysqld reads it once.
 (umask 077 && server_sql >"$rendered/init.sql")

@@ -14,11 +14,13 @@ final_since=0
 
 # query DATABASE SQL: its result in $answer; fails with the error in $refusal.
 query() {
-    if answer=$(mysql --defaults-extra-file="$rendered/$1.cnf" --batch --skip-column-names --execute="$2" \
-        2>"$rendered/error"); then
-        return 0
-    fi
+    local code=0
+    answer=$(mysql --defaults-extra-file="$rendered/$1.cnf" --batch --skip-column-names --execute="$2" \
+        2>"$rendered/error") || code=$?
+    [ "$code" -ne 0 ] || return 0
     refusal=$(grep -m 1 '^ERROR' "$rendered/error" || tail -n 1 "$rendered/error")
+    # A client that is killed, as for memory, writes nothing.
+    refusal=${refusal:-the mysql client ended with exit code $code}
     return 1
 }
 

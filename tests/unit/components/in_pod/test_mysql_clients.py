@@ -157,6 +157,22 @@ def test_an_answer_that_changes_within_a_minute_is_waited_for(pod: Pod, program:
     assert pod.run(program, *rules, PATIENCE_SECONDS="60")[0] == 0
 
 
+def test_an_error_that_comes_back_after_an_answer_is_waited_for_again(pod: Pod) -> None:
+    rules: list[Rule] = [("user", USERS, DENIED, 1), ("user", USERS, "0", 1), ("user", USERS, DENIED, 1),
+                         ("user", USERS, "1"), ("registry", ROOTS, "0", 1), ("registry", ROOTS, "1"),
+                         ("user", CLAIM, "node-0")]  # fmt: skip
+    code, said = pod.run("gate.sh", *rules, PATIENCE_SECONDS="1", PAUSE_SECONDS="1")
+    assert code == 0, said
+
+
+@pytest.mark.parametrize("program", ["gate.sh", "schema.sh"])
+def test_a_client_that_is_killed_ends_the_wait_with_its_exit_code(pod: Pod, program: str) -> None:
+    (pod.top / "bin/mysql").write_text("#!/bin/sh\nkill -9 $$\n")
+    code, said = pod.run(program, PATIENCE_SECONDS="0")
+    assert code == 1
+    assert "the mysql client ended with exit code 137" in said
+
+
 def load(pod: Pod, *rules: Rule, **variables: str) -> tuple[int, str]:
     usual: list[Rule] = [(".*", LOADED, "0"), (".*", TABLES, "40"), (".*", "PLUGINS", "0"), (".*", "@@", "0")]
     return pod.run("schema.sh", *rules, *usual, **variables)

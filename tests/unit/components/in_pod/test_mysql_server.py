@@ -115,6 +115,14 @@ def test_options_of_the_initialisation_reach_it_and_stay_with_the_data(server: S
     assert "--slow-query-log" not in initialised
 
 
+def test_an_option_of_the_initialisation_that_is_removed_stays_with_the_data_when_another_one_is_given(
+    server: Server,
+) -> None:
+    server.run("mysql_server.sh", "--lower-case-table-names=1", "--innodb-page-size=8k", "--")
+    server.run("mysql_server.sh", "--lower-case-table-names=1", "--")
+    assert "--innodb-page-size=8k" in server.seen()[-1]
+
+
 def test_a_database_at_the_top_of_the_volume_is_not_passed_over(server: Server) -> None:
     server.filled_by_the_official_image()
     done = server.run("mysql_server.sh", "--")
