@@ -97,8 +97,9 @@ def schema_job_spec(
         env=[
             *mysql_connection.client_env(parts.mysql),
             k8s.core.v1.EnvVarArgs(name="ADMIN_USERNAME", value=admin_username),
-            # Each try gives up, with its reason, before the deadline deletes the pod and its log.
-            k8s.core.v1.EnvVarArgs(name="LONGEST_SECONDS", value=str(deadline.seconds // (_SCHEMA_RETRIES + 1))),
+            # Each try gives up, with its reason, before the deadline deletes the pod and its log. The other half of the
+            # time is for pulls and the pauses between tries.
+            k8s.core.v1.EnvVarArgs(name="LONGEST_SECONDS", value=str(deadline.seconds // 2 // (_SCHEMA_RETRIES + 1))),
             *_server_volume(parts),
         ],
         security_context=pods.container_security(),

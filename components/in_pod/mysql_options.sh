@@ -23,8 +23,8 @@ for option in "${initial[@]}"; do
     name=${option%%=*} value=${option#*=}
     name=${name#--} name=${name//-/_}
     if ! current=$(mysql --defaults-extra-file="$rendered/user.cnf" --batch --skip-column-names \
-        --execute="SELECT @@GLOBAL.$name" 2>/dev/null); then
-        echo "mysql_options: no server is running; $option is not compared"
+        --execute="SELECT @@GLOBAL.$name" 2>"$rendered/error"); then
+        echo "mysql_options: $option is not compared with a running server: $(tail -n 1 "$rendered/error")"
         continue
     fi
     case $value in [0-9]*[kK]) value=$((${value%[kK]} * 1024)) ;; esac

@@ -190,3 +190,11 @@ def test_an_option_of_the_initialisation_must_be_that_of_the_running_server(
     assert done.returncode == code, done.stderr
     assert ("counts at initialisation only" in done.stderr) == bool(code)
     assert server.run("mysql_options.sh", option, "--").returncode == 0, "there is no server to compare with"
+
+
+def test_an_option_that_cannot_be_compared_is_reported_with_the_reason(server: Server) -> None:
+    """With a new password the running server rejects the login until it is replaced."""
+    (server.folder / "bin/mysql").write_text("#!/bin/sh\necho 'ERROR 1045 (28000): Access denied' >&2\nexit 1\n")
+    done = server.run("mysql_options.sh", "--innodb-page-size=8k", "--")
+    assert done.returncode == 0
+    assert "--innodb-page-size=8k is not compared with a running server: ERROR 1045" in done.stdout
