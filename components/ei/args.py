@@ -38,7 +38,7 @@ class MetricsAgentArgs(TypedDict):
     """What serves metrics inside the nodes in place of EI's own API, such as the JMX exporter; over HTTP."""
 
     port: int
-    """1024 or above, and none of EI's own."""
+    """1024 or above, and not one of EI's ports."""
     path: NotRequired[str]
     """Default ``/metrics``."""
 
@@ -146,7 +146,8 @@ class EiClusterArgs(NodeArgs, AdditionsArgs, OperationsArgs):
     admin_secret: NotRequired[str | None]
     """Existing Secret with the key ``pod.ADMIN_KEY``, instead of ``admin_password``."""
     rotation: NotRequired[str | None]
-    """Any text; another one has the pods read existing Secrets again, whose content this program does not see."""
+    """Any text. A change restarts the pods, which then read the existing Secrets again; the program does not see their
+    content."""
     storage: NotRequired[DataVolumeArgs | None]
     """Volume of integration artifacts (``carbonapps``), shared by all nodes; required unless ``carbon_apps_folder`` is
     ``unused``."""
@@ -159,4 +160,4 @@ class EiClusterArgs(NodeArgs, AdditionsArgs, OperationsArgs):
     controller_namespace: NotRequired[str | None]
     """Namespace of an existing controller; default: any."""
     controller_labels: dict[str, str]
-    """Labels of the NGINX pods, which alone may reach console and gateway; empty: not known, so anybody may."""
+    """Labels of the NGINX pods, which alone may reach console and gateway; empty: not known, so every client may."""

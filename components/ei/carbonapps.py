@@ -24,7 +24,7 @@ EXPECTED = "/home/wso2carbon/expected-cars"
 """Where the server's container sees the list of CARs that must be deployed."""
 _FOLDER, _MANIFEST = "/carbonapps", "/manifest"
 _DEPLOY = "repository/deployment/server/carbonapps"
-# Beside the server's own folder: what the entrypoints copy over it at the start (docs of wso2/docker-ei, all tags).
+# Folders that the entrypoints copy over the server's folder at the start (docs of wso2/docker-ei, all tags).
 _IMAGE_FOLDERS = (
     "wso2-artifact-volume/repository/deployment/server",
     "wso2-config-volume/repository/deployment/server",

@@ -33,7 +33,7 @@ from components.wso2ei.versions import EiVersion
 
 
 class EiCluster(pulumi.ComponentResource):
-    """A cluster of EI nodes. See the module's text for what it owns."""
+    """A cluster of EI nodes. The module's docstring lists what it owns."""
 
     service: str
     """Name of the Service of console (9443) and gateway (8243, 8280); plain, so that no resource waits for pods that

@@ -66,7 +66,7 @@ def java_options(version: EiVersion, args: EiClusterArgs) -> str:
 
 
 def _past_the_proxy(options: list[str]) -> list[str]:
-    """The options with the API server among the hosts that are not asked through a proxy of the JVM.
+    """Add the API server to the hosts that the JVM reaches without its proxy.
 
     The membership scheme uses the JVM's HTTPS client. The kubelet fills in the address.
     """

@@ -148,7 +148,7 @@ def network_policy_spec(
     """Members reach members on 4100; NGINX reaches console and gateway; no other pod reaches a node.
 
     Where the controller's pods are not known (an existing controller without labels given, or one on the hosts'
-    network, which no pod selector matches), console and gateway are open to whoever can reach the pod.
+    network, which no pod selector matches), console and gateway are open to every client that reaches the pod.
     """
     peers = None
     if controller.labels or controller.namespace:

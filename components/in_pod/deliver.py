@@ -41,7 +41,7 @@ def fetch(url: str, to: Path, wait: float = 2.0) -> str:
             time.sleep(wait * attempt)
         try:
             with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - http is allowed
-                found, length = _copy(answer, to), answer.headers.get("Content-Length")
+                found, length = _copy(answer, to, url), answer.headers.get("Content-Length")
             # A connection that breaks off looks like the end of the answer.
             if length in (None, str(to.stat().st_size)):
                 return found
@@ -55,13 +55,13 @@ def fetch(url: str, to: Path, wait: float = 2.0) -> str:
     raise DeliveryError(f"{url} cannot be downloaded: {reason}. Pods must be able to reach it, without credentials.")
 
 
-def _copy(source: BinaryIO, to: Path) -> str:
+def _copy(source: BinaryIO, to: Path, where: str) -> str:
     digest, size = hashlib.sha256(), 0
     with to.open("wb") as target:
         while block := source.read(1 << 16):
             size += len(block)
             if size > _MOST_BYTES:
-                raise DeliveryError(f"more than {_MOST_BYTES} bytes, too many for a jar")
+                raise DeliveryError(f"{where} has more than {_MOST_BYTES} bytes, the limit; put it into the image")
             digest.update(block)
             target.write(block)
     return digest.hexdigest()
@@ -85,7 +85,7 @@ def place_jar(jar: dict[str, Any], to: Path) -> Path:
             found = fetch(jar["url"], partial)
         else:
             with Path(jar["source"]).open("rb") as source:
-                found = _copy(source, partial)
+                found = _copy(source, partial, where)
     except OSError as error:
         raise DeliveryError(f"{where} cannot be read: {error.strerror}") from error
     if wanted := jar.get("sha256"):

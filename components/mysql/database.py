@@ -58,7 +58,7 @@ class MysqlDatabaseArgs(TypedDict):
 
 
 class MysqlDatabase(pulumi.ComponentResource):
-    """A MySQL server for one EI cluster. The module's docstring says what it owns.
+    """A MySQL server for one EI cluster. The module's docstring lists what it owns.
 
     :raises ValueError: for a ``max_connections`` that is not positive, and for managed options.
     """

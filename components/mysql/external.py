@@ -28,7 +28,7 @@ class ExternalMysqlArgs(MysqlServer):
 
 
 class ExternalMysql(pulumi.ComponentResource):
-    """An existing server. The module's docstring says what it owns.
+    """An existing server. The module's docstring lists what it owns.
 
     :raises ValueError: unless exactly one of ``passwords`` and ``passwords_secret`` is given, and for ``verifyCa``
         without ``ca_config_map``.

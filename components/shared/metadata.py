@@ -1,4 +1,4 @@
-"""Labels, names, hashes and timeouts of resources. Pure functions."""
+"""Labels, names, hashes and rotation annotations of resources. Pure functions."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 PUBLISHED = frozenset({"wso2carbon", "changeit"})
 """Passwords of the stores in every download of WSO2 EI and of the JDK: printed in their manuals, hence no secret."""
 _KEYS = "(?:api|private|access|secret|signing|encryption|shared|account)[-_.]?key"
-# "pass" alone is a word of its own (SMTP_PASS, bindPass), never the end of another one (bypass).
+# "pass" alone is a separate word (SMTP_PASS, bindPass), never the end of another one (bypass).
 _PASS = "(?:(?:store|key|user|admin|db|smtp|bind)pass|(?<![a-z])pass|(?-i:(?<=[a-z])Pass))"  # noqa: S105
 WORD = f"(?:passw(?:or)?d|passphrase|passcode|pwd|{_PASS}|secret|token|credentials?|{_KEYS})"
 """Regular expression, case ignored: the end of a name of a secret."""

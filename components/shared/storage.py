@@ -119,7 +119,7 @@ def ownership_fix(args: DataVolumeArgs, uid: int) -> str:
 
 
 class DataVolume(pulumi.ComponentResource):
-    """One claim for data. The module's docstring says what it owns.
+    """One claim for data. The module's docstring lists what it owns.
 
     :raises ValueError: for an unknown ``kind`` and for missing arguments.
     """

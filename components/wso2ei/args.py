@@ -16,7 +16,7 @@ class SecretKeyArgs(TypedDict):
 
 
 class PatchArgs(TypedDict):
-    """One change of one of EI's own configuration files, applied after the managed ones.
+    """One change of one of EI's configuration files, applied after the managed ones.
 
     Either ``path`` (XML) or ``property`` (Java properties), and one of ``set``, ``set_from_secret``, ``xml``,
     ``remove`` and ``attributes``; ``attributes`` may be given with ``set``.
@@ -91,7 +91,7 @@ class KeystoresArgs(TypedDict):
     """Keystore and truststore in a Secret of the namespace, with their passwords; for every port and every sender.
 
     The Secret holds both files and, as ``keystore-password``, ``key-password`` and ``truststore-password``, what opens
-    them. Without it the image's own stores are used, whose private key everybody has.
+    them. Without it the image's own stores are used, whose private key is public.
     """
 
     secret: str
@@ -124,7 +124,7 @@ class AdditionsArgs(TypedDict):
     """Inputs of ``EiCluster`` by which users add to what it makes."""
 
     patches: NotRequired[Sequence[PatchArgs]]
-    """More changes of EI's own configuration files."""
+    """More changes of EI's configuration files."""
     files: NotRequired[Sequence[FileArgs]]
     """Whole files below the server's home."""
     environment: NotRequired[Mapping[str, str]]

@@ -18,7 +18,7 @@ from components.wso2ei.versions import EiVersion
 
 Level = Literal["OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE", "ALL"]
 LOGGER = r"[A-Za-z_][A-Za-z0-9_$-]*(\.[A-Za-z_][A-Za-z0-9_$-]*)*"
-"""Pattern of the names of loggers; ``root`` is all that has no level of its own."""
+"""Pattern of the names of loggers; ``root`` is for all loggers without a level."""
 _AUDIT, _CONSOLE = "AUDIT_LOG", "CARBON_CONSOLE"
 _GATEWAY_ACCESS = "org.apache.synapse.transport.http.access"
 _LOG4J, _LOG4J2 = "conf/log4j.properties", "conf/log4j2.properties"
@@ -38,7 +38,7 @@ _IDENTIFIERS = {
     "tomcat": "tomcat2",
 }
 _OWN_FILES = {_AUDIT, "SERVICE_LOGGER", "API_LOGGER", "com.atomikos", "correlation"}
-"""Loggers whose lines go to files of their own and nowhere else."""
+"""Loggers whose lines go to separate files only."""
 
 
 def log_patches(version: EiVersion, levels: Mapping[str, str], *, access: bool) -> list[Patch]:
@@ -76,7 +76,7 @@ def _log4j2(name: str, level: str) -> list[Patch]:
 
 
 def _access() -> list[Patch]:
-    """Both write files of their own, without log4j; ``/dev/stdout`` is the server's own standard output."""
+    """Both write their files without log4j; ``/dev/stdout`` is the server's standard output."""
 
     def of(file: str, key: str, value: str) -> Patch:
         return {"file": file, "property": key, "set": value}

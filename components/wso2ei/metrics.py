@@ -30,7 +30,7 @@ TAKEN_PORTS = {
     9999: "remote JMX",
     11111: "remote JMX",
 }
-"""Ports of EI's own, open by default or by one of its switches, with what they are for."""
+"""EI's ports, open by default or by one of its switches, with what they are for."""
 _SYNAPSE, _APIS = "conf/synapse.properties", "conf/internal-apis.xml"
 
 

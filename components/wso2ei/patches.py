@@ -1,7 +1,7 @@
 """What is changed in the image's own configuration files, as data.
 
 One table for all versions, exceptions named. A patch names file, element path and value; ``in_pod/patch_config.py``
-applies it inside the pod, so no XML of WSO2's is kept here. Passwords travel apart from everything else, in a Secret.
+applies it inside the pod, so no XML of WSO2's is kept here. A password is a reference to a file of a mounted Secret.
 The path language and the forms of a patch are those of ``in_pod/xml_patch.py`` and ``in_pod/patch_config.py``.
 
 Every path was tried on the files of every version's own sources: see docs/ei-versions.md.
@@ -89,7 +89,7 @@ def jdbc_url(host: str, database: str, port: int = 3306, tls: Tls = "preferred")
 
 
 def plain_patches(version: EiVersion, config: EiConfig) -> list[Patch]:
-    """Patches for a ConfigMap."""
+    """Patches without passwords."""
     return [
         *_carbon(config),
         *_clustering(config),
@@ -116,7 +116,7 @@ def shutdown_patches(version: EiVersion) -> list[Patch]:
 
 
 def secret_patches(config: EiConfig, secrets: EiSecrets) -> list[Patch]:
-    """Patches for a Secret, to be applied after the plain ones: the passwords and nothing else."""
+    """Patches that set the passwords, to be applied after the plain ones, which replace whole datasources."""
 
     def password(source: Datasource, value: Value) -> Patch:
         return {"file": DATASOURCES, "path": f"{_source(source)}/definition/configuration/password", "set": value}
@@ -169,7 +169,7 @@ def _clustering(config: EiConfig) -> list[Patch]:
         parameter("domain", config.domain),
         parameter("localMemberPort", str(config.member_port)),
         # The pod's address, whatever other networks it is on. The first attribute hides it from the entrypoints of
-        # images up to 6.5.0.1, whose sed puts the last line of /etc/hosts behind `<parameter name="localMemberHost"`.
+        # images up to 6.5.0.1, whose sed puts the last line of /etc/hosts after `<parameter name="localMemberHost"`.
         {"file": AXIS2, "path": host, "xml": '<parameter locked="false" name="localMemberHost"/>'},
         {"file": AXIS2, "path": host, "set": {"env": "POD_IP"}},
         parameter("membershipSchemeClassName", SCHEME_CLASS),

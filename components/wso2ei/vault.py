@@ -8,8 +8,8 @@ CipherInitializer):
 * The passwords come from the first of ``password``, ``password-tmp`` and ``password-persist`` in the home. EI renames
   the first, deletes the second, and only reads the third: at every start, from a place that may be read-only. Its
   second line is the key's password with ``-Dkey.password=true``; else the key's is that of the store.
-* A value that does not decrypt becomes an empty one without a word, and for an empty or missing one EI takes the alias
-  itself. So a node checks them all before its server starts (``in_pod/vault.py``).
+* A value that does not decrypt becomes an empty one, which is not logged, and for an empty or missing one EI takes the
+  alias itself. So a node checks them all before its server starts (``in_pod/vault.py``).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def managed_vault_patches() -> list[Patch]:
 
 
 def vault_problems(args: AdditionsArgs) -> Iterator[Problem]:
-    """A vault that everybody could open, names that are none, and additions that would undo it."""
+    """A vault whose key is public, invalid names, and additions that would undo it."""
     vault = args.get("secure_vault")
     if not vault:
         return

@@ -79,7 +79,7 @@ class EiVersion:
     internal_keystore: bool
     """carbon.xml has an InternalKeyStore in addition to its KeyStore (kernel 4.4.36 and newer)."""
     prometheus_api: bool
-    """It has a Prometheus API of its own (carbon-mediation 4.6.150 and newer)."""
+    """EI has a Prometheus API (carbon-mediation 4.6.150 and newer)."""
     ordered_shutdown: bool
     """Hazelcast's own shutdown hook may be off, so that Carbon stops it last.
 

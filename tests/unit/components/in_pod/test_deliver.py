@@ -122,3 +122,17 @@ def test_files_below_conf_are_replaced_before_they_are_patched_and_others_wait_f
 def test_a_missing_source_is_told_by_the_file_it_was_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, "files", [{"path": "conf/x", "source": str(tmp_path / "none")}]) == 1
     assert "conf/x: its source cannot be copied: No such file" in capsys.readouterr().err
+
+
+def test_a_file_above_the_limit_is_reported_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(deliver, "_MOST_BYTES", 1000)
+    (tmp_path / "large.jar").write_bytes(JAR)
+    with serving([(200, JAR)]) as url:
+        by_url = {"name": "a.jar", "into": "lib", "url": url, "sha256": SHA}
+        in_claim = {"name": "b.jar", "into": "lib", "claim": "jars", "path": "large.jar",
+                    "source": str(tmp_path / "large.jar")}  # fmt: skip
+        for jar, where in ((by_url, url), (in_claim, "jars:large.jar")):
+            assert run(tmp_path, "jars", [jar]) == 1
+            assert f"{where} has more than 1000 bytes" in capsys.readouterr().err
