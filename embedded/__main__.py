@@ -11,25 +11,25 @@ from collections.abc import Sequence
 from embedded.errors import KitError
 from embedded.progress import Reporter
 
-# Each part is a module with `add_arguments(parser)` and `run(args, reporter) -> int`; it is imported only when asked
-# for, so that `env` does not pay for the cluster's dependencies.
+# Each part is a module with `add_arguments(parser)` and `run(args, reporter) -> int`; it is imported only when it
+# is run, so that `env` does not pay for the cluster's dependencies.
 PARTS = {
     "toolchain": ("embedded.toolchain.cli", "build the Pulumi CLI and Kubernetes from Go modules"),
     "images": ("embedded.images.cli", "build the stand-in images"),
     "plugins": ("embedded.plugins.cli", "install the provider plugins"),
     "cluster": ("embedded.cluster.cli", "start, stop and show the embedded cluster"),
-    "up": ("embedded.up", "from whatever this machine has to a running stack"),
-    "preview": ("embedded.preview", "what an update would do"),
+    "up": ("embedded.up", "make what this machine lacks and update the stack"),
+    "preview": ("embedded.preview", "show what an update would do"),
     "destroy": ("embedded.destroy", "remove every object of a stack"),
     "run": ("embedded.run", "run a command where plain pulumi works on a stack"),
     "env": ("embedded.env", "print export lines for a shell"),
-    "status": ("embedded.status.cli", "what runs, and whether console and gateway answer"),
+    "status": ("embedded.status.cli", "show what runs, and whether console and gateway answer"),
     "clean": ("embedded.clean", "remove everything but the cache"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one part; an expected failure is printed with its way out and gives exit code 1."""
+    """Run one part; an expected failure is printed with its fix and gives exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
     parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -50,11 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         reporter.note(
             f"error: the disk is full{f' ({error.filename})' if error.filename else ''}\n  -> free some space, or set "
-            "XDG_CACHE_HOME and XDG_STATE_HOME to folders on a larger disk; the same command goes on from here"
+            "XDG_CACHE_HOME and XDG_STATE_HOME to folders on a larger disk; run the same command again to resume"
         )
         return 1
     except KeyboardInterrupt:
-        reporter.note("interrupted; the same command again goes on where this one stopped")
+        reporter.note("interrupted; run the same command again to resume")
         return 130
 
 

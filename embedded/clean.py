@@ -13,7 +13,7 @@ from embedded.progress import Reporter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``clean`` has no arguments of its own."""
+    """``clean`` has no arguments."""
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
@@ -24,6 +24,6 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
         shutil.rmtree(state_dir())
     left = leftovers()
     if left:
-        raise KitError("these were left behind: " + "; ".join(left), "reboot, or remove them by hand")
+        raise KitError("not removed: " + "; ".join(left), "reboot, or remove them by hand")
     reporter.note(f"nothing is left but the build cache in {cache_dir()}")
     return 0

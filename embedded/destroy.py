@@ -23,9 +23,7 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
     recover(pulumi, reporter)
     kept = pulumi.outputs().get("kept_data") or []
     if pulumi.run(["destroy", "--yes", "--skip-preview"]) != 0:
-        raise KitError(
-            "not everything could be removed; what pulumi says above is the cause", "run `make destroy` again"
-        )
+        raise KitError("not everything was removed; the cause is in Pulumi's output above", "run `make destroy` again")
     for place in kept:
         reporter.note(f"kept: {place}")
     return 0

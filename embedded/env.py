@@ -21,7 +21,7 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
     if pulumi.config_file:
         # Every flag of the CLI can be a variable since Pulumi 3.208; this keeps the stack file of the checkout clean.
         variables["PULUMI_OPTION_CONFIG_FILE"] = str(pulumi.config_file)
-        # `stack rm` knows no --config-file and would delete the stack file of the checkout.
+        # `stack rm` has no --config-file and would delete the stack file of the checkout.
         variables["PULUMI_OPTION_PRESERVE_CONFIG"] = "true"
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")

@@ -45,7 +45,7 @@ def describe(plan: Plan) -> list[str]:
     ]
     if plan.embedded_cluster:
         lines.append(
-            "cluster: an embedded one-node Kubernetes in network namespaces of its own (removed by `make clean`)"
+            "cluster: an embedded one-node Kubernetes in separate network namespaces (removed by `make clean`)"
         )
         lines.append("images: from their own registries where these answer, else stand-ins")
     else:
@@ -67,9 +67,9 @@ def ensure(plan: Plan, reporter: Reporter, *, pulls: bool = True) -> Environment
             recorded |= choice.sources
             for line in choice.lines():
                 reporter.note(line)
-        # The images are mostly downloads and the toolchain mostly compiling, so they go side by side.
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            making = beside.submit(images.ensure, reporter, config.stand_ins(recorded))
+        # The images are mostly downloads and the toolchain mostly compiling, so they run in parallel.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            making = pool.submit(images.ensure, reporter, config.stand_ins(recorded))
             bins = [toolchain.ensure("pulumi", reporter)] if plan.pulumi is None else []
             bins.append(toolchain.ensure("kubernetes", reporter))
             store = making.result()
@@ -104,7 +104,7 @@ def existing(stack: str, *, look_only: bool = False) -> PulumiEnv:
 def configuring(stack: str, reporter: Reporter) -> PulumiEnv:
     """How to run Pulumi on a stack's config alone: the backend and the stack file that ``make up`` would use.
 
-    Looks at no cluster. A user who is logged in to a backend gets it all in the stack file of the checkout.
+    Queries no cluster. For a user who is logged in to a backend it is the stack file of the checkout.
     """
     plan = choose(CHECKOUT, stack)
     if _has_own_backend(plan):
@@ -113,7 +113,7 @@ def configuring(stack: str, reporter: Reporter) -> PulumiEnv:
 
 
 def pulumi_environment(plan: Plan, bins: list[Path], kubeconfig: Path | None, *, look_only: bool = False) -> PulumiEnv:
-    """The variables and the stack file for a plan. A user who is logged in to a backend keeps it."""
+    """The variables and the stack file for a plan. The backend that a user is logged in to is kept."""
     variables = {} if _has_own_backend(plan) else embedded_variables(bins, kubeconfig)
     if plan.embedded_cluster:
         variables |= egress.direct(os.environ)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class KitError(Exception):
-    """A failure with a way out. The command line prints both, without a traceback, and exits 1.
+    """A failure with its fix. The command line prints both, without a traceback, and exits 1.
 
     :param message: what is wrong, in one sentence.
     :param way_out: what the reader can do about it, in one sentence; empty if nothing.

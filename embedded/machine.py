@@ -42,7 +42,7 @@ class Plan:
 
 
 def make_plan(checkout: Path, stack: str) -> Plan:
-    """Look at the machine. Raises ``KitError`` with the way out when the stack cannot run here."""
+    """Look at the machine. Raises ``KitError`` with the fix when the stack cannot run here."""
     plan = choose(checkout, stack)
     settings = stack_settings(plan.stack_file)
     if not plan.cluster:
@@ -66,9 +66,9 @@ def choose(checkout: Path, stack: str) -> Plan:
     """
     stack_file = checkout / f"Pulumi.{stack}.yaml"
     if not stack_file.is_file():
-        known = ", ".join(sorted(path.name.split(".")[1] for path in checkout.glob("Pulumi.*.yaml")))
+        names = ", ".join(sorted(path.name.split(".")[1] for path in checkout.glob("Pulumi.*.yaml")))
         raise KitError(
-            f"there is no stack file {stack_file.name}", f"copy one of the existing ones ({known}) and edit it"
+            f"there is no stack file {stack_file.name}", f"copy one of the existing ones ({names}) and edit it"
         )
     allowed = _allowed_contexts(stack_settings(stack_file))
     cluster = _usable_context(allowed)
@@ -129,7 +129,7 @@ def _check_answer(context: str) -> None:
 
 
 def _check_exposure(context: str, settings: dict[str, Any]) -> None:
-    """LoadBalancers that get no address, or a port that somebody else holds: known by the kind of cluster."""
+    """Reject LoadBalancers without an address and ports in use, by the kind of cluster."""
     ingress = settings.get("ingress") or {}
     if ingress.get("controller", "install") != "install" or ingress.get("expose", "LoadBalancer") != "LoadBalancer":
         return
@@ -137,9 +137,9 @@ def _check_exposure(context: str, settings: dict[str, Any]) -> None:
         helper = "cloud-provider-kind" if context.startswith("kind") else "minikube tunnel"
         if os.environ.get("WSO2EI_LOADBALANCER") != "yes":
             raise KitError(
-                f"{context} gives a LoadBalancer no address, so the Ingress would wait for ever",
+                f"{context} gives a LoadBalancer no address, so the Ingress would stay pending",
                 f"set ingress.expose: hostPort and ingress.address: localhost in the stack file, or run `{helper}` "
-                "and say so with WSO2EI_LOADBALANCER=yes",
+                "and set WSO2EI_LOADBALANCER=yes",
             )
     if (fnmatch.fnmatchcase(context, "k3d-*") or context == "rancher-desktop") and ingress.get("httpsPort", 443) == 443:
         raise KitError(
@@ -157,7 +157,7 @@ def _check_can_embed(settings: dict[str, Any]) -> None:
     if os.geteuid() != 0:
         raise KitError(
             "no running cluster was found, and embedding one needs root (network namespaces, containerd)",
-            "run `sudo -E make up`, or start a cluster of your own and make its context the current one",
+            "run `sudo -E make up`, or start your own cluster and make its context the current one",
         )
     if not (state_dir() / "cluster").exists():
         _check_ports(settings)

@@ -1,6 +1,6 @@
 """``make preview``: what an update would do. Needs no cluster, no credentials and no secrets.
 
-It is a preview against nothing: all objects of the stack, in a backend that is thrown away with its passphrase.
+It is a preview against nothing: all objects of the stack, in a backend that is deleted with its passphrase.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
 
 
 def _preview(env: PulumiEnv, plan: Path | None, folder: Path) -> int:
-    """The diff as the CLI prints it and, beside it, the plan: the CLI gives only one of them at a time."""
+    """Print the diff and write the plan, in parallel: the CLI gives only one of them at a time."""
     if plan is None:
         return env.run(["preview", "--diff"])
-    said = folder / "said"
-    with plan.open("w") as out, said.open("w") as errors:
-        beside = subprocess.Popen(
+    error_file = folder / "errors"
+    with plan.open("w") as out, error_file.open("w") as errors:
+        planning = subprocess.Popen(
             env.arguments(["preview", "--json"]), env=env.environment(), stdout=out, stderr=errors
         )
         try:
             code = env.run(["preview", "--diff"])
-            other = beside.wait()
+            other = planning.wait()
         finally:
-            beside.kill()
-            beside.wait()
+            planning.kill()
+            planning.wait()
     if other != 0 and code == 0:
-        raise KitError(f"pulumi preview --json failed: {said.read_text().strip()}", "run it again")
+        raise KitError(f"pulumi preview --json failed: {error_file.read_text().strip()}", "run it again")
     return code

@@ -1,4 +1,4 @@
-"""Mends a stack after a killed update: a stale lock, and objects that were being made.
+"""Repairs a stack after a killed update: a stale lock, and objects that were being made.
 
 A killed ``pulumi up`` leaves its lock, and its creations as pending operations: each may or may not have reached the
 cluster. Those that did are adopted, so that the next update does not meet ``AlreadyExists``; the others are cleared.
@@ -31,9 +31,9 @@ class Live:
 
 
 def recover(env: PulumiEnv, reporter: Reporter) -> bool:
-    """Mend what a killed update left. True when there was something to mend.
+    """Repair what a killed update left. True when there was something to repair.
 
-    :raises KitError: when the mended state cannot be stored or read back.
+    :raises KitError: when the repaired state cannot be stored or read back.
     """
     stale = _stale_lock(env)
     if stale:
@@ -72,7 +72,7 @@ def adopted(exported: dict[str, Any], found: dict[str, Live]) -> dict[str, Any]:
     """The export without pending operations, and with the creations that reached the cluster as resources.
 
     ``pulumi refresh --import-pending-creates`` promises this, but the engine of 3.259 drops what it is given
-    (``OperationTypeImporting`` is written by the command and read by nobody). A creation that was to replace an object
+    (``OperationTypeImporting`` is written by the command and never read). A creation that was to replace an object
     has the object's URN: the old one is then marked for the deletion that was to come.
     """
     deployment = copy.deepcopy(exported["deployment"])
@@ -85,7 +85,7 @@ def adopted(exported: dict[str, Any], found: dict[str, Live]) -> dict[str, Any]:
         for resource in resources:
             if resource["urn"] == made["urn"]:
                 resource["delete"] = True
-        # Whatever it depends on was made before it, so it can stand behind everything.
+        # Whatever it depends on was made before it, so it can be the last.
         # Without its field manager the provider takes a new one, and each later change of a field is a conflict with
         # the manager that made it (fieldManagerName in its provider.go).
         manager = {"__fieldManager": live.field_manager} if live.field_manager else {}
@@ -98,7 +98,7 @@ def _must(env: PulumiEnv, command: list[str]) -> None:
     if answer.returncode != 0:
         raise KitError(
             "what the killed update left could not be read back:\n" + (answer.stdout + answer.stderr).strip()[-3000:],
-            "mend what it says and run `make up` again",
+            "fix the cause and run `make up` again",
         )
 
 

@@ -1,6 +1,6 @@
 """``python -m embedded run -- COMMAND``: a command where plain ``pulumi`` works on a stack, without a cluster.
 
-A CLI is made where the machine has none, and the stack where the backend has none. Knows nothing of the command.
+A CLI is made where the machine has none, and the stack where the backend has none. The command may be any.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from embedded.pulumi_env import ensure_stack
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Command-line arguments of ``run``."""
     parser.add_argument("--stack", default="local")
-    parser.add_argument("command", nargs="+", help="program and its arguments, behind --")
+    parser.add_argument("command", nargs="+", help="program and its arguments, after --")
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:

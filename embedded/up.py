@@ -1,4 +1,4 @@
-"""``make up``: from whatever this machine has to a running stack."""
+"""``make up``: makes what the machine lacks and updates the stack."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
     code = pulumi.run(["up", "--yes", "--skip-preview"])
     if code != 0:
         raise KitError(
-            "the update did not finish; what it says above is the cause",
-            "mend it and run `make up` again (it goes on where this one stopped), or look with `make status`",
+            "the update did not finish; the cause is in Pulumi's output above",
+            "fix it and run `make up` again (it resumes where this one stopped), or run `make status`",
         )
     reporter.timings.append(("pulumi up", time.monotonic() - updating))
     outputs = pulumi.outputs()
@@ -90,7 +90,7 @@ def _check_node(registry: str) -> None:
 
 
 def _password(pulumi: PulumiEnv) -> str:
-    """The stack's own, decrypted; '' when it has none."""
+    """Return the stack's password, decrypted; '' when it has none."""
     file = ["--config-file", str(pulumi.config_file)] if pulumi.config_file else []
     answer = pulumi.read(["config", "get", "registryPassword", *file])
     return answer.stdout.strip() if answer.returncode == 0 else ""

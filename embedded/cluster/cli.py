@@ -14,7 +14,7 @@ from embedded.progress import Reporter
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Register the verbs of this part."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    start = verbs.add_parser("start", help="start the cluster, or mend it")
+    start = verbs.add_parser("start", help="start the cluster, or repair it")
     start.add_argument("--nodes", type=int, default=None, help="number of nodes (default: as they are, or 1)")
     verbs.add_parser("stop", help="remove the cluster with all its data")
     verbs.add_parser("status", help="show the cluster; exit code 1 unless all of it runs")
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
-    """Do what was asked; returns the exit code."""
+    """Run the verb; returns the exit code."""
     if args.verb == "start":
         from embedded import images  # noqa: PLC0415
 

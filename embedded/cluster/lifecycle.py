@@ -1,6 +1,6 @@
 """Start and stop of the embedded cluster.
 
-`start` makes what is missing and leaves alone what is there, so the same call starts, mends after a crash or a reboot,
+`start` makes what is missing and leaves alone what is there, so the same call starts, repairs after a crash or reboot,
 and does nothing on a healthy cluster. `stop` removes all of it, also after a start that failed half-way.
 """
 
@@ -33,7 +33,7 @@ def start(
     reporter: Reporter | None = None,
     sources: Mapping[str, str] | None = None,
 ) -> None:
-    """Have a healthy cluster: start it, mend it, or find that nothing is to be done.
+    """Start the cluster, or repair it; does nothing on a healthy one.
 
     :param store_public_root: docker-registry storage served without a password.
     :param store_private_root: the same for the names that want a password (`names.PRIVATE_NAMES`).
@@ -148,7 +148,7 @@ def _node_count(names: n.Names, wanted: int | None) -> int:
 
 
 def _converge(names: n.Names, specs: list[Spec], reporter: Reporter) -> bool:
-    """Start units that are not alive, tell living ones what is new; returns whether anything was done."""
+    """Start units that are not alive, reload the others that changed; returns whether anything was done."""
     nodes = len(specs) - 1
     missing = [spec for spec in specs if not units.alive(names, spec["name"])]
     stale = [spec for spec in specs if spec not in missing and _differs(names, spec)]
@@ -157,8 +157,8 @@ def _converge(names: n.Names, specs: list[Spec], reporter: Reporter) -> bool:
     if not missing and not stale:
         network.ensure_routes(names, nodes)
         return False
-    known = (names.unit(n.node_name(1)) / "var-lib" / "etcd").exists()
-    title = "mend the embedded cluster" if known else "start the processes of the embedded cluster"
+    existing = (names.unit(n.node_name(1)) / "var-lib" / "etcd").exists()
+    title = "repair the embedded cluster" if existing else "start the processes of the embedded cluster"
     with reporter.step(title, "1 s") as step:
         for spec in missing:
             step.detail(f"namespaces of {spec['name']}")

@@ -18,7 +18,7 @@ from embedded.errors import KitError
 GIB = 1024**3
 LEAST_MEMORY_BYTES = 4 * GIB
 LEAST_DISK_BYTES = 5 * GIB
-# overlayfs on top of these is refused by the kernel, or loses file attributes that images need.
+# overlayfs on top of these is rejected by the kernel, or loses file attributes that images need.
 _UNFIT_FILE_SYSTEMS = {"overlay", "nfs", "nfs4", "cifs", "9p", "virtiofs", "fuse", "vfat", "msdos"}
 
 
@@ -35,11 +35,11 @@ class Host:
 
 
 def check(host: Host) -> None:
-    """Refuse a machine that cannot run the cluster.
+    """Reject a machine that cannot run the cluster.
 
-    :raises KitError: one sentence on the first thing that is missing, and the way out.
+    :raises KitError: one sentence on the first thing that is missing, and the fix.
     """
-    elsewhere = "use a cluster of your own: Docker Desktop, OrbStack, Rancher Desktop, kind or k3d"
+    elsewhere = "use another cluster: Docker Desktop, OrbStack, Rancher Desktop, kind or k3d"
     if not host.platform.startswith("linux"):
         raise KitError("the embedded cluster runs on Linux only", elsewhere)
     if host.uid != 0:
@@ -52,7 +52,7 @@ def check(host: Host) -> None:
         raise KitError(f"this kernel or container lacks: {', '.join(missing)}", elsewhere)
     if host.file_system in _UNFIT_FILE_SYSTEMS:
         raise KitError(
-            f"the state folder lies on a file system of type {host.file_system}, which cannot hold images",
+            f"the state folder is on a file system of type {host.file_system}, which cannot hold images",
             "set WSO2EI_EMBEDDED_STATE to a folder on a local disk (ext4, xfs, btrfs)",
         )
     if host.memory_free < LEAST_MEMORY_BYTES:
@@ -68,7 +68,7 @@ def check(host: Host) -> None:
 
 
 def observe(names: n.Names) -> Host:
-    """Look at this machine; makes nothing but loads kernel modules that are there for the asking."""
+    """Look at this machine; changes nothing, but loads kernel modules that are installed."""
     place = _existing(names.state)
     linux = sys.platform.startswith("linux")
     features: dict[str, bool] = {}
@@ -110,7 +110,7 @@ def _has_cgroups() -> bool:
 
 
 def _can_make_bridge() -> bool:
-    """A bridge is made in a namespace of its own, which takes it away again."""
+    """Try it in a new network namespace, which removes the bridge again."""
     if shutil.which("ip") is None:
         return True  # `ip` is installed later; what is really missing shows then
     command = ["unshare", "--net", "ip", "link", "add", "probe0", "type", "bridge"]
@@ -142,7 +142,7 @@ def _file_system(path: Path) -> str:
 
 
 def check_network(names: n.Names, nodes: int) -> None:
-    """Refuse when another cluster or another network is in the way, or a firewall between the nodes.
+    """Reject the machine when another cluster or another network is in the way, or a firewall between the nodes.
 
     :raises KitError: naming what is in the way.
     """

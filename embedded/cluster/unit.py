@@ -226,7 +226,7 @@ class Unit:
         while True:
             received = signal.sigtimedwait(watched, self._tick())
             if received is not None and received.si_signo in (signal.SIGTERM, signal.SIGINT):
-                self._say("asked to end")
+                self._say("stop signal received")
                 os._exit(0)
             if received is not None and received.si_signo == signal.SIGHUP:
                 self._reload()

@@ -1,4 +1,4 @@
-"""Waiting for the cluster: what is still wrong, said while waiting, and with log lines when it was in vain."""
+"""Waiting for the cluster: what is still missing, shown while waiting, and with log lines after a timeout."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def bring_up(
 ) -> None:
     """Wait, part by part, until the cluster is healthy; applies its own objects on the way.
 
-    :raises KitError: when a part does not come up in its time, with the last log lines of the culprits.
+    :raises KitError: when a part does not come up in its time, with the last log lines of those that it depends on.
     """
     first = n.node_name(1)
     with reporter.step("wait for the API server", "7 s") as step:
@@ -74,8 +74,8 @@ def bring_up(
             answer = connection.get("/readyz")
             return "" if answer.ok else _first_line(answer.body)
 
-        culprits = [(first, "etcd"), (first, "kube-apiserver")]
-        _wait(names, step, API_PATIENCE_SECONDS, api_answers, culprits)
+        parts = [(first, "etcd"), (first, "kube-apiserver")]
+        _wait(names, step, API_PATIENCE_SECONDS, api_answers, parts)
     with reporter.step("apply CoreDNS, rights and the decoy StorageClass", "2 s") as step:
         _apply(names, programs, step)
     _wait_for_nodes(names, connection, nodes, reporter)
@@ -92,8 +92,8 @@ def bring_up(
                 "--wait=false",
             )
 
-        culprits = [(first, "kubelet"), (first, "kube-proxy")]
-        _wait(names, step, DNS_PATIENCE_SECONDS, connection.dns_problem, culprits)
+        parts = [(first, "kubelet"), (first, "kube-proxy")]
+        _wait(names, step, DNS_PATIENCE_SECONDS, connection.dns_problem, parts)
 
 
 def _wait_for_nodes(names: n.Names, connection: api.Api, nodes: int, reporter: Reporter) -> None:
@@ -106,33 +106,33 @@ def _wait_for_nodes(names: n.Names, connection: api.Api, nodes: int, reporter: R
             found = [f"{name}: {text}" for name, text in texts.items() if text]
             return "; ".join([*not_running(names, nodes), *found])
 
-        culprits = [(n.node_name(node), "kubelet") for node in range(1, nodes + 1)]
+        kubelets = [(n.node_name(node), "kubelet") for node in range(1, nodes + 1)]
         _wait(
             names,
             step,
             NODE_PATIENCE_SECONDS,
             nodes_ready,
-            [*culprits, (n.node_name(1), "containerd"), (components.HOST_UNIT, "load-balancer")],
+            [*kubelets, (n.node_name(1), "containerd"), (components.HOST_UNIT, "load-balancer")],
         )
 
 
 def _wait(
-    names: n.Names, step: Step, patience: float, problem: Callable[[], str], culprits: list[tuple[str, str]]
+    names: n.Names, step: Step, patience: float, problem: Callable[[], str], parts: list[tuple[str, str]]
 ) -> None:
-    """Poll until ``problem`` says nothing.
+    """Poll until ``problem`` returns nothing.
 
-    :raises KitError: after ``patience`` seconds, or at once when a unit has died; with the culprits' last log lines.
+    :raises KitError: after ``patience`` seconds, or at once when a unit has died; with the last log lines of ``parts``.
     """
     end = time.monotonic() + patience
     while text := problem():
         step.detail(text)
-        dead = next((unit for unit, _ in culprits if not units.alive(names, unit)), "")
+        dead = next((unit for unit, _ in parts if not units.alive(names, unit)), "")
         if dead or time.monotonic() > end:
-            what = f"{dead} died" if dead else f"waited {patience:.0f} s in vain: {text}"
-            tails = [(dead, "unit")] if dead else culprits
+            what = f"{dead} died" if dead else f"timed out after {patience:.0f} s: {text}"
+            tails = [(dead, "unit")] if dead else parts
             raise (UnitDiedError if dead else KitError)(
                 "\n".join([what, *(_tail_text(names, unit, part) for unit, part in tails)]),
-                f"all logs are in {names.logs}; the same command again goes on from here",
+                f"all logs are in {names.logs}; run the same command again to resume",
             )
         time.sleep(_POLL_SECONDS)
     step.detail("")

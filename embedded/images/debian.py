@@ -64,7 +64,7 @@ def debian_layer(
 
 
 def mirror() -> str:
-    """The Debian mirror that apt uses here. Raises ``KitError`` where apt knows none."""
+    """The Debian mirror that apt uses here. Raises ``KitError`` where apt has none."""
     for file in [*sorted(Path("/etc/apt").glob("sources.list.d/*.sources")), Path("/etc/apt/sources.list")]:
         text = file.read_text() if file.exists() else ""
         match = re.search(r"(?m)^URIs:\s*(\S+/debian)/?\s*$", text) or re.search(
@@ -72,4 +72,4 @@ def mirror() -> str:
         )
         if match:
             return match[1]
-    raise KitError("apt knows no Debian mirror on this machine", "use Debian, or a cluster and images of your own")
+    raise KitError("apt has no Debian mirror on this machine", "use Debian, or your own cluster and images")

@@ -37,13 +37,13 @@ T = TypeVar("T")
 
 
 class UnreachedError(Exception):
-    """The registry did not answer; the text says why, in a few words."""
+    """The registry did not answer; the text is the reason, in a few words."""
 
 
 def why_unreachable(registry: str) -> str:
     """'' when the registry answers, whatever it answers; else why it does not. Takes a few seconds at most.
 
-    :raises KitError: when the way there is closed by what can be put right: a proxy that refuses, a certificate that is
+    :raises KitError: when the cause can be fixed here: a proxy that rejects the connection, a certificate that is
         not trusted.
     """
     try:
@@ -64,13 +64,13 @@ def refusal(image: Reference, user: tuple[str, str] | None) -> str:
 
 
 def _in_time(work: Callable[[], T]) -> T:
-    """Looking up a name has no time limit of its own in Python, so the limit of it all is this thread's."""
+    """Bound the whole exchange: a name lookup cannot time out in Python, so it runs in a thread."""
     done: Future[T] = Future()
 
     def run() -> None:
         try:
             done.set_result(work())
-        except Exception as error:  # noqa: BLE001 - it goes on to whoever waits
+        except Exception as error:  # noqa: BLE001 - it is passed on to the caller
             done.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
@@ -89,7 +89,7 @@ def _exchange(registry: str, work: Callable[[httpx.Client], T]) -> T:
         if str(error)[:3] in map(str, map(int, _NOT_REACHED)):
             raise UnreachedError(f"the proxy answers {error}") from error
         raise KitError(
-            f"the proxy refuses the way to {registry}: {error}",
+            f"the proxy rejects the connection to {registry}: {error}",
             f"check HTTPS_PROXY (its user and password too) and NO_PROXY, {FORCE_STAND_INS}",
         ) from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:

@@ -56,7 +56,7 @@ class Choice:
                 result.append(f"images of {registry}: STAND-INS, since it cannot be reached from this machine ({why})")
             else:
                 result.append(
-                    f"images of {registry}: STAND-INS, as this cluster began; the registry answers now, so "
+                    f"images of {registry}: STAND-INS, as when this cluster was created; the registry answers now, so "
                     "`make clean` and `make up` bring the real ones"
                 )
         return result
@@ -67,7 +67,7 @@ def choose(settings: Mapping[str, Any], recorded: Mapping[str, str]) -> Choice:
 
     :param settings: the stack file's plain config.
     :param recorded: what the living cluster was started with, by registry.
-    :raises KitError: for a value of WSO2EI_IMAGES that is none, and as `why_unreachable`.
+    :raises KitError: for an invalid value of WSO2EI_IMAGES, and as `why_unreachable`.
     """
     wanted = os.environ.get(VARIABLE, "")
     if wanted == "stand-in":
@@ -137,7 +137,7 @@ def check(
     :param images: as `named_images` gives them.
     :param password: of the account, sent for EI's own image alone.
     :param skip_ei: its credentials are not at hand, so only the node can pull.
-    :raises KitError: naming every image that a registry refuses or does not have, each with the way out.
+    :raises KitError: naming every image that a registry rejects or does not have, each with its fix.
     """
 
     def problem(image: str) -> str:
@@ -147,14 +147,14 @@ def check(
             return ""
         user = (account.user, password) if ei and account.user and password else None
         try:
-            said = refusal(reference, user)
+            answer = refusal(reference, user)
         except UnreachedError as error:
             return _unreached(image, str(error), choice)
-        if not said:
+        if not answer:
             return ""
         secrets = ["of the stack"] if user else []
-        meaning = pulls.cause(said, image, account.user if user else "")
-        return f"{image}: {meaning}\n    fix: {pulls.way_out(said, image, images[image], account, secrets)}"
+        meaning = pulls.cause(answer, image, account.user if user else "")
+        return f"{image}: {meaning}\n    fix: {pulls.way_out(answer, image, images[image], account, secrets)}"
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         problems = list(filter(None, pool.map(problem, images)))

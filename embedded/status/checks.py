@@ -1,4 +1,4 @@
-"""Asks console and gateway from this machine, as a browser would: by address, with the host name in SNI and Host."""
+"""Checks console and gateway from this machine, as a browser would: by address, with the host in SNI and Host."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _CAUSES = {
-    404: "NGINX knows no Ingress for this host name",
-    502: "NGINX reaches no node, or speaks HTTP to a port that wants HTTPS",
+    404: "NGINX has no Ingress for this host name",
+    502: "NGINX reaches no node, or speaks HTTP to a port that expects HTTPS",
     503: "no node is ready",
     504: "a node took the request and did not answer in time",
 }
@@ -47,7 +47,7 @@ class Answer:
 
 
 class _Named(http.client.HTTPSConnection):
-    """Connects to an address and asks for another host name."""
+    """Connects to an address and requests another host name."""
 
     def __init__(self, target: Target, timeout: float) -> None:
         # Whether the way to EI is open is the question; the certificate may be self-signed.
@@ -80,7 +80,7 @@ def ask(target: Target, timeout: float = 5.0) -> Answer:
 
 
 def targets(hosts: Mapping[str, str], found: list[str], port: int) -> list[Target]:
-    """The two requests, to the first address that is known; none without an address."""
+    """The two requests, to the first address; none without an address."""
     if not found:
         return []
     address = "127.0.0.1" if found[0] == "localhost" else found[0]

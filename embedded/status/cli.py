@@ -91,7 +91,7 @@ def live(console: Console, looker: Looks) -> int:
                 try:
                     drawn, good = looker.look(note)
                 except KitError as error:
-                    # The API server may be away for a moment; what it says is all that can be shown of it.
+                    # The API server may be away for a moment; only its error can be shown.
                     drawn = Group(Text(str(error)), Text(note))
                 shown.update(drawn, refresh=True)
                 if not good:

@@ -62,12 +62,12 @@ def one_line(text: object, most: int = 300) -> str:
 
 
 def telling_line(text: object) -> str:
-    """The line that matters: the last that speaks of an error (no stack frames), else the last that says something."""
+    """The line that matters: the last one with an error (no stack frames), else the last one that is not blank."""
     lines = [line for line in str(text or "").splitlines() if line.strip() and not re.match(r"\s+at \S", line)]
     errors = [line for line in lines if re.search(r"\b(ERROR|FATAL|SEVERE)\b|Exception|^Caused by|\b[Ee]rror:", line)]
     return one_line((errors or lines or [""])[-1])
 
 
 def last_lines(text: object, count: int = 1) -> str:
-    """The last lines that say something, as one: of a termination message or a log."""
+    """The last lines that are not blank, as one: of a termination message or a log."""
     return one_line(" ".join([line for line in str(text or "").splitlines() if line.strip()][-count:]), 500)

@@ -29,7 +29,7 @@ def claim_row(claim: Object, view: View) -> Row:
         size = (status.get("capacity") or {}).get("storage", "")
         return Row("claim", name, f"bound, {size}".rstrip(", "), "good")
     told = ev.newest(ev.of(view.events, claim), "FailedBinding", "ProvisioningFailed", "WaitForFirstConsumer")
-    text = ev.one_line(told.get("message")) if told else f"{phase}, no reason told yet"
+    text = ev.one_line(told.get("message")) if told else f"{phase}, no reason reported yet"
     if told is None or told["reason"] == "WaitForFirstConsumer":
         return Row("claim", name, f"not bound: {text}", "busy")
     return Row("claim", name, f"not bound: {text}", "bad", Problem(f"claim {name}", text, _way_to_bind(text, spec)))
@@ -44,7 +44,7 @@ def workload_problems(workloads: list[Object], owned: list[Object], view: View) 
         if existing < wanted and told and told["reason"] == "FailedCreate":
             text = ev.one_line(told.get("message"))
             name = f"{item['kind']} {item['metadata']['name']}"
-            found.append(Problem(name, f"its pods are refused: {text}", _way_to_exist(text)))
+            found.append(Problem(name, f"its pods are rejected: {text}", _way_to_exist(text)))
     return found
 
 
@@ -89,7 +89,7 @@ def ingress_row(ingress: Object, view: View) -> Row:
     if waited < _PATIENCE_SECONDS:
         return Row("ingress", name, text, "busy")
     way = (
-        f"no controller serves the class {spec.get('ingressClassName')}, or it has no address to tell: "
+        f"no controller serves the class {spec.get('ingressClassName')}, or it reports no address: "
         "`kubectl get ingressclass` lists the classes, ingress.className of the stack file names one"
     )
     return Row("ingress", name, text, "bad", Problem(f"ingress {name}", "no controller gives it an address", way))
@@ -128,7 +128,7 @@ def _way_to_exist(text: str) -> str:
         )
     if "serviceaccount" in text:
         return "the service account is missing: `pulumi up --refresh` makes it again"
-    return "an admission policy of the cluster refuses them; its words above say which"
+    return "an admission policy of the cluster rejects them; the message above names it"
 
 
 def _way_to_bind(text: str, spec: Object) -> str:
@@ -138,4 +138,4 @@ def _way_to_bind(text: str, spec: Object) -> str:
         return f"the volume {spec.get('volumeName')} belongs to another claim: is the same stack deployed twice?"
     if "ReadWriteMany" in text or "access mode" in text.lower():
         return "the class cannot share a volume among nodes: storage.carbonappsClass needs one with ReadWriteMany"
-    return "`kubectl describe pvc` has the whole story"
+    return "`kubectl describe pvc` shows all events"

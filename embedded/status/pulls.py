@@ -1,4 +1,4 @@
-"""Image pulls: how long one has been under way, and what a refusal means and what ends it.
+"""Image pulls: how long one has been under way, and what a rejection means and how to fix it.
 
 The words are those of containerd, CRI-O and Docker, as the kubelet hands them on in a container's waiting message and
 in the event ``Failed to pull image``.
@@ -19,7 +19,7 @@ EI_CONTAINERS = {"ei", "copy-conf", "copy-dbscripts"}
 
 @dataclass(frozen=True)
 class Account:
-    """As whom the stack pulls."""
+    """The user that the stack pulls as."""
 
     stack: str
     user: str = ""
@@ -55,20 +55,20 @@ def registry_of(image: str) -> str:
 
 
 def refusal(pod: Object, status: Object, events: list[Object]) -> str:
-    """The whole reason: ``ImagePullBackOff`` says it itself only since Kubernetes 1.31, the event always."""
+    """Return the whole reason: the event has it always, ``ImagePullBackOff`` only since Kubernetes 1.31."""
     message = str((status["state"]["waiting"]).get("message") or "")
     if "failed to" in message or "rror" in message.partition("pulling image")[2]:
         return message
-    told = [
+    failed = [
         event
         for event in ev.of(events, pod, status["name"])
         if event.get("reason") == "Failed" and "pull image" in str(event.get("message"))
     ]
-    return str(told[-1]["message"]) if told else message
+    return str(failed[-1]["message"]) if failed else message
 
 
 def essence(text: str) -> str:
-    """Without the chain of "failed to ..." in front, which repeats the image; the end is what tells."""
+    """Remove the chain of "failed to ..." in front, which repeats the image; the cause is at the end."""
     rest = " ".join(text.split())
     while found := _CHAIN.match(rest):
         rest = rest[found.end() :]
@@ -76,7 +76,7 @@ def essence(text: str) -> str:
 
 
 def cause(text: str, image: str, user: str) -> str:
-    """What the registry's or the runtime's words mean, in a few of ours; the words themselves where they are new."""
+    """Explain the message of the registry or runtime in a few words; the message itself where it is not a known one."""
     registry = registry_of(image)
     for pattern, meaning in _MEANINGS:
         if re.search(pattern, text, re.IGNORECASE):
@@ -85,7 +85,7 @@ def cause(text: str, image: str, user: str) -> str:
 
 
 def way_out(text: str, image: str, container: str, account: Account, pull_secrets: list[str]) -> str:
-    """What the reader can do about it."""
+    """Return how to fix it."""
     key = "ei.image" if container in EI_CONTAINERS else "images"
     if re.search(_UNAUTHORIZED, text, re.IGNORECASE):
         if not pull_secrets:
@@ -94,7 +94,7 @@ def way_out(text: str, image: str, container: str, account: Account, pull_secret
                 f"stores them, then update; or name a public image in {key}"
             )
         return (
-            f"give a valid token: `make credentials STACK={account.stack}`, then update; it stands in the pull secret "
+            f"give a valid token: `make credentials STACK={account.stack}`, then update; it is in the pull secret "
             f"{', '.join(pull_secrets)}. If it is valid, the subscription does not cover {image}"
         )
     for pattern, advice in _ADVICE:
@@ -112,9 +112,9 @@ _UNAUTHORIZED = (
     r"unauthorized|\b40[13]\b|authentication required|pull access denied|insufficient_scope|forbidden|no basic auth"
 )
 _MEANINGS = [
-    (r"pull access denied|insufficient_scope", "{registry} refuses {user}, or has no repository of this name"),
-    (r"unauthorized|\b401\b|authentication required|no basic auth", "{registry} refuses {user}: unauthorized"),
-    (r"\b403\b|forbidden", "{registry} knows {user} but does not let it read this image: forbidden"),
+    (r"pull access denied|insufficient_scope", "{registry} rejects {user}, or has no repository of this name"),
+    (r"unauthorized|\b401\b|authentication required|no basic auth", "{registry} rejects {user}: unauthorized"),
+    (r"\b403\b|forbidden", "{registry} rejects {user}: forbidden"),
     (r"\b429\b|toomanyrequests|rate limit", "{registry} allows no more pulls for now: too many requests"),
     (r"no match for platform|no matching manifest", "{image} is not made for this node's processor"),
     (r"manifest unknown|not found|\b404\b|name unknown", "{registry} has no {image}"),
@@ -130,7 +130,7 @@ _MEANINGS = [
 _ADVICE = [
     (
         r"\b429\b|toomanyrequests|rate limit",
-        "wait, or pull through a registry of your own: `images.mirror` redirects every image of the stack",
+        "wait, or pull through your own registry: `images.mirror` redirects every image of the stack",
     ),
     (
         r"no match for platform|no matching manifest",
@@ -141,5 +141,5 @@ _ADVICE = [
         "check the node's DNS, proxy and firewall for {registry}, or set `images.mirror` to a registry that it reaches",
     ),
     (r"x509|certificate", "add the registry's CA to the container runtime of the nodes"),
-    (r"no space left", "free some on the node; EI's image needs 1.5 GB packed and about 3 GB on disk"),
+    (r"no space left", "free some space on the node; EI's image needs 1.5 GB packed and about 3 GB on disk"),
 ]

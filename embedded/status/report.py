@@ -20,7 +20,7 @@ class Report:
     answers: list[checks.Answer]
     problems: list[Problem]
     hosts_file: str
-    """What the hosts file needs; empty: no address is known yet."""
+    """What the hosts file needs; empty: there is no address yet."""
 
     @property
     def good(self) -> bool:
@@ -43,7 +43,7 @@ class Report:
 def report(seen: Snapshot, account: pulls.Account, outputs: Mapping[str, Any], given_address: str = "") -> Report:
     """Rows and problems.
 
-    :param given_address: ``ingress.address`` of the stack file, which then stands in the outputs in any case.
+    :param given_address: ``ingress.address`` of the stack file, which the outputs then have in any case.
     """
     view = View(seen.kind("Event"), seen.now, account, seen.logs)
     pods = [rows.pod_row(pod, view) for pod in seen.kind("Pod")]
@@ -69,7 +69,7 @@ def report(seen: Snapshot, account: pulls.Account, outputs: Mapping[str, Any], g
 
 
 def merged(problems: list[Problem]) -> list[Problem]:
-    """Two pods with one trouble are told once."""
+    """Merge equal problems of several pods into one."""
     found: dict[tuple[str, str], list[str]] = {}
     for problem in problems:
         found.setdefault((problem.what, problem.way_out), []).append(problem.who)
@@ -78,13 +78,13 @@ def merged(problems: list[Problem]) -> list[Problem]:
 
 def moved(live: list[str], line: str) -> Problem | None:
     """The controller has another address than the last update saw."""
-    told = {part.split()[-1] if part.startswith("#") else part.split()[0] for part in line.splitlines() if part}
+    recorded = {part.split()[-1] if part.startswith("#") else part.split()[0] for part in line.splitlines() if part}
     now = {"127.0.0.1" if address == "localhost" else address for address in live}
-    if not line or not now or told == now:
+    if not line or not now or recorded == now:
         return None
     return Problem(
         "outputs",
-        f"the controller is at {', '.join(sorted(now))} now; the last update saw {', '.join(sorted(told))}",
+        f"the controller is at {', '.join(sorted(now))} now; the last update saw {', '.join(sorted(recorded))}",
         "`pulumi up --refresh` reads it again, so that hosts_file_line follows; your hosts file needs the new line too",
     )
 

@@ -22,7 +22,7 @@ _LONG_PULL_SECONDS = 60
 
 @dataclass(frozen=True)
 class Problem:
-    """What does not go on by itself, and what ends it."""
+    """What blocks the stack, and the fix."""
 
     who: str
     what: str
@@ -137,18 +137,18 @@ def _waiting(pod: Object, container: Object, where: str, view: View) -> Doing:
     if trouble and trouble.get("reason") in _SANDBOX_TROUBLE:
         text = ev.one_line(trouble.get("message"))
         return _bad(name, f"{trouble['reason']}: {text}", _way_to_a_volume(text))
-    return "busy", f"{where}: is being made", None
+    return "busy", f"{where}: is being created", None
 
 
 def _running(pod: Object, container: Object, where: str, view: View) -> Doing:
     since = elapsed_text(ev.seconds_since(container["state"]["running"].get("startedAt"), view.now))
-    said = view.logs.get((pod["metadata"]["name"], container["name"]), "")
+    line = view.logs.get((pod["metadata"]["name"], container["name"]), "")
     past = _past([container], view)
-    return "busy", f"{where}: starts since {since}{past}" + (f", says: {said}" if said else ""), None
+    return "busy", f"{where}: starting for {since}{past}" + (f", last log line: {line}" if line else ""), None
 
 
 def _refused(pod: Object, container: Object, where: str, view: View) -> Doing:
-    """A pull that failed: which registry, which user, what it said, since when, and what to set."""
+    """A pull that failed: which registry, which user, its message, since when, and what to set."""
     text = pulls.refusal(pod, container, view.events)
     image = pulls.image_of(text) or str(container.get("image") or "")
     secrets = [str(item["name"]) for item in pod["spec"].get("imagePullSecrets") or []]
@@ -159,10 +159,10 @@ def _refused(pod: Object, container: Object, where: str, view: View) -> Doing:
     first = min((event.get("firstTimestamp") or ev.last_seen(event) for event in mine), default="")
     since = f", since {elapsed_text(ev.seconds_since(first, view.now))}" if first else ""
     reason = container["state"]["waiting"]["reason"]
-    said = "" if meaning == pulls.essence(text) else f" It said: {pulls.essence(text)}"
+    message = "" if meaning == pulls.essence(text) else f" The message: {pulls.essence(text)}"
     what = f"{where}: {reason}{since}: {meaning}"
     out = pulls.way_out(text, image, container["name"], view.account, secrets)
-    problem = Problem(pod["metadata"]["name"], f"cannot pull {image}: {meaning}.{said}", out)
+    problem = Problem(pod["metadata"]["name"], f"cannot pull {image}: {meaning}.{message}", out)
     return "bad", what, problem
 
 
@@ -186,7 +186,7 @@ def _failed(pod: Object, view: View) -> Doing:
             problem = Problem(pod["metadata"]["name"], what, _way_from_an_exit(pod, container))
             return "bad", f"{container['name']} failed: {_ending(state, view)}", problem
     text = f"{status.get('reason', 'failed')}: {ev.one_line(status.get('message'))}"
-    return _bad(pod["metadata"]["name"], text, "`make up` makes a failed Job again")
+    return _bad(pod["metadata"]["name"], text, "`make up` creates a failed Job again")
 
 
 def _bad(who: str, what: str, way_out: str) -> Doing:
@@ -214,12 +214,12 @@ def _ago(text: str, view: View) -> str:
 
 
 def _ending(state: Object, view: View, lines: int = 0) -> str:
-    """``OOMKilled`` or the exit code, when, and what it said: its last lines, or (0) the one line that tells."""
+    """``OOMKilled`` or the exit code, when, and its message: the last lines, or (0) the one with the error."""
     ended = state["terminated"]
     reason = ended.get("reason") or "Error"
     how = f"exit code {ended['exitCode']}" if reason in {"Error", "Completed"} else reason
-    said = ev.last_lines(ended.get("message"), lines) if lines else ev.telling_line(ended.get("message"))
-    return f"{how}{_ago(ended.get('finishedAt') or '', view)}" + (f": {said}" if said else "")
+    message = ev.last_lines(ended.get("message"), lines) if lines else ev.telling_line(ended.get("message"))
+    return f"{how}{_ago(ended.get('finishedAt') or '', view)}" + (f": {message}" if message else "")
 
 
 def _past(containers: list[Object], view: View) -> str:
@@ -230,7 +230,7 @@ def _past(containers: list[Object], view: View) -> str:
             continue
         ago = _ago(ended.get("finishedAt") or "", view)
         if ended.get("reason") == "Unknown":
-            # The kubelet found it gone: the node went down, and what the container logged last says nothing about it.
+            # The kubelet found it gone: the node went down, and the container's last log lines have nothing about it.
             return f"; restarted{ago}, since its node went down"
         return f"; restarted{ago}, {_ending({'terminated': ended | {'finishedAt': ''}}, view)}"
     return ""
@@ -250,9 +250,9 @@ def _way_to_a_node(text: str) -> str:
             "stack file"
         )
     if "PersistentVolumeClaim" in text or "persistent volume" in text:
-        return "the claims below say why they are not bound"
+        return "the claims below show why they are not bound"
     if "volume node affinity" in text:
-        return "the data lies on a node that is not there or is full: storage.node names it"
+        return "the data is on a node that is missing or full: storage.node names it"
     if "taint" in text:
         return (
             "`kubectl describe nodes` shows the taints; a node under memory or disk pressure has one until it recovers"
@@ -262,7 +262,7 @@ def _way_to_a_node(text: str) -> str:
 
 def _way_to_a_volume(text: str) -> str:
     if found := re.search(r'(secret|configmap) "([^"]+)" not found', text, re.IGNORECASE):
-        return f"make the {found[1]} {found[2]} in this namespace, or correct its name in the stack file"
+        return f"create the {found[1]} {found[2]} in this namespace, or correct its name in the stack file"
     if "mount.nfs" in text or "nfs" in text.lower():
         return (
             "check storage.server, storage.path and storage.version: the export must exist, let the nodes in, and the "
@@ -270,7 +270,7 @@ def _way_to_a_volume(text: str) -> str:
         )
     if "FailedCreatePodSandBox" in text or "sandbox" in text:
         return "the node's network is not ready; if it stays so, look at the CNI pods in kube-system"
-    return "`kubectl describe pod` has the whole story"
+    return "`kubectl describe pod` shows all events"
 
 
 def _way_from_an_exit(pod: Object, container: Object) -> str:

@@ -24,7 +24,7 @@ _MOST_LOGS = 6
 
 @dataclass(frozen=True)
 class Cluster:
-    """How to ask: ``kubectl`` with these variables, in one context and namespace."""
+    """How to query: ``kubectl`` with these variables, in one context and namespace."""
 
     context: str
     namespace: str
@@ -51,7 +51,7 @@ class Snapshot:
 def take(cluster: Cluster, hosts: Mapping[str, str], outputs: Mapping[str, Any]) -> Snapshot:
     """Look once. Raises ``KitError`` when the cluster does not answer.
 
-    :param hosts: ``console`` and ``gateway``, as far as they are known.
+    :param hosts: ``console`` and ``gateway``, as far as there are any.
     """
     by_kind = _objects(cluster)
     seen = Snapshot(datetime.now(UTC), by_kind)
@@ -94,8 +94,8 @@ def _objects(cluster: Cluster) -> dict[str, list[Object]]:
     try:
         items = json.loads(answer.stdout)["items"]
     except (json.JSONDecodeError, KeyError):
-        said = ev.one_line(answer.stderr) or "no answer"
-        raise KitError(f"the cluster of context {cluster.context} does not answer: {said}") from None
+        reason = ev.one_line(answer.stderr) or "no answer"
+        raise KitError(f"the cluster of context {cluster.context} does not answer: {reason}") from None
     found: dict[str, list[Object]] = {}
     for item in items:
         found.setdefault(item["kind"], []).append(item)
@@ -103,7 +103,7 @@ def _objects(cluster: Cluster) -> dict[str, list[Object]]:
 
 
 def _starting(seen: Snapshot) -> list[tuple[str, str]]:
-    """(pod, container) of what runs and is not ready: its last log line says how far it is."""
+    """(pod, container) of what runs and is not ready: its last log line is shown."""
     found = []
     for pod in seen.kind("Pod"):
         container = rows.current(pod)[0]

@@ -16,7 +16,7 @@ from embedded.paths import cache_dir
 from embedded.progress import Reporter, Step
 from embedded.toolchain.locks import locked
 
-# Services that come with packages. The cluster runs programs of its own; these would listen on the machine itself.
+# Services that come with packages. The cluster starts its programs itself; these would listen on the machine itself.
 _SERVICES = {
     "containerd": "containerd.service",
     "docker-registry": "docker-registry.service",
@@ -29,10 +29,10 @@ _SYSTEMD = Path("/run/systemd/system")
 def ensure_debian(packages: Iterable[str], reporter: Reporter) -> None:
     """Install what is missing of ``packages`` (their own services are neither started now nor at boot).
 
-    Nothing is asked of the network when all is there. The package lists are fetched only when apt cannot do without,
+    Makes no network request when all is there. The package lists are fetched only when apt cannot do without,
     and no installed package is ever removed for a new one.
 
-    :raises KitError: when something is missing and this is no Debian or Ubuntu, not root, or apt refuses.
+    :raises KitError: when something is missing and this is no Debian or Ubuntu, not root, or apt fails.
     """
     missing = _missing(packages)
     if not missing:
@@ -70,7 +70,7 @@ def _check_allowed(missing: list[str]) -> None:
         raise KitError(
             f"the embedded cluster needs the Debian packages {names}, and this is "
             f"{release.get('PRETTY_NAME', 'no Debian or Ubuntu')}",
-            "use Debian 12 or newer, or Ubuntu; or make a cluster of your own the current context",
+            "use Debian 12 or newer, or Ubuntu; or make your own cluster the current context",
         )
     if os.geteuid() != 0:
         raise KitError(
@@ -92,13 +92,13 @@ def _install(missing: list[str], step: Step) -> None:
         if _apt(install, step)[0]:
             return
         # No list of packages yet, or one so old that what it names is gone. An update that fetched nothing ends well
-        # and only warns, so its words are kept for the message.
-        updated, said = _apt(["update"], step)
+        # and only warns, so its output is kept for the message.
+        updated, output = _apt(["update"], step)
         installed, reason = _apt(install, step) if updated else (False, [])
     if not installed:
         raise KitError(
-            f"apt-get could not install {', '.join(missing)}:\n    " + "\n    ".join([*said, *reason]),
-            "mend what apt says (its sources, the network, the disk), and run this again",
+            f"apt-get could not install {', '.join(missing)}:\n    " + "\n    ".join([*output, *reason]),
+            "fix the cause (apt's sources, the network, the disk), and run this again",
         )
 
 
@@ -125,7 +125,7 @@ def _systemctl(*arguments: str) -> None:
 
 
 def _apt(arguments: list[str], step: Step) -> tuple[bool, list[str]]:
-    """Run apt-get; whether it did as asked, and its last lines."""
+    """Run apt-get; whether it succeeded, and its last lines."""
     # The two levels are what init scripts, where there is no systemd, take for "single user": start nothing.
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1", "PREVLEVEL": "N", "LC_ALL": "C.UTF-8"}
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What a failed ``go build`` means for the reader, told from what it printed."""
+"""Explains a failed ``go build`` from its output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class _Cause:
     way_out: str
 
 
-# The first that fits is taken: a full disk also breaks downloads, a refusal also names the proxy.
+# The first that fits is taken: a full disk also breaks downloads, a rejection also names the proxy.
 _CAUSES = (
     _Cause(
         r"(?i)no space left on device|disk quota exceeded",
@@ -29,7 +29,7 @@ _CAUSES = (
     ),
     _Cause(
         r"checksum mismatch|missing go\.sum entry|updates to go\.mod needed|updates to go\.sum needed",
-        "what was downloaded is not what go.sum says",
+        "the downloaded modules do not match go.sum",
         "restore go.mod and go.sum from version control; if they are as committed, do not trust the module proxy",
     ),
     _Cause(
@@ -39,7 +39,7 @@ _CAUSES = (
     ),
     _Cause(
         r"\b40[1347] [A-Z]|410 Gone|unknown revision",
-        "the module proxy ({proxy}) refuses a module",
+        "the module proxy ({proxy}) does not serve a module",
         "set GOPROXY to a proxy that serves it",
     ),
     _Cause(
@@ -51,13 +51,13 @@ _CAUSES = (
     _Cause(
         r"permission denied|read-only file system",
         "a folder cannot be written",
-        "check who owns it, or set XDG_CACHE_HOME to a folder of your own",
+        "check who owns it, or set XDG_CACHE_HOME to a folder that you own",
     ),
 )
 
 
 def explain(what: str, output: list[str], proxy: str, instead: str) -> KitError:
-    """The error for a failed build of ``what``: the cause where it is known, Go's last lines, and the way out."""
+    """The error for a failed build of ``what``: the cause where it is a known one, Go's last lines, and the fix."""
     text = "\n".join(output)
     # Go repeats one reason for each import that it breaks.
     first = {re.sub(r"^\S+\.go:\d+:\d+: ", "", line): line[:300] for line in reversed(output)}
@@ -67,4 +67,4 @@ def explain(what: str, output: list[str], proxy: str, instead: str) -> KitError:
             meaning = cause.meaning.format(proxy=proxy)
             way_out = f"{cause.way_out}, and run the same command again; or {instead}"
             return KitError(f"{what} could not be built, since {meaning}:\n    {quoted}", way_out)
-    return KitError(f"{what} could not be built:\n    {quoted}", f"mend what Go says; or {instead}")
+    return KitError(f"{what} could not be built:\n    {quoted}", f"fix the error that Go reports; or {instead}")

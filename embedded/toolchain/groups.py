@@ -27,7 +27,7 @@ class Module:
     version_variables: tuple[str, ...] = ()
     """Go variables that the linker sets to that version; their default names no release."""
     target: str = "tool"
-    """What ``go build`` is asked for: a package of the folder, or all that the ``tool`` lines name."""
+    """What ``go build`` builds: a package of the folder, or all that the ``tool`` lines name."""
     files: tuple[str, ...] = ()
     """Files of the module ``path`` that belong next to the binaries."""
 
@@ -54,8 +54,8 @@ class Group:
     """How long a build takes on 2 cores with empty caches, after the groups above it."""
     modules: tuple[Module, ...]
     binaries: tuple[str, ...]
-    instead: str = "make a cluster of your own the current context"
-    """What a user can do who can neither download nor build the group."""
+    instead: str = "make your own cluster the current context"
+    """The fix where the group can neither be downloaded nor built."""
     release: Release | None = None
     """The project's own binaries; ``None`` where another tool downloads them."""
     version_argument: str = ""

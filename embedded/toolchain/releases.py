@@ -1,7 +1,7 @@
 """Official releases, where their servers can be reached: seconds instead of minutes of compiling.
 
 A file is used only when its SHA-256 is the one that the project publishes next to it. That finds a broken or a half
-download; it is no signature, so whoever does not trust the server builds from Go modules, which ``go.sum`` pins.
+download; it is no signature, so without trust in the server build from Go modules, which ``go.sum`` pins.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarch64": "
 
 
 class UnavailableError(Exception):
-    """A release cannot be used here; the text says why, and what could be done about it."""
+    """A release cannot be used here; the text is the reason, with the fix if there is one."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _fetch(client: httpx.Client, url: str, file: Path, expected: str, step: Step
                 done += len(chunk)
                 step.detail(f"{file.name}, {done / 2**20:.0f} of {size:.0f} MiB")
         if digest.hexdigest() != expected:
-            raise UnavailableError(f"the checksum of {file.name} is not the published one, so it was thrown away")
+            raise UnavailableError(f"the checksum of {file.name} is not the published one, so it was deleted")
         part.rename(file)
     except httpx.HTTPError as error:
         raise UnavailableError(_reason(error, url)) from error
@@ -142,11 +142,11 @@ def _fetch(client: httpx.Client, url: str, file: Path, expected: str, step: Step
 
 
 def _reason(error: httpx.HTTPError, url: str) -> str:
-    """One sentence, with the way out where there is one."""
+    """One sentence, with the fix where there is one."""
     host = urlsplit(url).hostname
     status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
     if isinstance(error, httpx.ProxyError) or status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
-        return f"the proxy refuses {host} ({_first_line(error)}): check HTTPS_PROXY, or name the host in NO_PROXY"
+        return f"the proxy rejects {host} ({_first_line(error)}): check HTTPS_PROXY, or name the host in NO_PROXY"
     if status is not None:
         return f"{url} answers {status}"
     if "CERTIFICATE_VERIFY_FAILED" in str(error):

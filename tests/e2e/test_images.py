@@ -1,4 +1,4 @@
-"""``make up`` on a machine with a network: real images, their registry switched off, and one that refuses."""
+"""``make up`` on a machine with a network: real images, their registry switched off, and one that rejects the login."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_without_a_proxy_a_wrong_password_is_an_error_and_the_right_one_pulls(
     secret(machine, "expired-token")
     refused = machine.run(up)
     assert refused.code != 0
-    assert f"{PRIVATE}: docker.io refuses {USER}: unauthorized" in refused.text
+    assert f"{PRIVATE}: docker.io rejects {USER}: unauthorized" in refused.text
     assert "make credentials STACK=local" in refused.text
     assert "expired-token" not in refused.text
     assert "Updating" not in refused.text

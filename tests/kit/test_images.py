@@ -105,7 +105,7 @@ def test_a_certificate_that_is_not_trusted_is_an_error_and_no_reason_for_a_stand
 def test_a_proxy_that_refuses_is_an_error_and_one_that_reaches_nothing_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     with proxy("407 Proxy Authentication Required") as address:
         monkeypatch.setenv("HTTPS_PROXY", address)
-        with pytest.raises(KitError, match="refuses the way to docker\\.io: 407") as caught:
+        with pytest.raises(KitError, match="rejects the connection to docker\\.io: 407") as caught:
             why_unreachable("docker.io")
         assert "HTTPS_PROXY" in caught.value.way_out
     with proxy("502 Bad Gateway") as address:
@@ -188,10 +188,10 @@ def test_refused_and_unknown_images_are_reported_together_with_the_way_out(regis
     with pytest.raises(KitError) as caught:
         sources.check(images, choice, ME, "expired")
     said = str(caught.value)
-    assert f"{registry.image}: {registry.host} refuses {USER}: unauthorized" in said
+    assert f"{registry.image}: {registry.host} rejects {USER}: unauthorized" in said
     assert "make credentials STACK=local" in said
     # The password is EI's alone, so the other image is requested without one.
-    assert f"{unknown}: {registry.host} refuses a pull without a user" in said
+    assert f"{unknown}: {registry.host} rejects a pull without a user" in said
     assert "expired" not in said
     assert "library/mysql" not in said
     assert "WSO2EI_IMAGES=stand-in" in caught.value.way_out

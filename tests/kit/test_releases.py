@@ -182,7 +182,7 @@ def test_a_program_on_path_in_the_pinned_version_comes_first(
 def test_a_wrong_sum_is_thrown_away_and_named(told: Callable[[], str], server: Server, tmp_path: Path) -> None:
     server.publish(right_sum=False)
     said = told()
-    assert "is built from Go modules: the checksum of coredns is not the published one, so it was thrown away" in said
+    assert "is built from Go modules: the checksum of coredns is not the published one, so it was deleted" in said
     assert program() == b"built"
     assert leftovers(tmp_path) == []
 
@@ -232,7 +232,7 @@ def test_a_proxy_that_refuses_is_named_with_the_way_out(
     publish_at(monkeypatch, "https://releases.invalid")
     monkeypatch.setenv("HTTPS_PROXY", server.url)
     said = told()
-    assert f"the proxy refuses releases.invalid ({status}" in said
+    assert f"the proxy rejects releases.invalid ({status}" in said
     assert "check HTTPS_PROXY, or name the host in NO_PROXY" in said
     assert server.asked == ["CONNECT releases.invalid:443"]
     assert program() == b"built"

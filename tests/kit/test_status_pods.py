@@ -63,7 +63,7 @@ def test_an_unauthorized_pull_names_registry_user_since_when_and_what_to_set(rea
     row = rows.pod_row(owner, view(told, user="subscriber@example.com"))
     assert row.level == "bad"
     assert row.text == (
-        f"init 2 of 4, copy-conf: {reason}, since 1m30s: registry.wso2.com refuses user subscriber@example.com: "
+        f"init 2 of 4, copy-conf: {reason}, since 1m30s: registry.wso2.com rejects user subscriber@example.com: "
         "unauthorized"
     )
     assert row.problem
@@ -76,7 +76,7 @@ def test_an_unauthorized_pull_names_registry_user_since_when_and_what_to_set(rea
 def test_an_unauthorized_pull_without_credentials_says_that_there_are_none() -> None:
     owner, told = refused("ErrImagePull", UNAUTHORIZED, pull_secrets=())
     row = rows.pod_row(owner, view(told, user="subscriber@example.com"))
-    assert "registry.wso2.com refuses a pull without a user: unauthorized" in row.text
+    assert "registry.wso2.com rejects a pull without a user: unauthorized" in row.text
     assert row.problem
     assert "gives none: `make credentials STACK=prod`" in row.problem.way_out
 
@@ -88,11 +88,11 @@ SEED = "Get https://docker.wso2.com/v2/wso2ei-integrator/manifests/6.2.0: unauth
 @pytest.mark.parametrize(
     ("text", "meaning", "remedy"),
     [
-        (SEED, "docker.wso2.com refuses user me: unauthorized", "make credentials"),
+        (SEED, "docker.wso2.com rejects user me: unauthorized", "make credentials"),
         (
             "pull access denied, repository does not exist or may require authorization: server message: "
             "insufficient_scope: authorization failed",
-            "docker.wso2.com refuses user me, or has no repository of this name",
+            "docker.wso2.com rejects user me, or has no repository of this name",
             "make credentials",
         ),
         ("unexpected status from HEAD request: 403 Forbidden", "forbidden", "make credentials"),
@@ -132,13 +132,14 @@ def test_an_init_container_that_runs_says_how_far_it_is() -> None:
     said = {("wso2ei-5bf9d5cc5-qkvvg", "gate"): "gate: waiting for wso2ei-5bf9d5cc5-swj2x to make the registry (10s)"}
     row = rows.pod_row(owner, view(logs=said))
     assert row.text == (
-        "init 4 of 4, gate: starts since 12s, says: gate: waiting for wso2ei-5bf9d5cc5-swj2x to make the registry (10s)"
+        "init 4 of 4, gate: starting for 12s, last log line: gate: waiting for wso2ei-5bf9d5cc5-swj2x to make the "
+        "registry (10s)"
     )
     assert (row.ready, row.level) == ("0/1", "busy")
 
 
 def test_a_server_that_starts_and_one_that_serves() -> None:
-    assert rows.pod_row(ran(running("ei", 42, ready=False)), view()).text == "ei: starts since 42s"
+    assert rows.pod_row(ran(running("ei", 42, ready=False)), view()).text == "ei: starting for 42s"
     row = rows.pod_row(ran(running("ei", 42)), view())
     assert (row.text, row.ready, row.level, row.restarts) == ("runs", "1/1", "good", 0)
 
@@ -236,7 +237,10 @@ def test_a_pod_without_a_node_says_what_the_scheduler_says(message: str, remedy:
             "access denied by server while mounting nfs.example.com:/exports",
             "storage.server",
         ),
-        ('MountVolume.SetUp failed for volume "credentials" : secret "mysql-login" not found', "make the secret mysql"),
+        (
+            'MountVolume.SetUp failed for volume "credentials" : secret "mysql-login" not found',
+            "create the secret mysql",
+        ),
     ],
 )
 def test_a_volume_that_cannot_be_mounted_is_a_problem_and_not_a_container_that_is_being_made(

@@ -345,14 +345,14 @@ def test_a_failed_build_leaves_nothing_and_quotes_go(fake: Fake) -> None:
     [
         ("write /x/go-build/b1: no space left on device", "the disk is full", "XDG_CACHE_HOME"),
         ("compile: signal: killed", "too little memory", "GOMAXPROCS=1"),
-        ("a@v1: reading https://p.invalid/a: 403 Forbidden", "refuses a module", "GOPROXY"),
-        ("a@v1: reading https://p.invalid/a: 410 Gone", "refuses a module", "GOPROXY"),
+        ("a@v1: reading https://p.invalid/a: 403 Forbidden", "does not serve a module", "GOPROXY"),
+        ("a@v1: reading https://p.invalid/a: 410 Gone", "does not serve a module", "GOPROXY"),
         ("Get https://p.invalid/a: dial tcp: lookup p.invalid: no such host", "cannot be reached", "network"),
         ("reading https://p.invalid/a: 502 Bad Gateway", "cannot be reached", "network"),
         ("module lookup disabled by GOPROXY=off", "GOPROXY is off", "unset GOPROXY"),
-        ("verifying a@v1: checksum mismatch", "not what go.sum says", "version control"),
+        ("verifying a@v1: checksum mismatch", "do not match go.sum", "version control"),
         ("mkdir /x: permission denied", "cannot be written", "XDG_CACHE_HOME"),
-        ("main.go:3:1: syntax error", "could not be built:", "mend what Go says"),
+        ("main.go:3:1: syntax error", "could not be built:", "fix the error that Go reports"),
     ],
 )
 def test_what_go_says_is_explained(said: str, meaning: str, way_out: str) -> None:
