@@ -25,6 +25,7 @@ MONITOR: dict[str, Any] = {
     "discovery": "serviceMonitor",
     "service_monitor": {"labels": {"release": "kps"}, "interval": "30s"},
 }
+NO_SIDECAR = {"linkerd.io/inject": "disabled", "consul.hashicorp.com/connect-inject": "false"}
 WITH_API = [version for version, row in VERSIONS.items() if row.prometheus_api]
 
 
@@ -70,7 +71,7 @@ def test_without_the_setting_nothing_is_made_and_nothing_listens() -> None:
 @pytest.mark.parametrize("version", WITH_API)
 def test_eis_own_api_is_turned_on_in_the_jvm_and_in_its_files(version: str, tmp_path: Path) -> None:
     recorder = cluster(version)
-    assert java_options(recorder)[-1] == "-DenablePrometheusApi=true"
+    assert java_options(recorder)[-2:] == ["-DenablePrometheusApi=true", "-XX:ActiveProcessorCount=1"]
     assert {"name": "metrics", "containerPort": 9191} in container(pod(recorder), "ei")["ports"]
     patches = [
         item for item in managed(recorder) if item["file"] in {"conf/synapse.properties", "conf/internal-apis.xml"}
@@ -110,7 +111,7 @@ def test_a_version_without_an_api_of_its_own_needs_an_agent(version: str) -> Non
 def test_annotations_say_port_and_path_beside_the_users_own(metrics: dict[str, Any], port: str, path: str) -> None:
     recorder = made(("ei", {"metrics": PROMETHEUS | metrics, "pod_annotations": {"example.com/a": "b"}}))
     template = named(recorder, "Deployment", "ei-nodes")["spec"]["template"]
-    assert template["metadata"]["annotations"] == {
+    assert template["metadata"]["annotations"] == NO_SIDECAR | {
         "example.com/a": "b",
         "prometheus.io/scrape": "true",
         "prometheus.io/port": port,
@@ -122,7 +123,7 @@ def test_annotations_say_port_and_path_beside_the_users_own(metrics: dict[str, A
 @pytest.mark.parametrize("discovery", ["serviceMonitor", "none"])
 def test_without_annotations_the_usual_job_for_pods_does_not_read_the_nodes_too(discovery: str) -> None:
     template = named(cluster(discovery=discovery), "Deployment", "ei-nodes")["spec"]["template"]
-    assert "annotations" not in template["metadata"]
+    assert template["metadata"]["annotations"] == NO_SIDECAR
 
 
 def test_only_the_named_pods_reach_the_port_and_nothing_else_of_a_node() -> None:
