@@ -84,7 +84,13 @@ for database in user registry; do
         continue
     fi
     echo "schema: loading $(basename "$script") into the $database database"
-    mysql --defaults-extra-file="$rendered/$database.cnf" --force <"$scratch/script.sql" 2>"$scratch/errors" || true
+    code=0
+    mysql --defaults-extra-file="$rendered/$database.cnf" --force <"$scratch/script.sql" 2>"$scratch/errors" || code=$?
+    # 1 may mean rejected statements only; a client that was killed has not gone through the script.
+    if [ "$code" -gt 1 ]; then
+        echo "schema: the mysql client ended with exit code $code while it loaded the $database database"
+        exit 1
+    fi
     if grep '^ERROR' "$scratch/errors" | grep -Ev "$exists" >"$scratch/rejected"; then
         echo "schema: MySQL rejected parts of $(basename "$script") in the $database database:"
         head -n 20 "$scratch/rejected"

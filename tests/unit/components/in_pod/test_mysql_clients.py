@@ -214,6 +214,15 @@ def test_a_database_that_rejects_the_client_ends_the_job_with_the_reason(pod: Po
     assert f"schema: MySQL rejects the connection to the {database} database: {answer}" in said
 
 
+def test_a_client_that_is_killed_while_it_loads_tables_leaves_the_database_unmarked(pod: Pod) -> None:
+    client = pod.top / "bin/mysql"
+    client.write_text(client.read_text().replace("exec", 'case "$*" in *--force*) kill -9 $$ ;; esac\nexec'))
+    code, said = load(pod)
+    assert code == 1
+    assert "exit code 137" in said
+    assert not any("INSERT INTO WSO2EI_SCHEMA" in text for _, text in pod.statements)
+
+
 def test_a_server_that_never_answers_ends_the_job_too(pod: Pod) -> None:
     code, said = load(pod, ("user", ".", REFUSED), LONGEST_SECONDS="1")
     assert code == 1
