@@ -25,7 +25,7 @@ def elapsed_text(seconds: float) -> str:
 
 @dataclass
 class Step:
-    """One running step; ``detail`` says what it does right now."""
+    """One running step; ``detail`` is what it does right now."""
 
     title: str
     expected: str
@@ -33,7 +33,7 @@ class Step:
     text: str = ""
 
     def detail(self, text: str) -> None:
-        """Replace the text shown behind the title (one line, plain text)."""
+        """Replace the text shown after the title (one line, plain text)."""
         self.text = " ".join(text.split())
 
     def line(self) -> str:

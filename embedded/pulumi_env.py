@@ -1,4 +1,4 @@
-"""How the Pulumi CLI is run by the kit: its environment, its copy of the stack file, and mending after a crash.
+"""Runs the Pulumi CLI for the kit: its environment and its copy of the stack file.
 
 The stack file in the checkout is never written: Pulumi puts a salt into the file it works on, so it gets a copy.
 """
@@ -93,7 +93,7 @@ def copy_stack_file(source: Path, folder: Path) -> Path | None:
 
     A key that was edited in the source since then has its value from there.
 
-    ``None`` where the source has a salt of its own: then it belongs to the user's own backend.
+    ``None`` where the source has a salt: then it belongs to the user's backend.
     """
     content = _read(source)
     if any(key in content for key in _SALT_KEYS):
@@ -137,10 +137,10 @@ def _merge(origin: dict[str, Any], last: dict[str, Any], edited: dict[str, Any])
 
 
 def ensure_stack(env: PulumiEnv) -> None:
-    """Make the stack unless it exists. Raises ``KitError`` with the CLI's words.
+    """Create the stack unless it exists. Raises ``KitError`` with the CLI's message.
 
-    ``stack init`` writes its salt beside ``Pulumi.yaml`` and takes no ``--config-file``, so it runs in a folder of its
-    own that holds a copy of the project file; the salt then moves into the copy of the stack file.
+    ``stack init`` writes its salt next to ``Pulumi.yaml`` and takes no ``--config-file``, so it runs in a temporary
+    folder with a copy of the project file; the salt then moves into the copy of the stack file.
     """
     if env.read(["stack", "export"]).returncode == 0:
         return

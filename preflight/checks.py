@@ -26,7 +26,7 @@ class Checked:
 def run(settings: Settings, registry_password: str | None) -> Checked:
     """Check registry, kubeconfig context, nodes, referenced objects and storage.
 
-    :param registry_password: plain text, where the stack has registry credentials of its own.
+    :param registry_password: plain text, where the stack file has registry credentials.
     :raises pulumi.RunError: from the first check that fails; nothing has been created then.
     """
     _registry(settings, registry_password)

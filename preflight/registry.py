@@ -85,7 +85,7 @@ def query(image: str, username: str, password: str) -> Answer:
     def work() -> None:
         found.append(_scrubbed(_query(parse_image(image), username, password), password))
 
-    # Looking up a name has no time limit of its own in Python, so the limit of it all is this thread's.
+    # A name lookup cannot time out in Python, so the time limit of the check is this thread's.
     thread = threading.Thread(target=work, daemon=True, name="registry-check")
     thread.start()
     thread.join(_SECONDS_IN_ALL)

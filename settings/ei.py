@@ -247,5 +247,5 @@ def _order(problem: Problem) -> tuple[str, int]:
 
 
 def _named(argument: str | int, part: str | int) -> str | int:
-    """The fields of an item as users write them; names of variables are theirs."""
+    """Return the field of an item as in the stack file; names of variables stay as they are."""
     return part if isinstance(part, int) or "environment" in str(argument) else to_camel(part)

@@ -12,7 +12,7 @@ from components.wso2ei.args import Transformation
 from settings.types import AnyText, DataKey, Line, ObjectKey, ObjectName, Section, Sha256
 
 PROJECT_FOLDER = Path(__file__).parents[1]
-"""Where ``Pulumi.yaml`` is, and what ``file`` is relative to: stack files may lie elsewhere."""
+"""Where ``Pulumi.yaml`` is, and what ``file`` is relative to: stack files may be elsewhere."""
 
 
 class SecretKey(Section):

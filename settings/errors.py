@@ -58,7 +58,7 @@ def set_command(path: str, value: str | int | float | bool) -> str:
     # Below the top, the CLI makes numbers and booleans of words that look like them.
     if isinstance(value, str) and "." in path and re.fullmatch(r"[-+]?[0-9]+|true|false", value):
         words.append("--type string")
-    # The CLI refuses to store as plain text what has such a name and looks random.
+    # The CLI rejects plain text under such a name that looks random.
     if re.search(r"pass|pwd|secret|token", path, re.IGNORECASE):
         words.append("--plaintext")
     return " ".join([*words, *(["--"] if text.startswith("-") else []), shlex.quote(text)])

@@ -222,7 +222,7 @@ class Settings(Section):
     secrets: SecretsSettings = SecretsSettings()
     """Existing Kubernetes Secrets, in place of those that are made."""
     protect: bool = False
-    """Refuse to delete the namespace and the data claims."""
+    """Protect the namespace and the data claims from deletion."""
     registry_username: Annotated[Text | None, Field(examples=["subscriber@example.com"])] = None
     """User (e-mail or token user) of the registry of the EI image; needs ``registryPassword``, and ``ei.image`` or
     ``images.mirror``. Every pod with an image of that registry uses the credentials."""

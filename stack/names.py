@@ -17,5 +17,5 @@ SCC_BINDING = "wso2ei-scc"
 
 
 def claim(purpose: str, digest: str = "") -> str:
-    """Return the name of a data volume's claim; ``digest`` tells a later place of the data from the first one."""
+    """Return the name of a data volume's claim; ``digest`` separates a later place of the data from the first."""
     return f"wso2ei-{purpose}-{digest}" if digest else f"wso2ei-{purpose}"

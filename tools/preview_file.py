@@ -49,12 +49,12 @@ def read(path: Path) -> PreviewFile:
     if not isinstance(content, dict) or not {"steps", "diagnostics", "changeSummary"} & set(content):
         raise UnreadableError(f"{path} is not the JSON of `pulumi preview --json`")
     steps = [mapping(step) for step in content.get("steps") or []]
-    said = [mapping(entry) for entry in content.get("diagnostics") or []]
+    diagnostics = [mapping(entry) for entry in content.get("diagnostics") or []]
     return PreviewFile(
         tuple(_objects(steps)),
         Counter(str(step.get("op")) for step in steps),
-        tuple(_texts(said, "error")),
-        tuple(_texts(said, "warning")),
+        tuple(_texts(diagnostics, "error")),
+        tuple(_texts(diagnostics, "warning")),
     )
 
 
@@ -69,7 +69,7 @@ def _objects(steps: list[Mapping[str, Any]]) -> Iterator[Manifest]:
     yield from found.values()
 
 
-def _texts(said: list[Mapping[str, Any]], severity: str) -> Iterator[str]:
-    for entry in said:
+def _texts(diagnostics: list[Mapping[str, Any]], severity: str) -> Iterator[str]:
+    for entry in diagnostics:
         if entry.get("severity") == severity:
             yield str(entry.get("message", "")).strip().removeprefix(f"{severity}: ")

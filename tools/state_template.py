@@ -35,7 +35,7 @@ def template_of(export: Mapping[str, Any]) -> dict[str, Any]:
     for value, placeholder in known.items():
         if value in text or base64.b64encode(value.encode()).decode().rstrip("=") in text:
             raise ValueError(f"the value of {placeholder} is still in the state: it is used where no secret should be")
-    # The magic fits time and version; import refuses another one.
+    # The magic fits time and version; import rejects another one.
     manifest = {key: deployment["manifest"][key] for key in ("time", "magic", "version")}
     return {"version": export["version"], "deployment": {"manifest": manifest, "resources": templated}}
 

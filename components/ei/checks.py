@@ -130,7 +130,7 @@ def addition_problems(version: EiVersion, args: AdditionsArgs, metrics: Sequence
         managed += managed_vault_patches()
     items = [*patch_problems(args.get("patches") or (), managed), *file_problems(args.get("files") or ())]
     yield from items
-    # One an item: the way out is to remove it, once.
+    # One an item: the fix is to remove it, once.
     reported = {problem.place[:2] for problem in items}
     yield from (problem for problem in vault_problems(args) if problem.place[:2] not in reported)
     yield from environment_problems(args.get("environment") or {}, args.get("secret_environment") or {})

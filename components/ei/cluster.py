@@ -87,7 +87,7 @@ class EiCluster(pulumi.ComponentResource):
                 pulumi.ResourceOptions(
                     depends_on=[job, *rights],
                     # A field that is left out would be taken as given back, and the API server would set it to one.
-                    # Ignored, it stays with whoever set it last; a new Deployment still begins with `replicas`.
+                    # Ignored, it keeps the value that was set last; a new Deployment still begins with `replicas`.
                     ignore_changes=["spec.replicas"] if args.get("autoscaled") else None,
                 ),
             ),

@@ -31,7 +31,7 @@ fi"""
 
 
 def _needs_class(parts: PodParts, needed: MissingJar) -> str:
-    """Shell: stop with the way out when no jar of the image or of the additions holds a class.
+    """Shell: stop with the fix when no jar of the image or of the additions holds a class.
 
     The server itself would start, log a ClassNotFoundException, and never be ready. A jar's own list of its files is
     never compressed, so their names can be looked for as text.
@@ -45,7 +45,7 @@ fi"""
 
 
 def _needs_login(parts: PodParts) -> str:
-    """Shell: stop when the driver is too old to log in to MySQL 8, which it would try for ever.
+    """Shell: stop when the driver is too old to log in to MySQL 8, which it would try again and again.
 
     Connector/J has the plugin of ``caching_sha2_password`` from 5.1.46 on. The users of an external server may log in
     in another way, so there it is a warning.

@@ -102,7 +102,7 @@ def service_spec(selector: dict[str, str], metrics: MetricsArgs) -> k8s.core.v1.
 
 
 def monitor_spec(name: str, metrics: MetricsArgs) -> dict[str, Any]:
-    """Of the ServiceMonitor: it selects Services of its own namespace, which is the default."""
+    """Return the ServiceMonitor's spec; it selects Services of its namespace, which is the default."""
     endpoint = {"port": PORT_NAME, "path": place(metrics)[1]}
     interval = (metrics.get("service_monitor") or {}).get("interval")
     return {

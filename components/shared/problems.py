@@ -24,5 +24,5 @@ class Problem:
         return "".join([str(first), *names])
 
     def within(self, *place: str | int) -> Problem:
-        """Return the problem with ``place`` in front of its own place."""
+        """Return the problem with ``place`` as a prefix of its place."""
         return Problem((*place, *self.place), self.expected)

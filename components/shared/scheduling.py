@@ -20,7 +20,7 @@ class TolerationArgs(TypedDict):
     effect: NotRequired[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None]
     """Effect of the taint; default all."""
     seconds: NotRequired[int | None]
-    """``NoExecute``: seconds that a pod stays after the taint was added; default for ever."""
+    """``NoExecute``: seconds that a pod stays after the taint was added; default: indefinitely."""
 
 
 class SchedulingArgs(TypedDict):

@@ -142,19 +142,19 @@ def _client_certificates(patch: Patch) -> Problem | None:
 
 
 def _undoes(patch: Patch, managed: Patch) -> bool:
-    """The user's patch changes what the managed one sets, or removes or replaces what it stands in."""
+    """The user's patch changes what the managed one sets, or removes or replaces a parent of it."""
     if "property" in patch or "property" in managed:
         return patch.get("property") == managed.get("property")
-    mine, theirs = parse_path(patch["path"]), parse_path(managed["path"])
-    if len(mine) > len(theirs) or not all(map(_may_be_one, mine, theirs)):
+    given, reserved = parse_path(patch["path"]), parse_path(managed["path"])
+    if len(given) > len(reserved) or not all(map(_may_be_one, given, reserved)):
         return False
     if "remove" in patch or "xml" in patch:
         return True
-    if len(mine) < len(theirs):
+    if len(given) < len(reserved):
         return False
     whole = "xml" in managed or "remove" in managed
     attributes = patch.get("attributes", {}).keys()
-    named = {test.name for test in theirs[-1].tests if test.attribute}
+    named = {test.name for test in reserved[-1].tests if test.attribute}
     return bool(
         ("set" in patch and ("set" in managed or whole))
         or attributes & (managed.get("attributes", {}).keys() | named)
@@ -210,7 +210,7 @@ def _of_file(file: FileArgs, seen: set[str]) -> Problem | None:
 
 
 def environment_problems(plain: Mapping[str, str], secret: Mapping[str, SecretKeyArgs]) -> Iterator[Problem]:
-    """Names that are none, that are managed, that stand twice, or that hold a password in plain text."""
+    """Report names that are invalid, managed or given twice, and passwords in plain text."""
     for field, names in (("environment", plain), ("secret_environment", secret)):
         for name in names:
             where = (field, name)
@@ -228,7 +228,7 @@ def environment_problems(plain: Mapping[str, str], secret: Mapping[str, SecretKe
 
 
 def option_problems(options: Sequence[str]) -> Iterator[Problem]:
-    """JVM options that are none, that are managed, or that the start script would take apart."""
+    """Report JVM options that are invalid, managed, or split by the start script."""
     for index, option in enumerate(options):
         where = ("java_options", index)
         managed = next((reason for name, reason in _MANAGED_OPTIONS.items() if option.startswith(name)), None)
@@ -246,7 +246,7 @@ def option_problems(options: Sequence[str]) -> Iterator[Problem]:
 
 
 def keystore_problems(stores: KeystoresArgs | None) -> Iterator[Problem]:
-    """Names of the Secret and of keys in it that are none."""
+    """Report invalid names of the Secret and of its keys."""
     if not stores:
         return
     if not _NAME.fullmatch(stores["secret"]):
@@ -260,7 +260,7 @@ def keystore_problems(stores: KeystoresArgs | None) -> Iterator[Problem]:
 
 
 def jar_problems(jars: Sequence[JarArgs]) -> Iterator[Problem]:
-    """Jars of no or two sources, without a checksum, twice, or of a name that is none; one a jar."""
+    """Report jars without exactly one source or a checksum, given twice or with an invalid name; one problem a jar."""
     seen: set[str] = set()
     for index, jar in enumerate(jars):
         problem = next(_of_jar(jar, seen), None)
@@ -295,7 +295,7 @@ def url_problems(url: str, sha256: str | None, made: str) -> Iterator[Problem]:
 
 
 def checksum_problems(sha256: str | None) -> Iterator[Problem]:
-    """A checksum that is none."""
+    """Report an invalid checksum."""
     if not re.fullmatch(r"[0-9a-f]{64}", sha256 or "0" * 64):
         yield Problem(("sha256",), "must be 64 lower-case hex digits, as sha256sum prints them")
 

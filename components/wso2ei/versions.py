@@ -1,7 +1,7 @@
 """What differs between EI 6.2.0 and 6.6.0, in one table.
 
 Sources: wso2/docker-ei (tags v6.2.0.1 to v6.6.0.10), wso2/product-ei (v6.x.0, distribution), wso2/kubernetes-ei.
-The table knows public images by their references alone; what a pod finds in its image decides (``copy-conf``).
+The table has public images by their references alone; what is in a pod's image decides (``copy-conf``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SUBSCRIPTION_REGISTRIES = ("registry.wso2.com", "docker.wso2.com")
 PUBLIC_REPOSITORY = "wso2/wso2ei-integrator"
 """On Docker Hub: the general-availability packs, without WSO2's updates. Their tags are moved when they are rebuilt."""
 DRIVER_CLASS = "com.mysql.jdbc.Driver"
-"""Of Connector/J 5.1; newer ones keep it as another name of theirs."""
+"""Of Connector/J 5.1; newer ones keep the name as an alias."""
 SCHEME_CLASS = "org.wso2.carbon.membership.scheme.kubernetes.KubernetesMembershipScheme"
 _HOME = "/home/wso2carbon"
 # Set in some images' JAVA_OPTS; a JAVA_OPTS of the pod replaces it, so it is given again.

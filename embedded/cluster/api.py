@@ -1,4 +1,4 @@
-"""Questions to the API server, cheap enough to ask every fraction of a second (no client library, no kubectl)."""
+"""Queries of the API server, cheap enough for several a second (no client library, no kubectl)."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class Api:
     def node_conditions(self, since: dict[str, float] | None = None) -> dict[str, str]:
         """Node name to '' when it is Ready, else to the reason that it gives.
 
-        :param since: node name to the Unix time since when its kubelet runs. What the node said before that was said
-            by a kubelet that is gone: the API server goes on showing it as Ready for most of a minute.
+        :param since: node name to the Unix time since when its kubelet runs. An older status is that of the
+            kubelet before it: the API server still shows the node as Ready for most of a minute.
         """
         answer = self.get("/api/v1/nodes")
         found = {}
@@ -77,7 +77,7 @@ class Api:
         return found
 
     def dns_problem(self) -> str:
-        """'' when CoreDNS serves; else what keeps it from serving, as far as its pods say."""
+        """'' when CoreDNS serves; else what keeps it from serving, as far as its pods report it."""
         deployment = self.get("/apis/apps/v1/namespaces/kube-system/deployments/coredns")
         if not deployment.ok:
             return "the coredns Deployment is missing"
@@ -93,7 +93,7 @@ class Api:
 def _is_of_new_kubelet(heartbeat: float, started: float) -> bool:
     """Was the report made by the kubelet that runs since ``started``?
 
-    Reports tell whole seconds, so one of the very second may be of either; the new kubelet reports every 10 s while
+    Reports have whole seconds, so one of the same second may be of either; the new kubelet reports every 10 s while
     anything changes, so after a while of no other one it was its own.
     """
     same_second = heartbeat == int(started)
@@ -105,7 +105,7 @@ def _unix_time(text: str | None) -> float:
 
 
 def dns_answers(timeout: float = 0.5) -> bool:
-    """Whether the cluster's name server knows the API server, asked from here through its Service."""
+    """Whether the cluster's name server resolves the API server, queried from here through its Service."""
     labels = f"kubernetes.default.svc.{n.CLUSTER_DOMAIN}".split(".")
     name = b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
     query = struct.pack(">HHHHHH", 0x4549, 0x0100, 1, 0, 0, 0) + name + struct.pack(">HH", 1, 1)
@@ -120,7 +120,7 @@ def dns_answers(timeout: float = 0.5) -> bool:
 
 
 def pod_problem(pod: dict[str, Any]) -> str:
-    """Why a pod does not run, in its own words; '' if it says nothing."""
+    """Return the reason in a pod's status why it does not run; '' if there is none."""
     for container in pod.get("status", {}).get("containerStatuses", []):
         waiting = container.get("state", {}).get("waiting")
         if waiting:

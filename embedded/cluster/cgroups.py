@@ -1,7 +1,7 @@
 """The cluster's cgroups: one folder in every hierarchy (version 1) or one in the tree (version 2).
 
 Layout below the root: ``wso2ei-KEY/UNIT/system`` holds the unit's own processes, ``wso2ei-KEY/node-N/kubepods`` is
-made by the kubelet. Membership says which processes are the cluster's even when every record is lost.
+made by the kubelet. Membership identifies the cluster's processes even when every record is lost.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def _control_plane(names: n.Names, programs: Programs) -> dict[str, Spec]:
         f"--client-ca-file={pki}/ca.crt", "--anonymous-auth=false",
         "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",
-        # It asks etcd for what etcd 3.4 cannot answer, and logs an error each second.
+        # It sends etcd a request that etcd 3.4 does not support, and logs an error each second.
         "--feature-gates=SizeBasedListCostEstimate=false",
         f"--service-account-issuer=https://kubernetes.default.svc.{n.CLUSTER_DOMAIN}",
         f"--service-account-signing-key-file={pki}/service-account.key",
@@ -154,7 +154,7 @@ def _control_plane(names: n.Names, programs: Programs) -> dict[str, Spec]:
         f"--kubelet-client-certificate={pki}/apiserver-kubelet.crt",
         f"--kubelet-client-key={pki}/apiserver-kubelet.key",
         f"--kubelet-certificate-authority={pki}/ca.crt",
-        # Else logs and exec look up the node's name, which no name server knows.
+        # Else logs and exec look up the node's name, which no name server resolves.
         "--kubelet-preferred-address-types=InternalIP",
     ]  # fmt: skip
     manager = [
@@ -201,7 +201,7 @@ def _worker(names: n.Names, node: int, programs: Programs) -> dict[str, Spec]:
     proxy = [
         str(binaries / "kube-proxy"), f"--kubeconfig={configuration}/kube-proxy.kubeconfig",
         f"--cluster-cidr={n.POD_RANGE}", f"--hostname-override={unit}",
-        # A table of its own: kube-router saves and restores the whole iptables filter table, and would throw away what
+        # Not iptables: kube-router saves and restores the whole iptables filter table, and would delete what
         # an iptables kube-proxy wrote meanwhile (seen: no Service answered any more).
         "--proxy-mode=nftables",
         # The limits belong to the whole machine, not to a node.
@@ -233,7 +233,7 @@ def _worker(names: n.Names, node: int, programs: Programs) -> dict[str, Spec]:
 
 
 def host_path(names: n.Names, node: int, path: str) -> Path:
-    """Where ``path`` (below /var/lib) of a node's pods lies on this machine."""
+    """Return the folder of this machine that a node's pods see as ``path`` (below /var/lib)."""
     relative = os.path.relpath(path, "/var/lib")
     if relative.startswith(".."):
         raise ValueError(f"{path} is not below /var/lib: the rest of a node is read-only")

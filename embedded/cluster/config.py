@@ -36,7 +36,7 @@ def reserved(machine: Machine) -> dict[str, str]:
 def kubelet(names: n.Names, node: int, machine: Machine) -> str:
     """KubeletConfiguration of a node.
 
-    ``failCgroupV1: false`` because version 1 is refused by default since 1.35. Images are never collected: they are
+    ``failCgroupV1: false`` because version 1 is rejected by default since 1.35. Images are never collected: they are
     few, and a full disk of the developer's is not the cluster's business until 1 % is left.
     """
     return yaml.safe_dump(
@@ -82,7 +82,7 @@ def containerd() -> str:
     """containerd 1.6's configuration, the same on every node; each node has its own /run and /var/lib.
 
     ``restrict_oom_score_adj``: without CAP_SYS_RESOURCE (containers, small virtual machines) lowering the score is
-    refused and every pod fails with "can't get final child's PID from pipe: EOF".
+    rejected and every pod fails with "can't get final child's PID from pipe: EOF".
     """
     return f"""version = 2
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs",
@@ -108,7 +108,7 @@ runtime_type = "io.containerd.runc.v2"
 def cni(node: int) -> str:
     """The bridge plugin with addresses from the node's range.
 
-    Leases lie under /run: they must not outlive the sandboxes that hold them.
+    Leases are under /run: they must not outlive the sandboxes that hold them.
     """
     ipam = {
         "type": "host-local",
@@ -129,13 +129,13 @@ def cni(node: int) -> str:
 
 
 def stand_ins(sources: Mapping[str, str]) -> list[str]:
-    """The registries that are imitated: those that ``sources`` says, and undecided ones where Docker Hub is."""
+    """The registries that are imitated: those that ``sources`` names, and undecided ones where Docker Hub is."""
     default = sources.get("docker.io", "stand-in")
     return [name for name in n.IMITATED if sources.get(name, default) == "stand-in"]
 
 
 def hosts_toml(stand_ins: Collection[str]) -> dict[str, str]:
-    """Registry name to its hosts.toml, for those whose pulls go to the cluster's registries; others go where they say.
+    """Registry name to its hosts.toml, for those whose pulls go to the cluster's registries; others go to their own.
 
     :param stand_ins: registries of `names.IMITATED`.
     """

@@ -25,7 +25,7 @@ _FLAGS = Path("/proc/sys/net/ipv4")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _DIRECT = (n.NODE_RANGE, n.POD_RANGE, n.SERVICE_RANGE, ".svc", f".{n.CLUSTER_DOMAIN}")
 NODE_RESOLV_CONF = f"nameserver {n.HOST_ADDRESS}\noptions timeout:2 attempts:2\n"
-"""The same with and without egress: where nothing answers, lookups are refused at once."""
+"""The same with and without egress: where nothing answers, lookups are rejected at once."""
 
 
 @dataclass(frozen=True)

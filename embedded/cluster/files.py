@@ -35,7 +35,7 @@ def prepare(
         for name, text in _node_files(names, node, machine).items():
             write_changed(folder / "config" / name, text)
         for name in (n.OWN_REGISTRY, *n.IMITATED):
-            # Read at every pull. Without the file containerd asks the registry of that name.
+            # Read at every pull. Without the file containerd queries the registry of that name.
             path = folder / "config" / "certs.d" / name / "hosts.toml"
             if name in hosts:
                 write_changed(path, hosts[name])
@@ -101,9 +101,9 @@ def image_sources(names: n.Names) -> dict[str, str]:
 
 def credentials(names: n.Names) -> dict[str, str]:
     """User and password of the private registry names, made on first use."""
-    known = units.read_json(names.credentials)
-    if known.get("username") and known.get("password"):
-        return {"username": str(known["username"]), "password": str(known["password"])}
+    stored = units.read_json(names.credentials)
+    if stored.get("username") and stored.get("password"):
+        return {"username": str(stored["username"]), "password": str(stored["password"])}
     made = {"username": "embedded", "password": secrets.token_urlsafe(18)}
     write_changed(names.credentials, json.dumps(made))
     return made

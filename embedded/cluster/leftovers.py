@@ -1,4 +1,4 @@
-"""What of the cluster is still on this machine? For `clean`, for tests, and for people who want to be sure."""
+"""Lists what is left of the cluster on this machine, for `clean`, for tests and for users."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Gives each Service of type LoadBalancer the host name ``localhost`` in its status, and forwards that Service's ports of
 this machine to its cluster address. A Service that wants a port which another Service or program has stays pending
-(no address), with an Event that says why; it gets its turn when the port is free. TCP only.
+(no address), with an Event that has the reason; it gets the port when it is free. TCP only.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def read(service: Any) -> Balanced:
         ports=tuple(port.port for port in ports if (port.protocol or "TCP") == "TCP"),
         other_protocols=tuple(port.protocol for port in ports if (port.protocol or "TCP") != "TCP"),
         shown=shown,
-        # A class of its own means a load balancer of its own.
+        # Another class means another load balancer.
         wanted=spec.type == "LoadBalancer"
         and not spec.load_balancer_class
         and not meta.deletion_timestamp
@@ -75,10 +75,10 @@ def read(service: Any) -> Balanced:
 
 
 def grant(services: Iterable[Balanced], owners: dict[int, str]) -> tuple[dict[int, Balanced], dict[str, str]]:
-    """Who gets which port: all ports of a Service or none.
+    """Assign ports to Services: all ports of a Service or none.
 
-    Whoever has a port keeps it; then Services that already show an address (this process was started again), then the
-    older one. Returns port -> Service, and uid -> reason for those that get nothing.
+    A Service that has a port keeps it; then Services that already show an address (this process was started again),
+    then the older one. Returns port -> Service, and uid -> reason for those that get nothing.
     """
 
     def rank(service: Balanced) -> tuple[bool, bool, str, str]:
@@ -108,7 +108,7 @@ class Balancer:
         self._told: dict[str, str] = {}
 
     async def reconcile(self, services: list[Balanced]) -> None:
-        """One pass; safe to repeat. API failures are logged and mended by the next pass."""
+        """One pass; safe to repeat. API failures are logged, and the next pass tries again."""
         granted, refused = grant(services, self._owners)
         for port, target in self._forwarder.ports.items():
             service = granted.get(port)
@@ -158,7 +158,7 @@ class Balancer:
             await asyncio.to_thread(action, *arguments)
         except client.ApiException as error:
             log.warning("API: %s %s", error.status, error.reason)
-            return bool(error.status == 404)  # gone meanwhile: nothing to say any more
+            return bool(error.status == 404)  # deleted meanwhile: nothing to report
         except (urllib3.exceptions.HTTPError, OSError) as error:
             log.warning("API: %s", error)
             return False
@@ -191,7 +191,7 @@ class Balancer:
 
 
 class Watcher(threading.Thread):
-    """Follows the Services in a thread of its own and wakes the loop; outlives restarts of the API server."""
+    """Watches the Services in another thread and wakes the loop; outlives restarts of the API server."""
 
     def __init__(self, core: Any, loop: asyncio.AbstractEventLoop, changed: asyncio.Event) -> None:
         super().__init__(daemon=True)

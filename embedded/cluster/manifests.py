@@ -53,7 +53,7 @@ def as_yaml(*, outside: bool) -> str:
 def corefile(*, outside: bool) -> str:
     """CoreDNS's configuration.
 
-    Outside names have a server of their own because `template` comes before `kubernetes` in CoreDNS's fixed order of
+    Outside names have a separate server because `template` comes before `kubernetes` in CoreDNS's fixed order of
     plugins.
     """
     return _COREFILE.replace("OUTSIDE", _ASK_THE_MACHINE if outside else _NOTHING)

@@ -1,7 +1,7 @@
 """Numbers and names of the embedded cluster: addresses, ranges, ports, folders, and what a node offers.
 
 Everything that the cluster makes on the machine carries a name with a short hash of the state folder, so that
-what an earlier life left behind is recognised, and by whom.
+leftovers, and the state folder that they belong to, are recognised.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ DEBIAN_PACKAGES = (
 
 @dataclass(frozen=True)
 class Names:
-    """Folders and machine-wide names of the cluster whose state lies in ``state``."""
+    """Folders and machine-wide names of the cluster whose state is in ``state``."""
 
     state: Path
 
@@ -106,7 +106,7 @@ class Names:
 
     @property
     def alias(self) -> str:
-        """Written on the bridge, so that another state folder can say whose it is."""
+        """Return the alias of the bridge, which names the state folder that owns it."""
         return f"wso2ei-embedded {self.state}"[:250]
 
     @property

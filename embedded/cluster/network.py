@@ -59,7 +59,7 @@ def routes() -> list[Route]:
 
 
 def check_ranges(present: list[Route], own_bridge: str) -> None:
-    """Refuse when another cluster runs here, or when a range of ours already leads somewhere.
+    """Reject the machine when another cluster runs here, or when it has a route to one of our ranges.
 
     :raises KitError: naming the other cluster's state folder, or the route in the way.
     """
@@ -85,7 +85,7 @@ def check_ranges(present: list[Route], own_bridge: str) -> None:
 
 
 def check_forwarding(rules: str) -> None:
-    """Refuse several nodes where the host's firewall (as `iptables -S FORWARD` prints it) drops what nodes exchange.
+    """Reject several nodes where the host's firewall (as `iptables -S FORWARD` prints it) drops what nodes exchange.
 
     Bridged packets pass the FORWARD chain too once br_netfilter is loaded. One node needs nothing of it.
 
@@ -100,7 +100,7 @@ def check_forwarding(rules: str) -> None:
 
 
 def ensure_bridge(names: n.Names) -> None:
-    """Make the bridge and its routes, or mend them."""
+    """Create the bridge and its routes, or repair them."""
     if names.bridge not in links():
         ip("link", "add", names.bridge, "type", "bridge")
     ip("link", "set", names.bridge, "alias", names.alias)

@@ -1,4 +1,4 @@
-"""Certificates and keys of one cluster: made once, kept in the state folder, thrown away by `stop`."""
+"""Certificates and keys of one cluster: made once, kept in the state folder, deleted by `stop`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LIFE = datetime.timedelta(days=3650)
 
 @dataclass(frozen=True)
 class Identity:
-    """What a certificate says. Kubernetes reads the user from ``user`` (CN) and its groups from ``group`` (O)."""
+    """Subject and hosts of a certificate: for Kubernetes ``user`` (CN) is the user and ``group`` (O) its groups."""
 
     user: str
     group: str = ""
@@ -63,7 +63,7 @@ def ensure(folder: Path, nodes: int) -> None:
     if not (folder / "ca.crt").exists():
         _make_authority(folder, "ca", "embedded-ca")
     if not (folder / "ca-bundle.crt").exists():
-        # Pods get a bundle, as on OpenShift and while a CA is rotated: who reads the first certificate alone fails.
+        # Pods get a bundle, as on OpenShift and while a CA is rotated: a client that reads only the first one fails.
         _make_authority(folder, "ca-before", "embedded-ca-before")
         certificates = [(folder / f"{name}.crt").read_bytes() for name in ("ca-before", "ca")]
         _write(folder / "ca-bundle.crt", b"".join(certificates))
@@ -118,7 +118,7 @@ def _make_leaf(folder: Path, name: str, identity: Identity) -> None:
         builder = builder.add_extension(
             x509.SubjectAlternativeName([_general_name(host) for host in identity.hosts]), critical=False
         )
-    # Python's own TLS (3.13 and newer) refuses a certificate that does not say which key signed it.
+    # Python's own TLS (3.13 and newer) rejects a certificate that does not name the key that signed it.
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     certificate = builder.add_extension(issuer, critical=False).sign(authority_key, hashes.SHA256())
     _write(folder / f"{name}.key", _pem(key))
@@ -133,7 +133,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        # Laptops wake up with clocks that are behind.
+        # The clock of a laptop may be slow after it wakes up.
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + _LIFE)
     )

@@ -83,7 +83,7 @@ def launch(spec_path: str) -> int:
     child = os.fork()
     if child == 0:
         os.close(go)
-        # Killed before the record was written? Then nobody could find this process by it: better not to be.
+        # Without a record this process could not be found again, so it ends when the launcher was killed before.
         recorded = os.read(waiting, 1)
         os.close(waiting)
         if not recorded:
@@ -102,7 +102,7 @@ def launch(spec_path: str) -> int:
 def make_mounts(spec: Spec) -> None:
     """Give the unit its own view of the machine's files.
 
-    ``binds`` hides folders of the machine behind folders of the unit, ``keep`` are paths that must stay what they are
+    ``binds`` mounts folders of the unit over folders of the machine, ``keep`` are paths that must stay what they are
     even below a hidden folder, and ``read_only`` guards everything else on the root file system.
     """
     mount("none", "/", "", MS_REC | MS_PRIVATE)
@@ -212,7 +212,7 @@ class Unit:
         try:
             make_mounts(self.spec)
             # Only now: a file that is open for writing would keep the root file system from becoming read-only. Until
-            # here errors go to whoever called the launcher.
+            # here errors go to the caller of the launcher.
             self._open_log()
             if self.spec["own_network"]:
                 socket.sethostname(self.spec["name"])

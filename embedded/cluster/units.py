@@ -1,4 +1,4 @@
-"""Units seen from the host: is PID 1 alive, start it, tell it about a new specification, end everything."""
+"""Units seen from the host: check PID 1, start it, reload its specification, end everything."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def alive(names: n.Names, name: str) -> int:
     """PID of the unit's PID 1 as this machine sees it, or 0.
 
-    The record counts only for the same boot and the same start time: a reused PID is somebody else's.
+    The record counts only for the same boot and the same start time: a reused PID is another process.
     """
     record = read_json(names.unit(name) / "record.json")
     pid = int(record.get("pid", 0))
@@ -59,7 +59,7 @@ def component_states(names: n.Names, name: str) -> dict[str, dict[str, Any]]:
     states = read_json(names.unit(name) / "state.json")
     living = _start_times(f"{names.cgroup}/{name}/system")
     for state in states.values():
-        # A unit that an older kit started tells no start times.
+        # A unit that an older kit started records no start times.
         if state["running"] and state.get("start_time", 0) not in {0, *living}:
             state |= {"running": False, "last_exit": "ended just now"}
     return states
@@ -88,7 +88,7 @@ def spawn(names: n.Names, spec: Spec) -> int:
     """
     name = str(spec["name"])
     end_processes(f"{names.cgroup}/{name}")
-    # Pods of an earlier life leave their empty cgroups behind, and the kubelet would ask for them for ever.
+    # Pods of an earlier run leave empty cgroups, which the kubelet would query again and again.
     cgroups.remove(f"{names.cgroup}/{name}")
     folders = cgroups.create(f"{names.cgroup}/{name}/system")
     spec["cgroups"] = [str(folder) for folder in folders]
@@ -122,7 +122,7 @@ def reload(names: n.Names, spec: Spec) -> None:
 def forget_images(names: n.Names, name: str) -> None:
     """Let a node pull every image again: what the registries serve has changed under the same tags.
 
-    Running containers keep what they have. Failing is no harm but an old image, and said in the log of containerd.
+    Running containers keep what they have. A failure only leaves an old image, and is in the log of containerd.
     """
     pid = alive(names, name)
     inside = ["nsenter", "--target", str(pid), "--mount", "--pid", "ctr", "--namespace", "k8s.io", "images"]

@@ -1,6 +1,6 @@
 """Every image that is imitated, in one list.
 
-The references are those of the field's own images, so that a stack file need not know of stand-ins.
+The references are those of the real images, so that a stack file is the same with stand-ins.
 """
 
 from __future__ import annotations

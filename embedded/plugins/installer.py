@@ -1,6 +1,6 @@
 """Puts the provider plugins into a Pulumi home.
 
-The engine starts only a plugin whose folder names exactly the version that the Python SDK asks for (``getPluginPath``
+The engine starts only a plugin whose folder names exactly the version that the Python SDK requires (``getPluginPath``
 and ``SelectCompatiblePlugin`` in its ``workspace/plugins.go``), so what is made here gets that folder, whatever version
 it is. It reports its true version; the engine then warns that it expected a newer one, which is the case.
 """
@@ -35,7 +35,7 @@ _GROUP = "pulumi-kubernetes"
 
 
 def version(name: str) -> str:
-    """The plugin version that the installed Python SDK asks for, without ``v``."""
+    """Return the plugin version that the installed Python SDK requires, without ``v``."""
     return importlib.metadata.version(f"pulumi-{name}")
 
 
@@ -45,15 +45,15 @@ def folder(pulumi_home: Path, name: str) -> Path:
 
 
 def install(pulumi_home: Path, environment: dict[str, str], reporter: Reporter) -> list[Plugin]:
-    """See ``embedded.plugins.install``. What is there and current is kept without asking the network."""
+    """See ``embedded.plugins.install``. What is there and current is kept without a network request."""
     wanted = [name for name in NAMES if not _current(pulumi_home, name)]
     if wanted:
         env = {**os.environ, **environment, "PULUMI_HOME": str(pulumi_home)}
         with reporter.step("provider plugins", expected="5s") as step:
             with ThreadPoolExecutor() as pool:
-                refused = list(pool.map(lambda name: _official(pulumi_home, name, env), wanted))
+                reasons = list(pool.map(lambda name: _official(pulumi_home, name, env), wanted))
             step.detail(", ".join(f"{name} {version(name)}" for name in wanted))
-        for name, reason in zip(wanted, refused, strict=True):
+        for name, reason in zip(wanted, reasons, strict=True):
             if reason:
                 _make(name, reason, env, reporter)
     found = [_installed(pulumi_home, name) for name in NAMES]
@@ -79,7 +79,7 @@ def _installed(pulumi_home: Path, name: str) -> Plugin:
 
 
 def _marker(place: Path) -> dict[str, str] | None:
-    """What was written down about a plugin that was made here; ``None`` if there is none, or the official one."""
+    """Return the record of a plugin that was made here; ``None`` if there is none, or the official one."""
     try:
         return dict(json.loads((place / _MARKER).read_text()))
     except (OSError, ValueError):
@@ -100,11 +100,11 @@ def _official(pulumi_home: Path, name: str, env: dict[str, str]) -> str:
         raise KitError(f"the pulumi command cannot be run: {error}", "run `make up`, which installs it") from error
     timer = threading.Timer(_DOWNLOAD_SECONDS, process.kill)
     timer.start()
-    said = []
+    output = []
     try:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         for line in process.stdout:
-            said.append(line.strip())
+            output.append(line.strip())
             if any(word in line.lower() for word in _GIVE_UP):
                 process.kill()
                 break
@@ -113,12 +113,12 @@ def _official(pulumi_home: Path, name: str, env: dict[str, str]) -> str:
     finally:
         timer.cancel()
         process.kill()
-    return f"release {version(name)} could not be downloaded ({_reason(said)})"
+    return f"release {version(name)} could not be downloaded ({_reason(output)})"
 
 
-def _reason(said: list[str]) -> str:
-    """What the CLI printed, without its own words around the cause and the address, which it repeats."""
-    text = next((line for line in said if "rror" in line), said[-1] if said else "no answer in time")
+def _reason(output: list[str]) -> str:
+    """Return the cause that the CLI printed, without its prefix and the repeated address."""
+    text = next((line for line in output if "rror" in line), output[-1] if output else "no answer in time")
     text = re.sub(r'^.*?rror[^:]*: (?:Get "[^"]*": )?', "", text)
     return re.sub(r"^dial tcp: lookup (\S+) on \S+: ", r"\1: ", text)
 

@@ -107,7 +107,7 @@ def _whole(folder: Path, group: Group) -> bool:
 
 
 def _downloaded(group: Group, final: Path, reporter: Reporter) -> bool:
-    """Whether the official release is there now. What came whole stays for the next try; the rest is thrown away."""
+    """Whether the official release is there now. Complete files stay for the next try; the rest is deleted."""
     if group.release is None:
         return False
     making, version = final.with_name(f"{final.name}.partial"), _release_version(group)
@@ -127,14 +127,14 @@ def _downloaded(group: Group, final: Path, reporter: Reporter) -> bool:
 
 def _make(group: Group, final: Path, lock: int, reporter: Reporter) -> None:
     _check_disk(group, final.parent)
-    # Whoever made a leftover is gone: the lock is ours.
+    # The process that made a leftover has ended: the lock is ours.
     for leftover in final.parent.glob(f"{final.name}*"):
         if leftover.is_dir():
             shutil.rmtree(leftover)
     making = final.with_name(f"{final.name}.making")
     (making / "bin").mkdir(parents=True)
     (making / "tmp").mkdir()
-    # One at a time: groups share libraries, which two builds side by side would both compile.
+    # One at a time: groups share libraries, which two builds at once would both compile.
     compiling = final.with_name("compiling")
     try:
         with (
@@ -185,7 +185,7 @@ class _Build:
         self.downloads = self.total = self.compiled = 0
         self.package = ""
         # Lines that are neither a package's name nor progress: what a failure is explained with.
-        self.said: deque[str] = deque(maxlen=12)
+        self.output: deque[str] = deque(maxlen=12)
 
     def run(self) -> None:
         self.step.detail(f"{self.label}looking at its packages")
@@ -200,7 +200,7 @@ class _Build:
     def _go(self, arguments: list[str], on_line: Callable[[str], None], on_silence: Callable[[float], None]) -> None:
         folder = MODULES / self.module.folder
         if golang.follow([self.go, *arguments], folder, self.variables, self.lock, on_line, on_silence):
-            raise explain(self.group.title, list(self.said), self._proxy(), self.group.instead)
+            raise explain(self.group.title, list(self.output), self._proxy(), self.group.instead)
 
     def _listed(self, line: str) -> None:
         if line == "stale":
@@ -209,7 +209,7 @@ class _Build:
             self.downloads += 1
             self.step.detail(f"{self.label}downloading module {self.downloads}, {line[16:]}")
         elif line:
-            self.said.append(line)
+            self.output.append(line)
 
     def _download_silent(self, seconds: float) -> None:
         if seconds >= _STUCK_SECONDS:
@@ -217,7 +217,7 @@ class _Build:
 
     def _built(self, line: str) -> None:
         if not line or " " in line or line.startswith("#"):
-            self.said.append(line)
+            self.output.append(line)
             return
         self.compiled += 1
         self.package = line

@@ -78,9 +78,9 @@ def _install(needed: str, folder: Path, reporter: Reporter) -> None:
 
 
 def environment(temporary: Path | None = None) -> dict[str, str]:
-    """The variables that Go is run with: caches below ours (unless named by the user), and nothing found by chance.
+    """The variables that Go is run with: caches below ours (unless named by the user), and nothing inherited by chance.
 
-    ``-mod=readonly`` makes ``go.sum`` binding: what is not in it, or differs from it, is refused.
+    ``-mod=readonly`` makes ``go.sum`` binding: what is not in it, or differs from it, is rejected.
     """
     variables = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     variables.setdefault("GOMODCACHE", str(cache_dir() / "go" / "modules"))
@@ -106,9 +106,9 @@ def follow(
     on_line: Callable[[str], None],
     on_silence: Callable[[float], None],
 ) -> int:
-    """Run, hand over each line of output, and every few seconds without one say for how many seconds there was none.
+    """Run, hand over each line of output, and every few seconds without one the seconds since the last.
 
-    The process inherits ``lock``: when this one is killed and Go goes on, nobody builds beside it.
+    The process inherits ``lock``: when this one is killed and Go goes on, no second build starts.
     """
     process = subprocess.Popen(
         command,

@@ -195,7 +195,7 @@ def key(name: str) -> str:
     """Changes when a file that the group is built from, a build flag or the kind of machine does.
 
     Not when the installed Go gets a newer patch release: that would build everything again without any difference in
-    what it does, and a finished build must be found where Go is gone.
+    what it does, and a finished build must be usable after Go was removed.
     """
     digest = hashlib.sha256(f"{platform.system()} {platform.machine()}\n".encode())
     for module in GROUPS[name].modules:

@@ -1,4 +1,4 @@
-"""One process at a time makes a thing; the others say whom they wait for."""
+"""Locks between processes: one makes a thing, the others wait and show the PID that they wait for."""
 
 from __future__ import annotations
 

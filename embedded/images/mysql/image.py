@@ -1,6 +1,6 @@
 """Stand-in for docker.io/library/mysql:8.4: the newest MySQL of Debian, under the official image's user and paths.
 
-What 8.4 refuses (``default_authentication_plugin``, ``GRANT ... IDENTIFIED BY``), 9.x refuses too; besides, it has no
+What 8.4 rejects (``default_authentication_plugin``, ``GRANT ... IDENTIFIED BY``), 9.x rejects too; it also has no
 ``mysql_native_password`` at all, which 8.4 has switched off.
 """
 
