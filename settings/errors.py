@@ -98,8 +98,16 @@ def _quoted(key: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return ``value`` as JSON, not too long; of a map only the keys, since anything may be below them."""
-    text = f"{{{', '.join(value)}}}" if isinstance(value, dict) else json.dumps(value, default=str, ensure_ascii=False)
+    """Return ``value`` as JSON, not too long; of maps only the keys, since anything may be below them."""
+    text = _outline(value)
     text = text if len(text) <= 80 else f"{text[:77]}..."
     # Nothing that a terminal would act on.
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _outline(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(value)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_outline, value))}]"
+    return json.dumps(value, default=str, ensure_ascii=False)

@@ -26,6 +26,8 @@ from settings.types import Conflict, ConflictsError
 
 Place = tuple[int | str, ...]
 """Where a value is in the config."""
+_REFERENCES = frozenset({"secrets", "secret", "secretEnvironment", "setFromSecret"})
+"""Settings with names and keys of Secrets, in themselves or below them."""
 
 
 def check(raw: Mapping[str, Any], concealed: frozenset[str] = frozenset()) -> tuple[Settings | None, list[Mistake]]:
@@ -126,8 +128,7 @@ class _Search:
             self._add(place, f"is required; it must be {key.words()}", commands({key.path: key.sample()}))
             return
         value = detail["input"]
-        # A text in place of the name and key of a Secret is probably the password itself.
-        hidden = self._hidden(place) or (SecretKey in key.sections and not isinstance(value, dict))
+        hidden = self._hidden(place) or _replaces_reference(key, place, value)
         if key.field and not key.required and (key.sections or value in (None, "")):
             # Nothing was meant to be set, or nothing can be made of it: the default holds.
             better = None
@@ -233,6 +234,14 @@ def _settings_names() -> frozenset[str]:
     return frozenset(key.name for key in walk())
 
 
+def _replaces_reference(key: Key, place: Place, value: Any) -> bool:
+    """Whether an invalid ``value`` is where a Secret, or a key of one, is named: it may be the password itself."""
+    if value is None or isinstance(value, dict):
+        return False
+    children = {child.name for child in key.children()}
+    return SecretKey in key.sections or bool(_REFERENCES & {*place, *children})
+
+
 def _sets_secret(patch: Mapping[str, Any]) -> bool:
     """Whether an item of ``ei.patches`` sets a password."""
     return path_names_secret(str(patch.get("path", ""))) or names_secret(str(patch.get("property", "")))
@@ -241,7 +250,9 @@ def _sets_secret(patch: Mapping[str, Any]) -> bool:
 def _holds_secret(value: Any) -> bool:
     """Whether ``value`` contains a password anywhere."""
     if isinstance(value, dict):
-        return any(names_secret(str(name)) or _holds_secret(item) for name, item in value.items())
+        return _sets_secret(value) or any(
+            names_secret(str(name)) or _holds_secret(item) for name, item in value.items()
+        )
     if isinstance(value, list):
         return any(map(_holds_secret, value))
     return isinstance(value, str) and holds_secret(value)

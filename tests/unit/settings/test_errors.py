@@ -35,7 +35,7 @@ from settings import (
 )
 from settings.ei_customization import SecretKey
 from settings.model import Settings
-from settings.schema import TOP, Key, walk
+from settings.schema import TOP, Key, place_of, walk
 from settings.types import Section
 from tests.unit.support.conflict_pairs import CARBON, CONFLICTS
 from tests.unit.support.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, run_commands, without_a_pair
@@ -90,6 +90,9 @@ def says_what_is_allowed(line: str, key: Key) -> bool:
     return says_what_is_allowed(line, key.item(0) if key.base is not dict and "list" in line else key.item("a"))
 
 
+REFERENCES = {"secrets", "secret", "secretEnvironment", "setFromSecret"}
+
+
 @pytest.mark.parametrize("pair", list(pairs()), ids=str)
 def test_a_mistake_is_told_with_key_value_allowed_and_a_command_that_fixes_it(pair: Pair) -> None:
     text = told(pair.config)
@@ -106,8 +109,10 @@ def test_a_mistake_is_told_with_key_value_allowed_and_a_command_that_fixes_it(pa
     else:
         # Of a map only the keys are shown, and a wrong key of a map has no wrong value.
         if not isinstance(pair.value, dict) and "not a key" not in pair.path:
-            # A text where the name and key of a Secret belong may be the password.
-            hidden = SecretKey in pair.key.sections
+            # A text where a Secret, or a key of one, is named may be the password.
+            around = {*place_of(pair.path), *(child.name for child in pair.key.children())}
+            named = SecretKey in pair.key.sections or REFERENCES & around
+            hidden = named and pair.value is not None
             assert ("[secret]" if hidden else json.dumps(pair.value)[:70]) in line
         assert says_what_is_allowed(rest, pair.key)
     fixed = run_commands(pair.config, fix)
@@ -321,6 +326,14 @@ PLAIN: list[dict[str, Any]] = [
     {"patches": [{"file": CARBON, "path": "a/url", "set": "jdbc:mysql://db/x?user=a&password=hunter2"}]},
     {"files": [{"path": "conf/jndi.properties", "content": "connectionfactory.a = amqp://u:hunter2@c/d"}]},
     {"files": [{"path": "conf/a.xml", "content": "<a>\n<password>hunter2</password>\n</a>"}]},
+    {"secretEnvironment": [{"name": "BACKEND", "value": "hunter2"}]},
+    {"secretEnvironment": {"BACKEND": {"name": "Hunter2!", "key": "hunter2!"}}},
+    {"patchs": [{"file": CARBON, "path": "a/Password", "set": "hunter2"}]},
+    {"patches": {"file": CARBON, "path": "a/Password", "set": "hunter2"}},
+    {"patches": {"file": "conf/jndi.properties", "property": "db.password", "set": "hunter2"}},
+    {"files": [{"path": "conf/a", "secret": {"name": "hunter2!", "key": "a"}}]},
+    {"keystores": "hunter2"},
+    {"secureVault": {"secret": "hunter2!"}},
 ]
 
 
@@ -328,8 +341,25 @@ PLAIN: list[dict[str, Any]] = [
 def test_a_plain_text_password_is_rejected_with_the_way_to_give_it_and_never_shown(change: dict[str, Any]) -> None:
     text = told(base() | {"ei": change})
     assert text != ""
-    assert "hunter2" not in text
+    assert "hunter2" not in text.lower()
     assert re.search("secret", text, re.IGNORECASE) or "did you mean 'set'?" in text, "no way to give it as a Secret"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("secrets", {"mysql": "Hunter2!"}),
+        ("secrets", {"rotation": {"admin": "hunter2!"}}),
+        ("secrets", {"rotation": "hunter2"}),
+        # As in a pod's specification.
+        ("ei.environment", [{"name": "DB_PASSWORD", "value": "hunter2"}]),
+    ],
+    ids=str,
+)
+def test_a_password_in_place_of_something_else_is_never_shown(path: str, value: Any) -> None:
+    text = told(at(base(), path, value))
+    assert f"wso2ei:{path}" in text
+    assert "hunter2" not in text.lower()
 
 
 def test_text_that_the_cli_hands_over_for_top_level_keys_works() -> None:
