@@ -30,6 +30,8 @@ from embedded.progress import Reporter
 _DOWNLOAD_SECONDS = 90.0
 _GIVE_UP = ("will retry", "no such host", "failed to download")  # the CLI's own five tries change nothing offline
 _MARKER = "MADE-HERE.json"
+_OLD_MARKER = "STAND-IN.json"
+"""Of the stand-ins that kits up to 1.0.0 made, of the kubernetes plugin too."""
 _KIT = Path(__file__).resolve().parent.parent
 _GROUP = "pulumi-kubernetes"
 
@@ -46,6 +48,8 @@ def folder(pulumi_home: Path, name: str) -> Path:
 
 def install(pulumi_home: Path, environment: dict[str, str], reporter: Reporter) -> list[Plugin]:
     """See ``embedded.plugins.install``. What is there and current is kept without a network request."""
+    for name in NAMES:
+        _remove_old(pulumi_home, name)
     wanted = [name for name in NAMES if not _current(pulumi_home, name)]
     if wanted:
         env = {**os.environ, **environment, "PULUMI_HOME": str(pulumi_home)}
@@ -61,6 +65,13 @@ def install(pulumi_home: Path, environment: dict[str, str], reporter: Reporter) 
         if plugin.name in wanted:
             reporter.note(f"    plugin {plugin.line()}")
     return found
+
+
+def _remove_old(pulumi_home: Path, name: str) -> None:
+    """Remove a stand-in of an older kit: without the marker of this one it would count as the official plugin."""
+    place = folder(pulumi_home, name)
+    if (place / _OLD_MARKER).exists():
+        shutil.rmtree(place)
 
 
 def _current(pulumi_home: Path, name: str) -> bool:

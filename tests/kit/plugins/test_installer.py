@@ -133,6 +133,15 @@ def test_what_was_made_from_something_else_is_renewed(name: str, offline: Home) 
     assert offline.calls() == [f"plugin install resource {name} v{installer.version(name)} --file"]
 
 
+def test_a_stand_in_of_an_older_kit_is_replaced_and_never_taken_for_the_official_plugin(offline: Home) -> None:
+    for name in plugins.NAMES:
+        offline.script(name).parent.mkdir(parents=True)
+        offline.script(name).write_text("stand-in")
+        (offline.script(name).parent / "STAND-IN.json").write_text('{"key": "0", "name": "x", "version": "1"}')
+    assert [plugin.source for plugin in offline.install()] == [BUILT, STAND_IN]
+    assert all(offline.script(name).read_text() != "stand-in" for name in plugins.NAMES)
+
+
 def test_a_provider_whose_build_is_gone_is_built_again(offline: Home) -> None:
     offline.install()
     shutil.rmtree(offline.path / "built here")
