@@ -51,9 +51,16 @@ def query_or_warn(question: Callable[[], T], otherwise: str) -> T | None:
     try:
         return question()
     except Exception as error:  # noqa: BLE001 - the client raises what kubeconfig plugins and sockets raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        pulumi.log.warn(f"{otherwise}: {reason}")
+        pulumi.log.warn(f"{otherwise}: {_reason(error)}")
         return None
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line; of an API server's answer the status and its name, which are two."""
+    status, name = getattr(error, "status", None), getattr(error, "reason", None)
+    if status and name:
+        return f"{status} {name}"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def choose_context(settings: Settings, files: Sequence[Path], dry_run: bool) -> str:
@@ -86,7 +93,7 @@ def looks_like_openshift(context: str) -> bool:
 
 def _allowed_context(allowed: list[str], files: Sequence[Path], dry_run: bool) -> str:
     only = allowed[0] if len(allowed) == 1 and "*" not in allowed[0] else None
-    current = only or _current_context(files)
+    current = only or _current_context(allowed, files, dry_run)
     if current and any(fnmatch.fnmatchcase(current, pattern) for pattern in allowed):
         return current
     if dry_run:
@@ -122,10 +129,23 @@ def kubeconfig_files() -> list[Path]:
     return [Path(part) for part in text.split(os.pathsep) if part and Path(part).is_file()]
 
 
-def _current_context(files: Sequence[Path]) -> str | None:
-    """Return the context of the first file that names one, as kubectl merges several files."""
+def _current_context(allowed: list[str], files: Sequence[Path], dry_run: bool) -> str | None:
+    """Return the context of the first file that names one, as kubectl merges several files.
+
+    A preview ignores a file that cannot be read, since it needs no cluster.
+    """
     for file in files:
-        content = yaml.safe_load(file.read_text())
+        try:
+            content = yaml.safe_load(file.read_text())
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            if dry_run:
+                continue
+            # Not the error's whole text: YAML errors quote lines of the file.
+            reason = error.strerror if isinstance(error, OSError) else "it is not YAML"
+            expected = f"needs the current context, and the kubeconfig {file} cannot be read: {reason}"
+            fix = "correct the file, or set KUBECONFIG to another one"
+            mistake = Mistake("wso2ei:kubernetes.contexts", json.dumps(allowed), expected, fix)
+            raise ConfigurationError(pulumi.get_stack(), [mistake]) from None
         current = content.get("current-context") if isinstance(content, dict) else None
         if isinstance(current, str) and current:
             return current

@@ -111,8 +111,7 @@ def test_a_mistake_is_told_with_key_value_allowed_and_a_command_that_fixes_it(pa
         if not isinstance(pair.value, dict) and "not a key" not in pair.path:
             # A text where a Secret, or a key of one, is named may be the password.
             around = {*place_of(pair.path), *(child.name for child in pair.key.children())}
-            named = SecretKey in pair.key.sections or REFERENCES & around
-            hidden = named and pair.value is not None
+            hidden = SecretKey in pair.key.sections or (REFERENCES & around and pair.value is not None)
             assert ("[secret]" if hidden else json.dumps(pair.value)[:70]) in line
         assert says_what_is_allowed(rest, pair.key)
     fixed = run_commands(pair.config, fix)
