@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from components.shared.plain_secrets import sets_secret
 from components.shared.recommended_labels import is_managed
 from settings.types import AnyText, Conflict, LabelKey, LabelValue, Section
 
@@ -21,9 +22,12 @@ class PodsSettings(Section):
     """Additional annotations."""
 
     def conflicts(self) -> Iterator[Conflict]:
-        """Report keys that are managed."""
+        """Report keys that are managed, and passwords in annotations."""
         for field, values in (("labels", self.labels), ("annotations", self.annotations)):
-            for key in values:
+            for key, value in values.items():
+                path = f'pods.{field}["{key}"]'
                 if is_managed(key):
-                    path = f'pods.{field}["{key}"]'
                     yield Conflict(path, (), "must not be set: it is managed", {path: None})
+                elif field == "annotations" and sets_secret(key, value):
+                    words = "holds a password in plain text, readable to everyone who may list pods"
+                    yield Conflict(path, (), words, {path: None})

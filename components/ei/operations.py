@@ -9,6 +9,7 @@ from typing import get_args
 import pulumi_kubernetes as k8s
 
 from components.ei.args import OperationsArgs
+from components.shared.plain_secrets import sets_secret
 from components.shared.problems import Problem
 from components.shared.recommended_labels import is_managed
 from components.wso2ei.logs import LOGGER, Level
@@ -28,6 +29,8 @@ def operation_problems(args: OperationsArgs) -> Iterator[Problem]:
         for name in names:
             if is_managed(name):
                 yield Problem((field, name), "must not be set: it is managed")
+            elif field == "pod_annotations" and sets_secret(name, names[name]):
+                yield Problem((field, name), "holds a password in plain text, readable to everyone who may list pods")
 
 
 def host_aliases(args: OperationsArgs) -> list[k8s.core.v1.HostAliasArgs] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from components.shared.plain_secrets import sets_secret
 from components.shared.problems import Problem
 from components.shared.quantities import quantity
 
@@ -32,12 +33,14 @@ _MIB = 1024**2
 
 
 def option_problems(options: Sequence[str]) -> Iterator[Problem]:
-    """Options that are managed, or that count at initialisation and are not written in full."""
+    """Options that are managed, hold a password, or count at initialisation and are not written in full."""
     for index, option in enumerate(options):
         name = _name(option)
         managed = next((one for one in _MANAGED if one.startswith(name)), None)
         if managed:
             yield Problem(("options", index), f"must not set {managed}: {_MANAGED[managed]}")
+        elif sets_secret(name, option.partition("=")[2]):
+            yield Problem(("options", index), "holds a password in plain text, which every process list shows")
         initial = next((one for one in INITIAL if one.startswith(name)), None)
         if initial and not _is_initial(option):
             yield Problem(("options", index), f"must be written --{initial}=VALUE: it counts at initialisation")

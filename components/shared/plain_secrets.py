@@ -18,7 +18,7 @@ WORD = f"(?:passw(?:or)?d|passphrase|passcode|pwd|{_PASS}|secret|token|credentia
 """Regular expression, case ignored: the end of a name of a secret."""
 _NAME = re.compile(rf"(?i){WORD}[-_.]?\d*$")
 _ELSEWHERE = re.compile(
-    r"^(?:$|[/~.]|file:|\$|%|<|\{|\[|\(|\*+$|x{3,}$|(?:true|false|null|none|yes|no|\d{1,3})$)", re.I
+    r"^(?:$|[/~.]|file:|\$|%|<|\{|\[|\(|\*+$|x{3,}$|(?:true|false|null|none|yes|no|on|off|\d{1,3})$)", re.I
 )
 _IN_LINE = re.compile(
     rf"""(?ix) (?: ^ | [\s"'<{{,;&?/.:_-] ) [\w.-]*? {WORD}\d* ["']? \s* [=:>] \s* ["']? (?P<value> [^\s"'<>,;&]+ )"""
@@ -57,6 +57,11 @@ def path_names_secret(path: str) -> bool:
 def is_plain(value: str) -> bool:
     """Whether a value under the name of a secret is the secret itself, and not the name of its place."""
     return not _ELSEWHERE.match(value) and value not in PUBLISHED
+
+
+def sets_secret(name: str, value: str) -> bool:
+    """Whether ``value`` under ``name`` is a secret in plain text, or contains one."""
+    return (names_secret(name) and is_plain(value)) or holds_secret(value)
 
 
 def forms_in(text: str) -> Iterator[str]:

@@ -37,6 +37,12 @@ def test_the_samples_keep_every_promise() -> None:
     assert check(samples.constraint()) == []
 
 
+def test_an_option_that_switches_something_on_is_no_secret() -> None:
+    """MySQL 8.4 disables an old authentication by default; its option is named like a password."""
+    switched = broken(samples.deployment, f"{MAIN}/args", ["--mysql-native-password=ON"])
+    assert [str(found) for rule in RULES for found in check_object(rule, switched)] == []
+
+
 def test_a_volume_without_a_class_is_one_of_no_class() -> None:
     """Pulumi's provider drops the empty text of a volume, as the API server does; a claim keeps it."""
     assert check([broken(samples.volume, "spec/storageClassName", ...)]) == []

@@ -81,6 +81,13 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"mysql": {"cpu": 4}}, "mysql.cpuLimit", ["mysql.cpu"]),
     ({"pods": {"labels": {"wso2ei/mysql-client": "true"}}}, 'pods.labels["wso2ei/mysql-client"]', ["managed"]),
     ({"mysql": {"options": ["--init_file=/x"]}}, "mysql.options[0]", ["managed"]),
+    ({"mysql": {"options": ["--authentication-ldap-simple-bind-root-pwd=hunter2"]}}, "mysql.options[0]", ["password"]),
+    (
+        {"pods": {"annotations": {"example.com/token": "hunter2"}}},
+        'pods.annotations["example.com/token"]',
+        ["password"],
+    ),
+    ({"ei": {"podAnnotations": {"example.com/x": "pwd: hunter2"}}}, 'ei.podAnnotations["example.com/x"]', ["password"]),
     ({"mysql": {"options": ["--slow-query-log", "--loose-innodb-page-size=8k"]}}, "mysql.options[1]", ["VALUE"]),
     # An update of four nodes needs a fifth one's connections.
     ({"ei": {"replicas": 4}}, "mysql.maxConnections", ["ei.replicas"]),

@@ -34,6 +34,12 @@ def test_an_option_that_counts_at_initialisation_is_written_in_full(option: str)
     assert "=VALUE" in found.expected
 
 
+def test_a_password_among_the_options_is_rejected_and_not_shown() -> None:
+    (found,) = option_problems(["--loose-authentication-ldap-simple-bind-root-pwd=hunter2"])
+    assert "password in plain text" in found.expected
+    assert "hunter2" not in found.expected
+
+
 def test_other_options_are_accepted() -> None:
     options = [
         "--innodb-buffer-pool-size=2G",
@@ -42,6 +48,7 @@ def test_other_options_are_accepted() -> None:
         "--init-connect=SET @a=1",
     ]
     options += ["--slow-query-log", "--loose-validate-password=1", "--userstat", "--port-open-timeout=3"]
+    options += ["--mysql-native-password=ON", "--disconnect-on-expired-password=OFF"]
     assert list(option_problems(options)) == []
     assert arguments("1Gi", options) == ["--lower-case-table-names=1", "--", *options[:1], *options[2:]]
 
