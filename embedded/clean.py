@@ -13,7 +13,7 @@ from embedded.progress import Reporter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``clean`` has no arguments."""
+    """Add none: ``clean`` has no arguments."""
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:

@@ -37,7 +37,7 @@ class Environment:
 
 
 def describe(plan: Plan) -> list[str]:
-    """What will be used and what will be made, a line each."""
+    """Describe what will be used and what will be made, a line each."""
     lines = [
         f"Pulumi CLI: {plan.pulumi}"
         if plan.pulumi
@@ -87,7 +87,7 @@ def ensure(plan: Plan, reporter: Reporter, *, pulls: bool = True) -> Environment
 
 
 def existing(stack: str, *, look_only: bool = False) -> PulumiEnv:
-    """How to run Pulumi on what ``make up`` has made. Makes nothing; raises ``KitError`` when there is nothing yet.
+    """Return how to run Pulumi on what ``make up`` has made. Raises ``KitError`` when there is nothing yet.
 
     :param look_only: leave the copy of the stack file alone too, which otherwise takes over what was edited.
     """
@@ -102,7 +102,7 @@ def existing(stack: str, *, look_only: bool = False) -> PulumiEnv:
 
 
 def configuring(stack: str, reporter: Reporter) -> PulumiEnv:
-    """How to run Pulumi on a stack's config alone: the backend and the stack file that ``make up`` would use.
+    """Return how to run Pulumi on a stack's config alone: with the backend and stack file of ``make up``.
 
     Queries no cluster. For a user who is logged in to a backend it is the stack file of the checkout.
     """
@@ -113,7 +113,7 @@ def configuring(stack: str, reporter: Reporter) -> PulumiEnv:
 
 
 def pulumi_environment(plan: Plan, bins: list[Path], kubeconfig: Path | None, *, look_only: bool = False) -> PulumiEnv:
-    """The variables and the stack file for a plan. The backend that a user is logged in to is kept."""
+    """Return the variables and the stack file for a plan. The backend that a user is logged in to is kept."""
     variables = {} if _has_own_backend(plan) else embedded_variables(bins, kubeconfig)
     if plan.embedded_cluster:
         variables |= egress.direct(os.environ)

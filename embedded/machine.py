@@ -60,7 +60,7 @@ def make_plan(checkout: Path, stack: str) -> Plan:
 
 
 def choose(checkout: Path, stack: str) -> Plan:
-    """What the stack would use here, whether or not it can; ``cluster`` is empty where it may touch none.
+    """Choose what the stack would use here, whether or not it can; ``cluster`` is empty where it may touch none.
 
     :raises KitError: when there is no such stack file.
     """
@@ -82,14 +82,14 @@ def _allowed_contexts(settings: dict[str, Any]) -> list[str]:
 
 
 def stack_settings(stack_file: Path) -> dict[str, Any]:
-    """The stack file's plain config without the project's prefix."""
+    """Return the stack file's plain config without the project's prefix."""
     content = yaml.safe_load(stack_file.read_text()) or {}
     config = content.get("config") or {}
     return {str(key).split(":", 1)[-1]: value for key, value in config.items()}
 
 
 def user_kubeconfig() -> Path | None:
-    """The user's own kubeconfig: ``KUBECONFIG``'s first existing file, else ``~/.kube/config``."""
+    """Return the user's own kubeconfig: ``KUBECONFIG``'s first existing file, else ``~/.kube/config``."""
     text = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     own = state_dir() / "cluster" / "kubeconfig"
     return next(
@@ -98,7 +98,7 @@ def user_kubeconfig() -> Path | None:
 
 
 def _usable_context(allowed: list[str]) -> str | None:
-    """The current context of the user's own, when the stack allows it."""
+    """Return the current context of the user's own, when the stack allows it."""
     kubeconfig = user_kubeconfig()
     if kubeconfig is None:
         return None
@@ -206,7 +206,7 @@ def _check_disk() -> None:
 
 
 def user_program(program: str) -> Path | None:
-    """A program of the user's own on PATH, not one that the kit built and ``make env`` put there."""
+    """Return a program of the user's own on PATH, not one that the kit built and ``make env`` put there."""
     folders = os.environ.get("PATH", "").split(os.pathsep)
     own = [folder for folder in folders if not folder.startswith(str(cache_dir()))]
     found = shutil.which(program, path=os.pathsep.join(own))

@@ -13,12 +13,12 @@ NAME = "wso2ei-embedded"
 
 
 def cache_dir() -> Path:
-    """Builds, keyed by what they are built from. Default ``~/.cache/wso2ei-embedded`` (XDG)."""
+    """Return the folder of builds, keyed by their inputs. Default ``~/.cache/wso2ei-embedded`` (XDG)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / NAME
 
 
 def state_dir() -> Path:
-    """Everything that lives and dies with one embedded environment.
+    """Return the folder of one embedded environment, which is removed with it.
 
     ``WSO2EI_EMBEDDED_STATE`` moves it (the end-to-end tests do); the default is
     ``~/.local/state/wso2ei-embedded`` (XDG).

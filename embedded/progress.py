@@ -18,7 +18,7 @@ _LOG_EVERY_SECONDS = 10.0
 
 
 def elapsed_text(seconds: float) -> str:
-    """``7s`` or ``2m05s``."""
+    """Format a duration: ``7s`` or ``2m05s``."""
     whole = int(seconds)
     return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60:02d}s"
 
@@ -55,7 +55,7 @@ class Reporter:
         self._lock = threading.Lock()
 
     def note(self, text: str) -> None:
-        """One permanent line."""
+        """Print one permanent line."""
         with self._lock:
             self._erase()
             self.console.print(text, markup=False)

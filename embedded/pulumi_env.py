@@ -39,7 +39,7 @@ class PulumiEnv:
         return {**os.environ, **self.variables}
 
     def arguments(self, command: list[str]) -> list[str]:
-        """``pulumi`` with the command's words and what every command of a stack needs."""
+        """Return the command line: ``pulumi``, the command, and what every command of a stack needs."""
         takes_file = command[0] in {"up", "preview", "refresh", "destroy"}
         config = ["--config-file", str(self.config_file)] if self.config_file and takes_file else []
         # The resource plugins are chosen by the program's packages, so every command runs in the checkout.
@@ -56,7 +56,7 @@ class PulumiEnv:
         )
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's outputs, secrets as ``[secret]``; empty when there are none."""
+        """Return the stack's outputs, secrets as ``[secret]``; empty when there are none."""
         answer = subprocess.run(
             ["pulumi", "--non-interactive", "-C", str(self.checkout), "stack", "output", "--json", "-s", self.stack],
             env=self.environment(), check=False, capture_output=True, text=True,
@@ -65,7 +65,7 @@ class PulumiEnv:
 
 
 def embedded_variables(bins: list[Path], kubeconfig: Path | None, home: Path | None = None) -> dict[str, str]:
-    """The variables of a PATH, a backend and a passphrase of the kit's own."""
+    """Return the variables of a PATH, a backend and a passphrase of the kit."""
     base = home or state_dir() / "pulumi"
     backend = base / "backend"
     backend.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _origin(origin: Path, last: dict[str, Any]) -> dict[str, Any]:
-    """The source's config when the last copy was made."""
+    """Return the source's config when the last copy was made."""
     if origin.exists():
         return _read(origin).get("config") or {}
     # A copy from before origins were kept: only a command can have encrypted a value, and all else was copied.
@@ -126,7 +126,7 @@ def _origin(origin: Path, last: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merge(origin: dict[str, Any], last: dict[str, Any], edited: dict[str, Any]) -> dict[str, Any]:
-    """``edited``, and what was set or removed in ``last`` where the two do not differ about a key."""
+    """Merge into ``edited`` what was set or removed in ``last``, for keys that were not edited."""
     merged = dict(edited)
     for key in dict.fromkeys([*origin, *last]):
         if edited.get(key) == origin.get(key) != last.get(key):

@@ -59,7 +59,7 @@ def recover(env: PulumiEnv, reporter: Reporter) -> bool:
 
 
 def pending_creates(exported: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """(URN, inputs) of every creation that was under way, from ``pulumi stack export``."""
+    """Return (URN, inputs) of every creation that was under way, from ``pulumi stack export``."""
     operations = (exported.get("deployment") or {}).get("pending_operations") or []
     return [
         (operation["resource"]["urn"], operation["resource"].get("inputs") or {})
@@ -69,7 +69,7 @@ def pending_creates(exported: dict[str, Any]) -> list[tuple[str, dict[str, Any]]
 
 
 def adopted(exported: dict[str, Any], found: dict[str, Live]) -> dict[str, Any]:
-    """The export without pending operations, and with the creations that reached the cluster as resources.
+    """Return the export without pending operations, and with the creations that reached the cluster as resources.
 
     ``pulumi refresh --import-pending-creates`` promises this, but the engine of 3.259 drops what it is given
     (``OperationTypeImporting`` is written by the command and never read). A creation that was to replace an object
@@ -108,7 +108,7 @@ def _export(env: PulumiEnv) -> dict[str, Any]:
 
 
 def _existing(env: PulumiEnv, inputs: dict[str, Any]) -> Live | None:
-    """The object when the cluster has it."""
+    """Return the object when the cluster has it."""
     metadata = inputs.get("metadata") or {}
     kind, name = inputs.get("kind"), metadata.get("name")
     if not kind or not name:
@@ -130,7 +130,7 @@ def _existing(env: PulumiEnv, inputs: dict[str, Any]) -> Live | None:
 
 
 def _stale_lock(env: PulumiEnv) -> int | None:
-    """The process of a lock in a file backend, when that process runs no more on this machine."""
+    """Return the process of a lock in a file backend, when that process runs no more on this machine."""
     backend = env.variables.get("PULUMI_BACKEND_URL", "")
     if not backend.startswith("file://"):
         return None

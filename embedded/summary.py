@@ -12,7 +12,7 @@ from embedded.plugins import Plugin
 
 
 def image_lines(pods: Sequence[Mapping[str, Any]], stand_ins: Collection[str]) -> list[str]:
-    """Each image that runs or has run in the pods, a line each; its digest decides what it is.
+    """Return a line for each image that runs or has run in the pods; its digest decides what it is.
 
     :param stand_ins: digests of images that are stand-ins.
     """
@@ -28,7 +28,7 @@ def image_lines(pods: Sequence[Mapping[str, Any]], stand_ins: Collection[str]) -
 
 
 def summary_table(stack: str, outputs: Mapping[str, Any], plugins: Sequence[Plugin], images: Sequence[str]) -> Table:
-    """The table for one stack, from its outputs.
+    """Return the table for one stack, from its outputs.
 
     :param plugins: those that the kit has installed.
     :param images: as `image_lines` gives them.
@@ -72,7 +72,7 @@ def _port(url: str) -> str:
 
 
 def _address(lines: str) -> str:
-    """Where the controller is reached: the first address of the hosts-file lines, or the name in a comment."""
+    """Return the controller's address: the first one of the hosts-file lines, or the name in a comment."""
     first = lines.partition("\n")[0].split()
     if not first:
         return "ADDRESS"

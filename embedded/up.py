@@ -97,7 +97,7 @@ def _password(pulumi: PulumiEnv) -> str:
 
 
 def pods(pulumi: PulumiEnv, namespace: str) -> list[dict[str, Any]]:
-    """The pods of the stack, those of finished Jobs too."""
+    """Return the pods of the stack, those of finished Jobs too."""
     command = ["kubectl", "get", "pods", "--namespace", namespace, "--output=json"]
     answer = subprocess.run(command, env=pulumi.environment(), check=False, capture_output=True, text=True)
     return list(json.loads(answer.stdout)["items"]) if answer.returncode == 0 else []

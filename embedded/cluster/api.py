@@ -59,7 +59,7 @@ class Api:
         return self.get("/readyz").ok
 
     def node_conditions(self, since: dict[str, float] | None = None) -> dict[str, str]:
-        """Node name to '' when it is Ready, else to the reason that it gives.
+        """Return node name to '' when it is Ready, else to the reason that it reports.
 
         :param since: node name to the Unix time since when its kubelet runs. An older status is that of the
             kubelet before it: the API server still shows the node as Ready for most of a minute.
@@ -77,7 +77,7 @@ class Api:
         return found
 
     def dns_problem(self) -> str:
-        """'' when CoreDNS serves; else what keeps it from serving, as far as its pods report it."""
+        """Return '' when CoreDNS serves; else what keeps it from serving, as far as its pods report it."""
         deployment = self.get("/apis/apps/v1/namespaces/kube-system/deployments/coredns")
         if not deployment.ok:
             return "the coredns Deployment is missing"
@@ -91,7 +91,7 @@ class Api:
 
 
 def _is_of_new_kubelet(heartbeat: float, started: float) -> bool:
-    """Was the report made by the kubelet that runs since ``started``?
+    """Return whether the report was made by the kubelet that runs since ``started``.
 
     Reports have whole seconds, so one of the same second may be of either; the new kubelet reports every 10 s while
     anything changes, so after a while of no other one it was its own.
@@ -105,7 +105,7 @@ def _unix_time(text: str | None) -> float:
 
 
 def dns_answers(timeout: float = 0.5) -> bool:
-    """Whether the cluster's name server resolves the API server, queried from here through its Service."""
+    """Return whether the cluster's name server resolves the API server, queried from here through its Service."""
     labels = f"kubernetes.default.svc.{n.CLUSTER_DOMAIN}".split(".")
     name = b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
     query = struct.pack(">HHHHHH", 0x4549, 0x0100, 1, 0, 0, 0) + name + struct.pack(">HH", 1, 1)

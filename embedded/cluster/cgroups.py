@@ -15,12 +15,12 @@ _REMOVAL_PATIENCE_SECONDS = 10.0
 
 
 def unified(root: Path = ROOT) -> bool:
-    """Whether the machine runs cgroup version 2 alone."""
+    """Return whether the machine runs cgroup version 2 alone."""
     return (root / "cgroup.controllers").exists()
 
 
 def hierarchies(root: Path = ROOT) -> list[Path]:
-    """The folders in which a process has to be given a place."""
+    """Return the folders in which a process must have a place."""
     if unified(root):
         return [root]
     # `net_cls,net_prio` and the like are reachable by links too; each hierarchy counts once.
@@ -51,21 +51,21 @@ def _hand_down(folder: Path) -> None:
 
 
 def _inherit_cpuset(folder: Path) -> None:
-    """A new cpuset of version 1 is empty, and an empty one takes no process."""
+    """Copy the parent's cpuset: a new one of version 1 is empty, and an empty one takes no process."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         if not (folder / name).read_text().strip():
             (folder / name).write_text((folder.parent / name).read_text())
 
 
 def existing(path: str, root: Path = ROOT) -> list[Path]:
-    """The folders of ``path`` that exist."""
+    """Return the folders of ``path`` that exist."""
     if not root.is_dir():
         return []
     return [top / path for top in hierarchies(root) if (top / path).is_dir()]
 
 
 def processes(path: str, root: Path = ROOT) -> set[int]:
-    """Every process at or below ``path``, in any hierarchy."""
+    """Return every process at or below ``path``, in any hierarchy."""
     found: set[int] = set()
     for folder in existing(path, root):
         for entry in [folder, *folder.rglob("*")]:
@@ -92,7 +92,7 @@ def remove(path: str, root: Path = ROOT) -> list[Path]:
 
 
 def memory_mib(path: str, root: Path = ROOT) -> float:
-    """Resident memory (no file cache) of all processes at or below ``path``, in MiB; 0 where it cannot be read."""
+    """Return resident memory (no file cache) of all processes at or below ``path``, in MiB; 0 if unreadable."""
     top = root if unified(root) else root / "memory"
     key = "anon" if unified(root) else "total_rss"
     with suppress(OSError):

@@ -30,7 +30,7 @@ class Programs:
 
 
 def node_unit(names: n.Names, node: int, nodes: int, programs: Programs) -> Spec:
-    """Specification of a node; node 1 also carries the control plane and the registries."""
+    """Return the specification of a node; node 1 also carries the control plane and the registries."""
     name = n.node_name(node)
     folder = names.unit(name)
     parts = _worker(names, node, programs)
@@ -55,7 +55,7 @@ def node_unit(names: n.Names, node: int, nodes: int, programs: Programs) -> Spec
 
 
 def host_unit(names: n.Names) -> Spec:
-    """Specification of the host's unit: the load balancer, in the machine's own network."""
+    """Return the specification of the host's unit: the load balancer, in the machine's own network."""
     kubeconfig = names.unit(HOST_UNIT) / "config" / "load-balancer.kubeconfig"
     repository = Path(__file__).resolve().parents[2]
     part = _component(
@@ -69,7 +69,7 @@ def host_unit(names: n.Names) -> Spec:
 
 
 def _python(names: n.Names) -> str:
-    """The interpreter of the running load balancer as long as it exists, else this one.
+    """Return the interpreter of the running load balancer as long as it exists, else this one.
 
     Callers from several virtual environments would otherwise restart it every time.
     """
@@ -110,7 +110,7 @@ def _component(
     requires: list[str] | None = None,
     reads: list[Path] | None = None,
 ) -> Spec:
-    """``reads``: files whose change must restart the component."""
+    """Return a component's specification; it restarts when a file of ``reads`` changes."""
     digest = hashlib.sha256()
     for path in sorted(reads or []):
         digest.update(path.read_bytes())
@@ -177,7 +177,7 @@ def _control_plane(names: n.Names, programs: Programs) -> dict[str, Spec]:
 
 
 def _registries(names: n.Names) -> dict[str, Spec]:
-    """On node 1, not on the host: a firewall of the host must not decide whether the node can pull."""
+    """Return the registries of node 1; not on the host, whose firewall must not decide whether a node can pull."""
     unit = n.node_name(1)
     found = {}
     for kind in ("public", "private"):

@@ -24,7 +24,7 @@ class Machine:
 
 
 def reserved(machine: Machine) -> dict[str, str]:
-    """The kubelet's ``systemReserved``: all that a Docker Desktop of 2 CPUs and 6 GB would not offer.
+    """Return the kubelet's ``systemReserved``: all that a Docker Desktop of 2 CPUs and 6 GB would not offer.
 
     A machine that has less than that reserves nothing, and then offers less.
     """
@@ -34,7 +34,7 @@ def reserved(machine: Machine) -> dict[str, str]:
 
 
 def kubelet(names: n.Names, node: int, machine: Machine) -> str:
-    """KubeletConfiguration of a node.
+    """Return the KubeletConfiguration of a node.
 
     ``failCgroupV1: false`` because version 1 is rejected by default since 1.35. Images are never collected: they are
     few, and a full disk of the developer's is not the cluster's business until 1 % is left.
@@ -79,7 +79,7 @@ def kubelet(names: n.Names, node: int, machine: Machine) -> str:
 
 
 def containerd() -> str:
-    """containerd 1.6's configuration, the same on every node; each node has its own /run and /var/lib.
+    """Return containerd 1.6's configuration, the same on every node; each node has its own /run and /var/lib.
 
     ``restrict_oom_score_adj``: without CAP_SYS_RESOURCE (containers, small virtual machines) lowering the score is
     rejected and every pod fails with "can't get final child's PID from pipe: EOF".
@@ -106,7 +106,7 @@ runtime_type = "io.containerd.runc.v2"
 
 
 def cni(node: int) -> str:
-    """The bridge plugin with addresses from the node's range.
+    """Return the bridge plugin with addresses from the node's range.
 
     Leases are under /run: they must not outlive the sandboxes that hold them.
     """
@@ -129,13 +129,13 @@ def cni(node: int) -> str:
 
 
 def stand_ins(sources: Mapping[str, str]) -> list[str]:
-    """The registries that are imitated: those that ``sources`` names, and undecided ones where Docker Hub is."""
+    """Return the registries that are imitated: those that ``sources`` names, and undecided ones where Docker Hub is."""
     default = sources.get("docker.io", "stand-in")
     return [name for name in n.IMITATED if sources.get(name, default) == "stand-in"]
 
 
 def hosts_toml(stand_ins: Collection[str]) -> dict[str, str]:
-    """Registry name to its hosts.toml, for those whose pulls go to the cluster's registries; others go to their own.
+    """Return registry name to hosts.toml, for those that the cluster's registries serve.
 
     :param stand_ins: registries of `names.IMITATED`.
     """
@@ -148,7 +148,7 @@ def hosts_toml(stand_ins: Collection[str]) -> dict[str, str]:
 
 
 def registry(port: int, root: Path, htpasswd: Path | None) -> str:
-    """docker-registry's configuration over a storage folder that it only reads."""
+    """Return docker-registry's configuration, with a storage folder that it only reads."""
     config: dict[str, object] = {
         "version": 0.1,
         "log": {"level": "warn", "accesslog": {"disabled": True}},
@@ -164,7 +164,7 @@ def registry(port: int, root: Path, htpasswd: Path | None) -> str:
 
 
 def kubeconfig(names: n.Names, identity: str) -> str:
-    """A kubeconfig with everything inside, so that it may be copied; its context is called ``embedded``."""
+    """Return a kubeconfig with everything inside, so that it may be copied; its context is called ``embedded``."""
 
     def embedded(path: Path) -> str:
         return base64.b64encode(path.read_bytes()).decode()

@@ -37,14 +37,14 @@ class Egress:
 
 
 def find() -> Egress | None:
-    """This machine's; ``None`` without a default route or an IPv4 name server."""
+    """Return this machine's egress; ``None`` without a default route or an IPv4 name server."""
     server = name_server(_RESOLV_CONF.read_text() if _RESOLV_CONF.exists() else "")
     has_route = any(route.destination == "default" for route in network.routes())
     return Egress(server) if server and has_route else None
 
 
 def name_server(resolv_conf: str) -> str:
-    """The first IPv4 name server of a resolv.conf; '' where there is none."""
+    """Return the first IPv4 name server of a resolv.conf; '' where there is none."""
     for line in resolv_conf.splitlines():
         word, _, rest = line.strip().partition(" ")
         if word == "nameserver" and _version(rest.strip()) == 4:
@@ -60,7 +60,7 @@ def _version(address: str) -> int:
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The proxies and certificate authorities of a shell, as a node's container runtime can use them.
+    """Return the proxies and certificate authorities of a shell, as a node's container runtime can use them.
 
     A proxy on loopback is reached at the bridge's address, and the cluster's own addresses without a proxy.
     """
@@ -75,14 +75,14 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def direct(environment: Mapping[str, str]) -> dict[str, str]:
-    """NO_PROXY with the cluster's own addresses: no proxy of this machine's reaches them."""
+    """Return NO_PROXY with the cluster's own addresses: no proxy of this machine's reaches them."""
     known = (environment.get("NO_PROXY") or environment.get("no_proxy", "")).split(",")
     value = ",".join(dict.fromkeys(filter(None, [*known, *_DIRECT])))
     return {"NO_PROXY": value, "no_proxy": value}
 
 
 def loopback_ports(environment: Mapping[str, str]) -> set[int]:
-    """Ports of this machine's loopback where its proxies listen."""
+    """Return the ports of this machine's loopback where its proxies listen."""
     values = [environment.get(name) or environment.get(name.lower(), "") for name in _PROXIES]
     return {port for value in values if _on_loopback(value) and (port := urlsplit(value).port)}
 
@@ -101,7 +101,7 @@ def _from_node(proxy: str) -> str:
 
 
 def why_closed(names: n.Names, url: str, environment: Mapping[str, str]) -> str:
-    """'' when node 1 gets an answer from ``url``, whatever it is; else why not."""
+    """Return '' when node 1 gets an answer from ``url``, whatever it is; else the reason."""
     inside = ["nsenter", "--target", str(units.alive(names, n.node_name(1))), "--net", "--mount"]
     done = subprocess.run(
         [*inside, sys.executable, "-I", "-c", _PROBE, url],
@@ -122,7 +122,7 @@ except OSError as error:
 
 
 def ruleset(names: n.Names, out: Egress, proxy_ports: set[int]) -> str:
-    """The table, as `nft -f` reads it: it replaces an earlier one as a whole.
+    """Return the table, as `nft -f` reads it: it replaces an earlier one as a whole.
 
     ``guard`` keeps pods from this machine's loopback addresses, which ``route_localnet`` opens for the two kinds of
     packets that ``lead`` sends there; ``own`` gives these a loopback sender, the only one that local resolvers and
@@ -209,7 +209,7 @@ def close(names: n.Names) -> None:
 
 
 def exists(names: n.Names) -> bool:
-    """Whether the table is there."""
+    """Return whether the table is there."""
     return _nft("list", "table", "ip", names.table).returncode == 0
 
 

@@ -92,7 +92,7 @@ def write_changed(path: Path, text: str) -> None:
 
 
 def image_sources(names: n.Names) -> dict[str, str]:
-    """Where the nodes pull from, as far as it was decided: registry name to ``real`` or ``stand-in``."""
+    """Return where the nodes pull from, as far as it was decided: registry name to ``real`` or ``stand-in``."""
     if units.specification(names, n.node_name(1)) and not names.image_sources.exists():
         # A cluster of an older kit, which knew nothing but stand-ins.
         return dict.fromkeys(n.IMITATED, "stand-in")
@@ -100,7 +100,7 @@ def image_sources(names: n.Names) -> dict[str, str]:
 
 
 def credentials(names: n.Names) -> dict[str, str]:
-    """User and password of the private registry names, made on first use."""
+    """Return user and password of the private registry names, created on first use."""
     stored = units.read_json(names.credentials)
     if stored.get("username") and stored.get("password"):
         return {"username": str(stored["username"]), "password": str(stored["password"])}
@@ -110,12 +110,12 @@ def credentials(names: n.Names) -> dict[str, str]:
 
 
 def _htpasswd(names: n.Names) -> str:
-    """The line for docker-registry, kept as long as it fits the password: bcrypt gives another one every time."""
-    known = credentials(names)
+    """Return docker-registry's line, kept while it fits the password: bcrypt gives another one every time."""
+    account = credentials(names)
     path = names.unit(n.node_name(1)) / "config" / "htpasswd"
-    password = known["password"].encode()
+    password = account["password"].encode()
     if path.exists():
         user, _, stored = path.read_text().strip().partition(":")
-        if user == known["username"] and bcrypt.checkpw(password, stored.encode()):
+        if user == account["username"] and bcrypt.checkpw(password, stored.encode()):
             return path.read_text()
-    return f"{known['username']}:{bcrypt.hashpw(password, bcrypt.gensalt(8)).decode()}\n"
+    return f"{account['username']}:{bcrypt.hashpw(password, bcrypt.gensalt(8)).decode()}\n"

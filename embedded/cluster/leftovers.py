@@ -11,7 +11,7 @@ from embedded.errors import KitError
 
 
 def leftovers(names: n.Names | None = None) -> list[str]:
-    """Every process, namespace, mount, cgroup, interface, route, nftables table and folder of the cluster, in words.
+    """List every process, namespace, mount, cgroup, interface, route, nftables table and folder of the cluster.
 
     Empty after `stop`. A process counts if it is in a cgroup of the cluster (pods are), or is a program of the kit that
     was started with files of the cluster; nothing is recognised by its name alone.
@@ -40,14 +40,17 @@ def leftovers(names: n.Names | None = None) -> list[str]:
 
 
 def assert_nothing_left(names: n.Names | None = None) -> None:
-    """:raises KitError: naming everything that is left."""
+    """Check that nothing is left.
+
+    :raises KitError: naming everything that is left.
+    """
     found = leftovers(names)
     if found:
         raise KitError("left on this machine:\n  " + "\n  ".join(found), "python -m embedded cluster stop")
 
 
 def mounts_below(folder: Path) -> list[str]:
-    """Mount points of this mount namespace at or below a folder."""
+    """Return the mount points of this mount namespace at or below a folder."""
     points = []
     table = Path("/proc/self/mountinfo")
     for line in table.read_text().splitlines() if table.exists() else []:
@@ -58,7 +61,7 @@ def mounts_below(folder: Path) -> list[str]:
 
 
 def _processes_with(text: str) -> set[int]:
-    """Processes with a path of the cluster among their arguments, as far as they are not tools looking at it."""
+    """Return processes with a path of the cluster among their arguments, without tools that only look at it."""
     found = set()
     for entry in Path("/proc").iterdir() if Path("/proc").is_dir() else []:
         if entry.name.isdigit():

@@ -121,7 +121,7 @@ def stop(reporter: Reporter | None = None) -> None:
 
 @contextmanager
 def _alone(names: n.Names) -> Iterator[None]:
-    """One start or stop at a time; the lock goes with the process that holds it."""
+    """Hold the lock of start and stop; it ends with the process that holds it."""
     names.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (names.state / "cluster.lock").open("w") as handle:
         try:
@@ -182,7 +182,7 @@ def _forget_images(names: n.Names, nodes: int) -> None:
 
 
 def _other_images(names: n.Names, spec: Spec) -> bool:
-    """Whether the registries of this unit serve other content than before."""
+    """Return whether the registries of this unit serve other content than before."""
     before = units.specification(names, spec["name"]).get("components", {})
     registries = ("registry-public", "registry-private")
     return any(

@@ -52,7 +52,7 @@ class Balanced:
 
 
 def read(service: Any) -> Balanced:
-    """From the client's object."""
+    """Convert the client's object."""
     spec, meta = service.spec, service.metadata
     balancer = service.status.load_balancer if service.status else None
     shown = tuple(entry.hostname or entry.ip or "" for entry in (balancer.ingress if balancer else None) or [])
@@ -108,7 +108,7 @@ class Balancer:
         self._told: dict[str, str] = {}
 
     async def reconcile(self, services: list[Balanced]) -> None:
-        """One pass; safe to repeat. API failures are logged, and the next pass tries again."""
+        """Run one pass; it can be repeated. API failures are logged, and the next pass tries again."""
         granted, refused = grant(services, self._owners)
         for port, target in self._forwarder.ports.items():
             service = granted.get(port)
@@ -243,7 +243,7 @@ class Watcher(threading.Thread):
 
 
 async def serve(core: Any) -> None:
-    """Until TERM."""
+    """Serve until TERM."""
     loop = asyncio.get_running_loop()
     changed, ended = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -37,7 +37,7 @@ _NOTHING = """template ANY ANY {
 
 
 def everything(*, outside: bool) -> list[Manifest]:
-    """All objects, in an order in which they can be applied.
+    """Return all objects, in an order in which they can be applied.
 
     :param outside: names outside the cluster are looked up where this machine looks them up. Otherwise they do not
         exist, and that is the answer at once.
@@ -46,12 +46,12 @@ def everything(*, outside: bool) -> list[Manifest]:
 
 
 def as_yaml(*, outside: bool) -> str:
-    """All objects as one YAML stream."""
+    """Return all objects as one YAML stream."""
     return yaml.safe_dump_all(everything(outside=outside), sort_keys=False)
 
 
 def corefile(*, outside: bool) -> str:
-    """CoreDNS's configuration.
+    """Return CoreDNS's configuration.
 
     Outside names have a separate server because `template` comes before `kubernetes` in CoreDNS's fixed order of
     plugins.
@@ -187,7 +187,7 @@ def _coredns_pod() -> Manifest:
 
 
 def _decoy() -> Manifest:
-    """The default class that many clusters have. Nothing provisions it: a claim that forgot its class stays Pending."""
+    """Return a default class, as many clusters have, without a provisioner: a claim without a class stays Pending."""
     return _object(
         "storage.k8s.io/v1",
         "StorageClass",

@@ -115,29 +115,29 @@ class Names:
         return f"wso2ei-{self.key}"
 
     def veth(self, node: int) -> str:
-        """The host's end of a node's cable."""
+        """Return the host's end of a node's cable."""
         return f"ei{node}-{self.key}"
 
     def unit(self, name: str) -> Path:
-        """Folder of one unit (``node-1`` or ``host``): its specification, record and data."""
+        """Return the folder of one unit (``node-1`` or ``host``): its specification, record and data."""
         return self.root / name
 
 
 def current() -> Names:
-    """The names for today's state folder."""
+    """Return the names for today's state folder."""
     return Names(state_dir().resolve())
 
 
 def node_name(node: int) -> str:
-    """Name of a node, and of its unit."""
+    """Return the name of a node and of its unit."""
     return f"node-{node}"
 
 
 def node_address(node: int) -> str:
-    """Address of a node on the bridge."""
+    """Return the address of a node on the bridge."""
     return f"10.123.0.{node}"
 
 
 def pod_range(node: int) -> str:
-    """Addresses of a node's pods."""
+    """Return the addresses of a node's pods."""
     return f"10.244.{node}.0/24"

@@ -29,7 +29,7 @@ class Route:
 
 
 def ip(*arguments: str, check: bool = True) -> str:
-    """Run `ip`; a failure is a KitError with its own words. Without ``check``, no `ip` means no output."""
+    """Run `ip`; a failure is a KitError with its message. Without ``check``, no `ip` means no output."""
     if not check and shutil.which("ip") is None:
         return ""
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
@@ -44,12 +44,12 @@ def _ip_json(*arguments: str) -> list[dict[str, Any]]:
 
 
 def links() -> dict[str, str]:
-    """Interfaces of the machine and the alias of each ('' where there is none)."""
+    """Return the interfaces of the machine and the alias of each ('' where there is none)."""
     return {link["ifname"]: link.get("ifalias", "") for link in _ip_json("link", "show")}
 
 
 def routes() -> list[Route]:
-    """IPv4 routes of the machine, local tables included."""
+    """Return the IPv4 routes of the machine, local tables included."""
     aliases = links()
     found = []
     for entry in _ip_json("-4", "route", "show", "table", "all"):
@@ -131,7 +131,7 @@ def ensure_routes(names: n.Names, nodes: int) -> None:
 
 
 def node_setup(node: int, nodes: int) -> list[list[str]]:
-    """Commands that a node's PID 1 runs in its namespace; each can be repeated."""
+    """Return the commands that a node's PID 1 runs in its namespace; each can be repeated."""
     commands = [
         ["ip", "link", "set", "lo", "up"],
         ["ip", "addr", "replace", f"{n.node_address(node)}/24", "dev", "eth0"],

@@ -29,7 +29,7 @@ class Identity:
 
 
 def identities(nodes: int) -> dict[str, Identity]:
-    """File name and meaning of every certificate of a cluster with ``nodes`` nodes."""
+    """Return file name and identity of every certificate of a cluster with ``nodes`` nodes."""
     wanted = {
         "apiserver": Identity(
             "kube-apiserver",

@@ -88,7 +88,7 @@ def observe(names: n.Names) -> Host:
 
 
 def machine() -> config.Machine:
-    """CPUs and memory as the kubelet will see them."""
+    """Return CPUs and memory as the kubelet will see them."""
     return config.Machine(cpus=os.cpu_count() or 1, memory=_meminfo("MemTotal"))
 
 

@@ -69,7 +69,7 @@ def status() -> ClusterStatus:
 
 
 def unit_names(names: n.Names) -> list[str]:
-    """Units that this cluster has, whether alive or not."""
+    """Return the units of this cluster, alive or not."""
     present = sorted(entry.parent.name for entry in names.root.glob("node-*/spec.json"))
     host = names.unit(components.HOST_UNIT) / "spec.json"
     return [*present, *([components.HOST_UNIT] if host.exists() else [])]
@@ -84,7 +84,7 @@ def _unit(names: n.Names, name: str) -> UnitStatus:
 
 
 def _resident(names: n.Names, name: str) -> dict[str, float]:
-    """Resident MiB by program name, of the unit's own processes (pods are not among them)."""
+    """Return resident MiB by program name, of the unit's own processes (pods are not among them)."""
     found: dict[str, float] = {}
     for process in cgroups.processes(f"{names.cgroup}/{name}/system"):
         with suppress(OSError, IndexError, ValueError):

@@ -3,7 +3,7 @@
 Runs as ``python -I -S unit.py SPEC.json``, standard library only, as it must start on any Python and cost little.
 A unit is a PID and a mount namespace, and for a node also a network and a host-name namespace. The launcher joins the
 unit's cgroup, makes the namespaces, forks PID 1, writes ``record.json`` and goes; PID 1 mounts what the specification
-says, starts the components, starts again whatever ends, and collects orphans.
+lists, starts the components, restarts whatever ends, and collects orphans.
 
 Signals to PID 1: HUP reads the specification again and restarts only components that changed; TERM ends the unit.
 """
@@ -45,18 +45,18 @@ def _check(result: int, what: str) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """mount(2)."""
+    """Call mount(2)."""
     result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode() or None)
     _check(result, f"mount {source} on {target}")
 
 
 def boot_id() -> str:
-    """Different after every start of the machine."""
+    """Return an id that every start of the machine changes."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def start_time(pid: int) -> int:
-    """When the process started, in clock ticks since boot: with the PID, its identity."""
+    """Return when the process started, in clock ticks since boot: with the PID, its identity."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
 
 
@@ -141,7 +141,7 @@ def _cover_file(path: str, text: str, folder: str) -> None:
 
 
 def ready(requirement: str) -> bool:
-    """``tcp:ADDRESS:PORT`` accepts a connection, or ``path:PATH`` exists."""
+    """Return whether ``tcp:ADDRESS:PORT`` accepts a connection, or ``path:PATH`` exists."""
     kind, _, rest = requirement.partition(":")
     if kind == "path":
         return Path(rest).exists()
@@ -355,7 +355,7 @@ class Unit:
             self._try(lambda: write_json(self.spec["state"], state))
 
     def _limit_log(self, path: str) -> None:
-        """Components append, so that cutting the file at once frees its space; the last limit's worth stays."""
+        """Cut a log at its limit and keep one copy; components append, so that this frees the space at once."""
 
         def cut() -> None:
             if Path(path).stat().st_size > LOG_LIMIT_BYTES:

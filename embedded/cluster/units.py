@@ -21,7 +21,7 @@ _END_PATIENCE_SECONDS = 20.0
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The file's content; empty when it is missing or was cut off by a power failure."""
+    """Return the file's content; empty when it is missing or was cut off by a power failure."""
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -30,7 +30,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def alive(names: n.Names, name: str) -> int:
-    """PID of the unit's PID 1 as this machine sees it, or 0.
+    """Return the PID of the unit's PID 1 as this machine sees it, or 0.
 
     The record counts only for the same boot and the same start time: a reused PID is another process.
     """
@@ -47,12 +47,12 @@ def alive(names: n.Names, name: str) -> int:
 
 
 def specification(names: n.Names, name: str) -> Spec:
-    """The specification that the unit was last given."""
+    """Return the specification that the unit was last given."""
     return read_json(names.unit(name) / "spec.json")
 
 
 def component_states(names: n.Names, name: str) -> dict[str, dict[str, Any]]:
-    """What PID 1 last wrote of its components: ``running``, ``since`` (Unix time), ``starts``, ``last_exit``.
+    """Return the components as PID 1 last wrote them: ``running``, ``since`` (Unix time), ``starts``, ``last_exit``.
 
     A component that was killed this very moment is no longer ``running``, whether PID 1 has noticed or not.
     """
@@ -66,7 +66,7 @@ def component_states(names: n.Names, name: str) -> dict[str, dict[str, Any]]:
 
 
 def _start_times(cgroup: str) -> set[int]:
-    """When each living process of a cgroup was started, in clock ticks since boot."""
+    """Return when each living process of a cgroup was started, in clock ticks since boot."""
     found = set()
     for pid in cgroups.processes(cgroup):
         with suppress(OSError, IndexError, ValueError):
@@ -150,7 +150,7 @@ def end_processes(cgroup: str) -> None:
 
 
 def log_tail(names: n.Names, name: str, component: str, lines: int = 12) -> list[str]:
-    """The last lines of a component's log."""
+    """Return the last lines of a component's log."""
     try:
         with (names.logs / name / f"{component}.log").open("rb") as handle:
             handle.seek(0, os.SEEK_END)

@@ -25,7 +25,7 @@ class UnitDiedError(KitError):
 
 
 def problems(names: n.Names, connection: api.Api, nodes: int) -> list[str]:
-    """What is not as it should be, in words; empty for a healthy cluster."""
+    """List what is missing or wrong; empty for a healthy cluster."""
     found = not_running(names, nodes)
     if not connection.ready():
         return [*found, "the API server does not answer"]
@@ -42,7 +42,7 @@ def problems(names: n.Names, connection: api.Api, nodes: int) -> list[str]:
 
 
 def not_running(names: n.Names, nodes: int) -> list[str]:
-    """Components that do not run right now, in words."""
+    """List the components that do not run right now."""
     found = []
     for name in [*(n.node_name(node) for node in range(1, nodes + 1)), components.HOST_UNIT]:
         states = units.component_states(names, name)
@@ -55,7 +55,7 @@ def not_running(names: n.Names, nodes: int) -> list[str]:
 
 
 def kubelets_since(names: n.Names, nodes: int) -> dict[str, float]:
-    """Node name to the Unix time at which its kubelet was last started."""
+    """Return node name to the Unix time at which its kubelet was last started."""
     every = (n.node_name(node) for node in range(1, nodes + 1))
     return {name: float(units.component_states(names, name).get("kubelet", {}).get("since", 0)) for name in every}
 
@@ -163,7 +163,7 @@ def _applied(names: n.Names) -> str:
 
 
 def _apply(names: n.Names, programs: components.Programs, step: Step) -> None:
-    """Server-side apply; tried again for a moment, as system namespaces appear shortly after the API server."""
+    """Apply the objects server-side; tries again for 30 s, as system namespaces appear shortly after the API server."""
     end = time.monotonic() + 30
     while True:
         done = _kubectl(

@@ -16,5 +16,5 @@ from embedded.images.wso2ei_orders.image import IMAGES as ORDERS
 
 
 def images() -> list[Image]:
-    """All images, the small ones that every pod needs first."""
+    """Return all images, the small ones that every pod needs first."""
     return [*PAUSE, *COREDNS, *PYTHON, *MYSQL, *NGINX_INGRESS, *WSO2EI, *ORDERS]

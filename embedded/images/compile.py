@@ -13,7 +13,7 @@ from embedded.toolchain import ensure_debian
 
 
 def static_binary(source: Path, reporter: Reporter) -> bytes:
-    """Compile one C file. Raises ``KitError`` with the compiler's words."""
+    """Compile one C file. Raises ``KitError`` with the compiler's message."""
     if not shutil.which("gcc"):
         ensure_debian(["gcc", "libc6-dev"], reporter)
     with tempfile.TemporaryDirectory() as folder:

@@ -23,7 +23,7 @@ def debian_layer(
     hooks: tuple[str, ...] = (),
     tools: tuple[str, ...] = (),
 ) -> Layer:
-    """A layer with Debian's essential packages and ``packages``.
+    """Return a layer with Debian's essential packages and ``packages``.
 
     :param suite: ``bookworm`` or ``sid``; sid is needed where the field's images are newer than a stable Debian.
     :param left_out: more paths (dpkg's glob patterns) that are not unpacked.
@@ -64,7 +64,7 @@ def debian_layer(
 
 
 def mirror() -> str:
-    """The Debian mirror that apt uses here. Raises ``KitError`` where apt has none."""
+    """Return the Debian mirror that apt uses here. Raises ``KitError`` where apt has none."""
     for file in [*sorted(Path("/etc/apt").glob("sources.list.d/*.sources")), Path("/etc/apt/sources.list")]:
         text = file.read_text() if file.exists() else ""
         match = re.search(r"(?m)^URIs:\s*(\S+/debian)/?\s*$", text) or re.search(

@@ -18,7 +18,7 @@ class Reference(NamedTuple):
 
 
 def parse(image: str) -> Reference:
-    """Registry, repository (Docker Hub's official images are below ``library/``) and version (default ``latest``)."""
+    """Split a reference; Docker Hub's official images are below ``library/``, the default version is ``latest``."""
     name, _, digest = image.partition("@")
     registry = registry_of(name)
     path, _, tag = name.removeprefix(f"{registry}/").partition(":")

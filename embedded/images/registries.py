@@ -41,7 +41,7 @@ class UnreachedError(Exception):
 
 
 def why_unreachable(registry: str) -> str:
-    """'' when the registry answers, whatever it answers; else why it does not. Takes a few seconds at most.
+    """Return '' when the registry answers, whatever it answers; else the reason. Takes a few seconds at most.
 
     :raises KitError: when the cause can be fixed here: a proxy that rejects the connection, a certificate that is
         not trusted.
@@ -54,7 +54,7 @@ def why_unreachable(registry: str) -> str:
 
 
 def refusal(image: Reference, user: tuple[str, str] | None) -> str:
-    """'' when the registry lets the user pull the image; else its answer: status and first words.
+    """Return '' when the registry lets the user pull the image; else its answer: status and first words.
 
     :param user: name and password, which go to the registry and to the token service that it names over HTTPS.
     :raises UnreachedError: when it does not answer.
@@ -130,12 +130,12 @@ def _token(client: httpx.Client, challenge: dict[str, str], user: tuple[str, str
 
 
 def _words(answer: httpx.Response) -> str:
-    """Status and its phrase, as containerd reports them: the meanings in `embedded.status.pulls` fit them."""
+    """Return status and phrase, as containerd reports them: the meanings in `embedded.status.pulls` fit them."""
     return f"{answer.status_code} {answer.reason_phrase or HTTPStatus(answer.status_code).phrase}"
 
 
 def base(registry: str) -> str:
-    """Where the registry's API is; Docker Hub's is another host than its name."""
+    """Return the URL of the registry's API; Docker Hub's is another host than its name."""
     return f"https://{'registry-1.docker.io' if registry == DOCKER_HUB else registry}"
 
 

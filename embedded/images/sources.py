@@ -1,6 +1,6 @@
 """Where a stack's images come from: their own registries where these answer, else stand-ins.
 
-A registry is decided on as a whole and once in the life of a cluster: MySQL's data, say, must not meet another server
+The source is chosen for a whole registry, once per cluster: MySQL's data, for example, must not get another server
 because a network went away. ``WSO2EI_IMAGES=real|stand-in`` decides for all of them, also later.
 """
 
@@ -42,7 +42,7 @@ class Choice:
         return bool(self.others) or "real" in self.sources.values()
 
     def lines(self) -> list[str]:
-        """One for each registry of the stack, with the reason."""
+        """Return a line for each registry of the stack, with the reason."""
         result = []
         for registry, source in self.sources.items():
             why = self.unreached.get(registry, "")
@@ -91,7 +91,7 @@ def choose(settings: Mapping[str, Any], recorded: Mapping[str, str]) -> Choice:
 
 
 def named_registries(settings: Mapping[str, Any]) -> list[str]:
-    """Docker Hub and whatever in the stack file looks like an image reference or a mirror of images."""
+    """Return Docker Hub and whatever in the stack file looks like an image reference or a mirror of images."""
     result = [DOCKER_HUB, str((settings.get("images") or {}).get("mirror") or DOCKER_HUB).partition("/")[0]]
     for text in _texts(settings):
         match = _REFERENCE.fullmatch(text)
@@ -111,7 +111,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def named_images(plan: Mapping[str, Any]) -> dict[str, str]:
-    """Image to one of its containers, from ``pulumi preview --json --show-sames``: all that the stack will run."""
+    """Return image to one of its containers, for all that runs after ``pulumi preview --json --show-sames``."""
     result: dict[str, str] = {}
 
     def walk(value: object) -> None:
@@ -163,7 +163,7 @@ def check(
 
 
 def _unreached(image: str, why: str, choice: Choice) -> str:
-    """A real image that was pulled before needs no registry; any other one does."""
+    """Report an unreachable registry; '' for a real image that was pulled before, which needs none."""
     registry = parse(image).registry
     if choice.sources.get(registry) == "real" and registry in choice.unreached and not choice.forced:
         return ""

@@ -46,7 +46,7 @@ class Image:
     ports: tuple[int, ...] = ()
 
     def config(self) -> dict[str, object]:
-        """The ``config`` part of the image's configuration (Docker image specification 1.2)."""
+        """Return the ``config`` part of the image's configuration (Docker image specification 1.2)."""
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         environment = {"PATH": path, **self.environment}
         found: dict[str, object] = {
@@ -98,7 +98,7 @@ def write_layer(destination: Path, files: list[File]) -> None:
 
 
 def files_layer(name: str, files: Callable[[], list[File]], recipe: str = "") -> Layer:
-    """A layer of files that are at hand; its key is their content."""
+    """Return a layer of files that are at hand; its key is their content."""
 
     def build(destination: Path, reporter: Reporter) -> None:
         write_layer(destination, files())
@@ -115,7 +115,7 @@ def _bytes(file: File) -> bytes:
 
 
 def accounts(*users: tuple[str, int, str]) -> list[File]:
-    """``/etc/passwd`` and ``/etc/group`` with root, nobody and (name, id, home) each with a group of its own."""
+    """Return ``/etc/passwd`` and ``/etc/group`` with root, nobody and (name, id, home), each with its group."""
     everyone = [("root", 0, "/root"), *users, ("nobody", 65534, "/nonexistent")]
     passwd = "".join(f"{name}:x:{uid}:{uid}:{name}:{home}:/bin/sh\n" for name, uid, home in everyone)
     group = "".join(f"{name}:x:{uid}:\n" for name, uid, _ in everyone)

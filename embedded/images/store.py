@@ -31,7 +31,7 @@ class ImageStore:
     private_root: Path
 
     def digests(self) -> set[str]:
-        """Digests (``sha256:...``) of everything in it: what runs under one of them is no real image."""
+        """Return the digests (``sha256:...``) of all images: what runs under one of them is no real image."""
         links = "docker/registry/v2/repositories/**/_manifests/tags/*/current/link"
         return {link.read_text() for root in (self.public_root, self.private_root) for link in root.glob(links)}
 
@@ -80,7 +80,7 @@ def _tag(root: Path, reference: Reference) -> Path:
 
 
 def _layer(layer: Layer, folder: Path, reporter: Reporter) -> Path:
-    """The layer's tar, from the cache or built. Its digest is in a file next to it."""
+    """Return the layer's tar, from the cache or built. Its digest is in a file next to it."""
     tar = folder / f"{layer.key}.tar"
     if tar.exists() and tar.with_suffix(".sha256").exists():
         return tar
@@ -149,7 +149,7 @@ def _blob(root: Path, data: bytes) -> str:
 
 
 def _link_blob(root: Path, digest: str, source: Path) -> None:
-    """Both registries and the layer cache share one copy."""
+    """Link a layer, so that both registries and the layer cache share one copy."""
     path = _data(root, digest)
     if not path.exists():
         os.link(source, path)

@@ -34,22 +34,22 @@ class Plugin:
         return self.source == STAND_IN
 
     def line(self) -> str:
-        """Which plugin runs, and why."""
+        """Describe which plugin runs, and why."""
         return f"{self.name} {self.version}: {self.source}" + (f", since {self.reason}" if self.reason else "")
 
 
 def shared_home() -> Path:
-    """The Pulumi home that the kit installs plugins into; removed with everything else by ``make clean``."""
+    """Return the Pulumi home that the kit installs plugins into; removed with everything else by ``make clean``."""
     from embedded.paths import state_dir  # noqa: PLC0415
 
     return state_dir() / "pulumi" / "home"
 
 
 def install(pulumi_home: Path, environment: dict[str, str], reporter: Reporter) -> list[Plugin]:
-    """Have both plugins in ``pulumi_home``; what they are.
+    """Install both plugins into ``pulumi_home``; returns what they are.
 
     :param environment: of the ``pulumi`` command, which must be on its PATH.
-    :raises KitError: the CLI is missing or refuses a plugin, or the provider can be neither downloaded nor built.
+    :raises KitError: the CLI is missing or rejects a plugin, or the provider can be neither downloaded nor built.
     """
     from embedded.plugins import installer  # noqa: PLC0415
 

@@ -42,7 +42,7 @@ def version(name: str) -> str:
 
 
 def folder(pulumi_home: Path, name: str) -> Path:
-    """Where the engine looks for that plugin."""
+    """Return the folder in which the engine looks for that plugin."""
     return pulumi_home / "plugins" / f"resource-{name}-v{version(name)}"
 
 
@@ -98,7 +98,7 @@ def _marker(place: Path) -> dict[str, str] | None:
 
 
 def _official(pulumi_home: Path, name: str, env: dict[str, str]) -> str:
-    """Download it; the reason when that fails. One that was made here is only renewed."""
+    """Download it; returns the reason when that fails. One that was made here is only renewed."""
     marker = _marker(folder(pulumi_home, name))
     if marker is not None:
         return marker.get("reason", "") or "it was made here before"
@@ -185,7 +185,7 @@ def _sources(name: str) -> list[Path]:
 
 
 def _key(name: str) -> str:
-    """What a plugin that was made here depends on: the build, or sources, interpreter and SDK versions."""
+    """Hash what a plugin that was made here depends on: the build, or sources, interpreter and SDK versions."""
     if name == "kubernetes":
         return f"{toolchain.key(_GROUP)} {toolchain.built(_GROUP)}"
     digest = hashlib.sha256()

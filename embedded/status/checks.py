@@ -63,7 +63,7 @@ class _Named(http.client.HTTPSConnection):
 
 
 def ask(target: Target, timeout: float = 5.0) -> Answer:
-    """One request; whatever goes wrong is an answer."""
+    """Send one request; an error is an answer, too."""
     connection = _Named(target, timeout)
     try:
         connection.request("GET", target.path)
@@ -80,7 +80,7 @@ def ask(target: Target, timeout: float = 5.0) -> Answer:
 
 
 def targets(hosts: Mapping[str, str], found: list[str], port: int) -> list[Target]:
-    """The two requests, to the first address; none without an address."""
+    """Return the two requests, to the first address; none without an address."""
     if not found:
         return []
     address = "127.0.0.1" if found[0] == "localhost" else found[0]
@@ -89,7 +89,7 @@ def targets(hosts: Mapping[str, str], found: list[str], port: int) -> list[Targe
 
 
 def port_of(outputs: Mapping[str, Any]) -> int:
-    """The port of ``console_url``."""
+    """Return the port of ``console_url``."""
     rest = str(outputs.get("console_url", "")).removeprefix("https://").partition("/")[0]
     port = rest.rpartition(":")[2]
     return int(port) if port.isdigit() else 443

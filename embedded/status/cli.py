@@ -37,7 +37,7 @@ class Looks(Protocol):
     """What can be looked at."""
 
     def look(self, note: str = "") -> tuple[Group, bool]:
-        """The screen, and whether all is well. Raises ``KitError`` when the cluster does not answer."""
+        """Return the screen, and whether all is well. Raises ``KitError`` when the cluster does not answer."""
 
 
 class Looker:
@@ -53,7 +53,7 @@ class Looker:
         self._outputs: Mapping[str, Any] = {}
 
     def look(self, note: str = "") -> tuple[Group, bool]:
-        """The screen, and whether all is well. Raises ``KitError`` when the cluster does not answer."""
+        """Return the screen, and whether all is well. Raises ``KitError`` when the cluster does not answer."""
         if self._looks % _OUTPUTS_EVERY_LOOKS == 0 or not self._outputs:
             self._outputs = self._pulumi.outputs()
         self._looks += 1
@@ -69,7 +69,7 @@ class Looker:
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
-    """Exit code 0 when all is well, else 1; 130 after Ctrl-C."""
+    """Show the status; exit code 0 when all is well, else 1; 130 after Ctrl-C."""
     console = Console(highlight=False)
     looker = Looker(args.stack)
     if args.once or not console.is_terminal:

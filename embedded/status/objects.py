@@ -22,34 +22,34 @@ class Row:
 
 
 def claim_row(claim: Object, view: View) -> Row:
-    """A claim, and why it is not bound."""
+    """Return the row of a claim, with the reason if it is not bound."""
     name, status, spec = claim["metadata"]["name"], claim.get("status") or {}, claim["spec"]
     phase = status.get("phase", "Pending")
     if phase == "Bound":
         size = (status.get("capacity") or {}).get("storage", "")
         return Row("claim", name, f"bound, {size}".rstrip(", "), "good")
-    told = ev.newest(ev.of(view.events, claim), "FailedBinding", "ProvisioningFailed", "WaitForFirstConsumer")
-    text = ev.one_line(told.get("message")) if told else f"{phase}, no reason reported yet"
-    if told is None or told["reason"] == "WaitForFirstConsumer":
+    event = ev.newest(ev.of(view.events, claim), "FailedBinding", "ProvisioningFailed", "WaitForFirstConsumer")
+    text = ev.one_line(event.get("message")) if event else f"{phase}, no reason reported yet"
+    if event is None or event["reason"] == "WaitForFirstConsumer":
         return Row("claim", name, f"not bound: {text}", "busy")
     return Row("claim", name, f"not bound: {text}", "bad", Problem(f"claim {name}", text, _way_to_bind(text, spec)))
 
 
 def workload_problems(workloads: list[Object], owned: list[Object], view: View) -> list[Problem]:
-    """Why pods do not even exist: a quota, Pod Security, a missing account. ``owned`` are ReplicaSets."""
+    """Report why pods do not exist: a quota, Pod Security, a missing account. ``owned`` are ReplicaSets."""
     found = []
     for item in [*workloads, *owned]:
         wanted, existing = _counts(item)
-        told = ev.newest(ev.of(view.events, item), "FailedCreate", "SuccessfulCreate")
-        if existing < wanted and told and told["reason"] == "FailedCreate":
-            text = ev.one_line(told.get("message"))
+        event = ev.newest(ev.of(view.events, item), "FailedCreate", "SuccessfulCreate")
+        if existing < wanted and event and event["reason"] == "FailedCreate":
+            text = ev.one_line(event.get("message"))
             name = f"{item['kind']} {item['metadata']['name']}"
             found.append(Problem(name, f"its pods are rejected: {text}", _way_to_exist(text)))
     return found
 
 
 def service_row(service: Object, view: View) -> Row | None:
-    """A LoadBalancer or NodePort; ``None`` for what is only inside the cluster."""
+    """Return the row of a LoadBalancer or NodePort; ``None`` for what is only inside the cluster."""
     spec, name = service["spec"], service["metadata"]["name"]
     if spec.get("type") == "NodePort":
         ports = ", ".join(f"{port.get('name', port['port'])} {port.get('nodePort')}" for port in spec["ports"])
@@ -60,10 +60,10 @@ def service_row(service: Object, view: View) -> Row | None:
     ports = ", ".join(str(port["port"]) for port in spec["ports"])
     if found:
         return Row("service", name, f"LoadBalancer: {', '.join(found)}, ports {ports}", "good")
-    told = ev.newest_warning(ev.of(view.events, service))
-    text = ev.one_line(told.get("message")) if told else "the cluster has given it no address yet"
+    event = ev.newest_warning(ev.of(view.events, service))
+    text = ev.one_line(event.get("message")) if event else "the cluster has given it no address yet"
     waited = ev.seconds_since(service["metadata"].get("creationTimestamp"), view.now)
-    if told is None and waited < _PATIENCE_SECONDS:
+    if event is None and waited < _PATIENCE_SECONDS:
         return Row("service", name, f"LoadBalancer: {text}", "busy")
     way = (
         "this cluster may have no load balancer, or another Service holds the port (`kubectl get services -A`): set "
@@ -73,7 +73,7 @@ def service_row(service: Object, view: View) -> Row | None:
 
 
 def ingress_row(ingress: Object, view: View) -> Row:
-    """A host and its addresses, or why it has none."""
+    """Return the row of a host, with its addresses or the reason why it has none."""
     name, spec = ingress["metadata"]["name"], ingress["spec"]
     host = host_of(ingress)
     rejected = ev.newest_warning(ev.of(view.events, ingress))
@@ -96,12 +96,12 @@ def ingress_row(ingress: Object, view: View) -> Row:
 
 
 def host_of(ingress: Object) -> str:
-    """The host of the first rule."""
+    """Return the host of the first rule."""
     return str((ingress["spec"].get("rules") or [{}])[0].get("host", ""))
 
 
 def addresses(item: Object) -> list[str]:
-    """IP addresses or names in a status."""
+    """Return the IP addresses or names in a status."""
     entries: list[dict[str, Any]] = ((item.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
     return [str(entry.get("ip") or entry.get("hostname")) for entry in entries]
 

@@ -27,7 +27,7 @@ class Account:
 
 
 def under_way(pod: Object, container: str, events: list[Object]) -> Object | None:
-    """The event of the pull that runs now, if one does.
+    """Return the event of the pull that runs now, if one does.
 
     The API's times have whole seconds, so an end in the same second counts as the end of this pull: the kubelet
     waits at least ten before it tries again.
@@ -42,13 +42,13 @@ def under_way(pod: Object, container: str, events: list[Object]) -> Object | Non
 
 
 def image_of(message: str) -> str:
-    """The image that an event or a waiting message names."""
+    """Return the image that an event or a waiting message names."""
     found = re.search(r'image \\?"([^"\\]+)\\?"', message)
     return found[1] if found else ""
 
 
 def registry_of(image: str) -> str:
-    """The registry of a reference; without a host in front it is Docker Hub."""
+    """Return the registry of a reference; without a host in front it is Docker Hub."""
     first, slash, _ = image.partition("/")
     named = slash and ("." in first or ":" in first or first == "localhost")
     return first if named else "docker.io"

@@ -41,7 +41,7 @@ class Report:
 
 
 def report(seen: Snapshot, account: pulls.Account, outputs: Mapping[str, Any], given_address: str = "") -> Report:
-    """Rows and problems.
+    """Return rows and problems of a snapshot.
 
     :param given_address: ``ingress.address`` of the stack file, which the outputs then have in any case.
     """
@@ -77,7 +77,7 @@ def merged(problems: list[Problem]) -> list[Problem]:
 
 
 def moved(live: list[str], line: str) -> Problem | None:
-    """The controller has another address than the last update saw."""
+    """Report a controller that has another address than the last update saw."""
     recorded = {part.split()[-1] if part.startswith("#") else part.split()[0] for part in line.splitlines() if part}
     now = {"127.0.0.1" if address == "localhost" else address for address in live}
     if not line or not now or recorded == now:
@@ -90,7 +90,7 @@ def moved(live: list[str], line: str) -> Problem | None:
 
 
 def hosts_file(live: list[str], hosts: list[str]) -> str:
-    """The lines for the addresses that a hosts file can hold."""
+    """Return the lines for the addresses that a hosts file can hold."""
     usable = ["127.0.0.1" if address == "localhost" else address for address in live]
     lines = [
         f"{address} {' '.join(hosts)}" for address in usable if address.replace(".", "").isdigit() or ":" in address

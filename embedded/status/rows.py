@@ -54,7 +54,7 @@ class View:
 
 
 def current(pod: Object) -> tuple[Object | None, int, int]:
-    """The container that the pod waits for, its number and the count of init containers (number 0: a main one).
+    """Return the container that the pod waits for, its number and the count of init containers (number 0: a main one).
 
     ``None`` where no container has a status yet, or all are ready.
     """
@@ -71,7 +71,7 @@ def current(pod: Object) -> tuple[Object | None, int, int]:
 
 
 def pod_row(pod: Object, view: View) -> PodRow:
-    """What a pod does, or what holds it up."""
+    """Return the row of a pod: what it does, or what blocks it."""
     meta, status = pod["metadata"], pod.get("status") or {}
     containers = status.get("containerStatuses") or []
     level, text, problem = _doing(pod, view)
@@ -105,7 +105,7 @@ def _doing(pod: Object, view: View) -> Doing:
 
 
 def _containers(pod: Object, view: View) -> Doing:
-    """What the container does that the pod waits for, or that all of them run."""
+    """Describe the container that the pod waits for, or that all of them run."""
     container, number, inits = current(pod)
     if container is None:
         states = pod.get("status", {}).get("containerStatuses") or []
@@ -148,7 +148,7 @@ def _running(pod: Object, container: Object, where: str, view: View) -> Doing:
 
 
 def _refused(pod: Object, container: Object, where: str, view: View) -> Doing:
-    """A pull that failed: which registry, which user, its message, since when, and what to set."""
+    """Report a failed pull: which registry, which user, its message, since when, and what to set."""
     text = pulls.refusal(pod, container, view.events)
     image = pulls.image_of(text) or str(container.get("image") or "")
     secrets = [str(item["name"]) for item in pod["spec"].get("imagePullSecrets") or []]
@@ -167,7 +167,7 @@ def _refused(pod: Object, container: Object, where: str, view: View) -> Doing:
 
 
 def _stopped(pod: Object, container: Object, where: str, view: View) -> Doing:
-    """Crash loops and containers that cannot be made."""
+    """Report crash loops and containers that cannot be created."""
     name, waiting = pod["metadata"]["name"], container["state"]["waiting"]
     ended = container.get("lastState") or {}
     if "terminated" in ended:
@@ -214,7 +214,7 @@ def _ago(text: str, view: View) -> str:
 
 
 def _ending(state: Object, view: View, lines: int = 0) -> str:
-    """``OOMKilled`` or the exit code, when, and its message: the last lines, or (0) the one with the error."""
+    """Return ``OOMKilled`` or the exit code, when, and the message: the last lines, or (0) the one with the error."""
     ended = state["terminated"]
     reason = ended.get("reason") or "Error"
     how = f"exit code {ended['exitCode']}" if reason in {"Error", "Completed"} else reason
@@ -223,7 +223,7 @@ def _ending(state: Object, view: View, lines: int = 0) -> str:
 
 
 def _past(containers: list[Object], view: View) -> str:
-    """The last restart, where there was one, and the last words before it."""
+    """Return the last restart, where there was one, and the last log lines before it."""
     for container in containers:
         ended = (container.get("lastState") or {}).get("terminated")
         if not container.get("restartCount") or not ended:
@@ -237,7 +237,7 @@ def _past(containers: list[Object], view: View) -> str:
 
 
 def _restarts(status: Object) -> int:
-    """As kubectl counts them: of the init containers until they are through, then of the others."""
+    """Count restarts as kubectl does: of the init containers until they are through, then of the others."""
     main = status.get("containerStatuses") or []
     begun = any("running" in (state.get("state") or {}) or state.get("restartCount") for state in main)
     return sum(state.get("restartCount", 0) for state in (main if begun else _inits(status)))

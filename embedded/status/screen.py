@@ -12,7 +12,7 @@ _STYLES = {"good": "green", "busy": "yellow", "bad": "bold red", "done": "dim"}
 
 
 def screen(title: str, report: Report, note: str = "") -> Group:
-    """What to do, then pods, then claims and addresses, then the two answers."""
+    """Draw what to do, then pods, then claims and addresses, then the two answers."""
     parts: list[RenderableType] = [Text(f"{title}: {report.summary}", style="bold")]
     # First, since a low terminal cuts the end off.
     for problem in report.problems:

@@ -63,7 +63,7 @@ def take(cluster: Cluster, hosts: Mapping[str, str], outputs: Mapping[str, Any])
 
 
 def hosts_of(seen: Snapshot) -> dict[str, str]:
-    """Console and gateway by the names of the Ingresses: what an unfinished first update has no output for yet."""
+    """Return console and gateway by the Ingresses' names: an unfinished first update has no outputs yet."""
     found = {}
     for item in seen.kind("Ingress"):
         for key in ("console", "gateway"):
@@ -73,12 +73,12 @@ def hosts_of(seen: Snapshot) -> dict[str, str]:
 
 
 def addresses_of(seen: Snapshot) -> list[str]:
-    """The addresses of the Ingresses, each once."""
+    """Return the addresses of the Ingresses, each once."""
     return list(dict.fromkeys(address for item in seen.kind("Ingress") for address in objects.addresses(item)))
 
 
 def port_of(seen: Snapshot, outputs: Mapping[str, Any]) -> int:
-    """The port that clients use: that of the outputs, else that of the controller's Service, else 443."""
+    """Return the port that clients use: that of the outputs, else that of the controller's Service, else 443."""
     if outputs.get("console_url"):
         return checks.port_of(outputs)
     for item in seen.kind("Service"):
@@ -103,7 +103,7 @@ def _objects(cluster: Cluster) -> dict[str, list[Object]]:
 
 
 def _starting(seen: Snapshot) -> list[tuple[str, str]]:
-    """(pod, container) of what runs and is not ready: its last log line is shown."""
+    """Return (pod, container) of what runs and is not ready: its last log line is shown."""
     found = []
     for pod in seen.kind("Pod"):
         container = rows.current(pod)[0]

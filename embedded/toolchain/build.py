@@ -35,7 +35,7 @@ _STUCK_SECONDS = 30
 
 
 def built(name: str) -> Path | None:
-    """The folder of the group's programs when all of them are there, whole; ``None`` when they must be made."""
+    """Return the folder of the group's programs when all of them are there, whole; ``None`` when they must be made."""
     return _on_path(GROUPS[name]) or next(
         (folder / "bin" for folder in (_folder(name), _release_folder(name)) if _whole(folder, GROUPS[name])), None
     )
@@ -87,7 +87,7 @@ def _release_version(group: Group) -> str:
 
 
 def _on_path(group: Group) -> Path | None:
-    """A folder of PATH that holds the whole group in the version that is pinned here."""
+    """Return a folder of PATH that holds the whole group in the version that is pinned here."""
     program = user_program(group.binaries[0]) if group.version_argument else None
     if program is None or not all(os.access(program.parent / binary, os.X_OK) for binary in group.binaries):
         return None
@@ -107,7 +107,7 @@ def _whole(folder: Path, group: Group) -> bool:
 
 
 def _downloaded(group: Group, final: Path, reporter: Reporter) -> bool:
-    """Whether the official release is there now. Complete files stay for the next try; the rest is deleted."""
+    """Return whether the official release is there now. Complete files stay for the next try; the rest is deleted."""
     if group.release is None:
         return False
     making, version = final.with_name(f"{final.name}.partial"), _release_version(group)

@@ -48,7 +48,7 @@ def ensure_debian(packages: Iterable[str], reporter: Reporter) -> None:
 
 
 def _missing(packages: Iterable[str]) -> list[str]:
-    """What neither is installed nor is provided by another package, as Docker's ``containerd.io`` provides runc."""
+    """Return what is neither installed nor provided by another package, as Docker's ``containerd.io`` provides runc."""
     if not shutil.which("dpkg-query"):
         return list(packages)
     answer = subprocess.run(

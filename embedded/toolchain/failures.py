@@ -57,7 +57,7 @@ _CAUSES = (
 
 
 def explain(what: str, output: list[str], proxy: str, instead: str) -> KitError:
-    """The error for a failed build of ``what``: the cause where it is a known one, Go's last lines, and the fix."""
+    """Return the error for a failed build of ``what``: the cause if it is a known one, Go's last lines, the fix."""
     text = "\n".join(output)
     # Go repeats one reason for each import that it breaks.
     first = {re.sub(r"^\S+\.go:\d+:\d+: ", "", line): line[:300] for line in reversed(output)}

