@@ -67,7 +67,7 @@ def _start(
     specs = files.prepare(names, count, programs, sources)
     if config.stand_ins(before) != config.stand_ins({**before, **sources}):
         _forget_images(names, count)
-    changed = _mended(names, specs, count, programs, reporter)
+    changed = _repaired(names, specs, count, programs, reporter)
     elapsed = time.monotonic() - began
     if changed:
         reporter.note(f"embedded cluster: {count} node(s) Ready after {elapsed:.0f} s; kubeconfig {names.kubeconfig}")
@@ -75,7 +75,7 @@ def _start(
         reporter.note(f"embedded cluster: already running with {count} node(s), nothing to do ({elapsed:.1f} s)")
 
 
-def _mended(names: n.Names, specs: list[Spec], count: int, programs: components.Programs, reporter: Reporter) -> bool:
+def _repaired(names: n.Names, specs: list[Spec], count: int, programs: components.Programs, reporter: Reporter) -> bool:
     """Bring everything up; returns whether anything was to be done. A unit that just died is given a second life."""
     for last in (False, True):
         changed = _converge(names, specs, reporter)

@@ -105,7 +105,7 @@ class Balancer:
         self._core = core
         self._forwarder = Forwarder()
         self._owners: dict[int, str] = {}
-        self._told: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
 
     async def reconcile(self, services: list[Balanced]) -> None:
         """Run one pass; it can be repeated. API failures are logged, and the next pass tries again."""
@@ -125,7 +125,7 @@ class Balancer:
                 await self._call(self._show, service, bool(shows))
             if service.wanted:
                 await self._tell(service, reason)
-        self._told = {uid: text for uid, text in self._told.items() if uid in {s.uid for s in services}}
+        self._reported = {uid: text for uid, text in self._reported.items() if uid in {s.uid for s in services}}
 
     async def _open(self, service: Balanced) -> str:
         """Open the Service's ports that are not open yet; '' or why none of them is open."""
@@ -148,9 +148,9 @@ class Balancer:
             log.info("port %s closed", port)
 
     async def _tell(self, service: Balanced, reason: str) -> None:
-        if self._told.get(service.uid) != reason:
+        if self._reported.get(service.uid) != reason:
             if await self._call(self._event, service, reason):
-                self._told[service.uid] = reason
+                self._reported[service.uid] = reason
             log.info("%s: %s", service.key, reason or f"has the address {HOST_NAME}")
 
     async def _call(self, action: Any, *arguments: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What the API server says of nodes, as far as it can be believed."""
+"""The status of nodes that the API server reports, as far as it is current."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Kubectl:
 
 
 def eventually(what: str, question: Callable[[], object]) -> None:
-    """Ask until the answer is true."""
+    """Query until the answer is true."""
     end = time.monotonic() + PATIENCE_SECONDS
     answer: object = None
     while time.monotonic() < end:
@@ -95,7 +95,7 @@ def kubectl() -> Iterator[Kubectl]:
 
 @pytest.fixture(scope="module")
 def web(kubectl: Kubectl) -> str:
-    """A pod that serves HTTP on 8080 behind a Service of type LoadBalancer."""
+    """A pod that serves HTTP on 8080 with a Service of type LoadBalancer."""
     kubectl.apply(
         pod("web", "python3", "-m", "http.server", "8080"),
         pod("client", "sleep", "100000"),

@@ -1,4 +1,4 @@
-"""`start` mends whatever was killed, and the cluster's data stays. Kills parts of the running cluster: `make e2e`."""
+"""`start` repairs whatever was killed, and the cluster's data stays. Kills parts of the running cluster: `make e2e`."""
 
 from __future__ import annotations
 

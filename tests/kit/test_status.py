@@ -1,4 +1,4 @@
-"""What ``make status`` says of everything but pods, and how it looks."""
+"""What ``make status`` shows of everything but pods, and how it looks."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_an_address_that_changed_after_the_update_is_told_with_the_command_that_
     found = report(seen(*WHOLE, answers=answered()), Account("local"), old)
     assert "the controller is at 10.0.0.1 now; the last update saw 10.0.0.9" in found.problems[0].what
     assert "pulumi up --refresh" in found.problems[0].way_out
-    # An address that the stack file names is what people use, whatever the cluster tells.
+    # An address that the stack file names is what users have, whatever the cluster reports.
     assert report(seen(*WHOLE, answers=answered()), Account("local"), old, "10.0.0.9").good
     named = OUTPUTS | {"hosts_file_line": "# make console.example.com DNS aliases (CNAME) of 10.0.0.1"}
     assert report(seen(*WHOLE, answers=answered()), Account("local"), named).good

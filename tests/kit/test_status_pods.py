@@ -1,4 +1,4 @@
-"""What ``make status`` says of pods: their pulls, their starts, and what keeps them from it."""
+"""What ``make status`` shows of pods: their pulls, their starts, and what keeps them from it."""
 
 from __future__ import annotations
 
