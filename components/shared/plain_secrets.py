@@ -20,8 +20,10 @@ _NAME = re.compile(rf"(?i){WORD}[-_.]?\d*$")
 _ELSEWHERE = re.compile(
     r"^(?:$|[/~.]|file:|\$|%|<|\{|\[|\(|\*+$|x{3,}$|(?:true|false|null|none|yes|no|on|off|\d{1,3})$)", re.I
 )
+# Bounded: one long line with many dashes or dots, as of base64 for URLs, would otherwise take minutes.
 _IN_LINE = re.compile(
-    rf"""(?ix) (?: ^ | [\s"'<{{,;&?/.:_-] ) [\w.-]*? {WORD}\d* ["']? \s* [=:>] \s* ["']? (?P<value> [^\s"'<>,;&]+ )"""
+    rf"""(?ix) (?: ^ | [\s"'<{{,;&?/.:_-] ) [\w.-]{{0,100}}? {WORD}\d* ["']?
+        \s* [=:>] \s* ["']? (?P<value> [^\s"'<>,;&]+ )"""
 )
 _XML = re.compile(
     rf"""(?isx) (?: < [\w:.-]*? {WORD} (?: \s [^<>]* )? | = \s* (["']) [^"'<>]*? {WORD} \1 [^<>]* ) >

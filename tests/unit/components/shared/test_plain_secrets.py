@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from components.shared.plain_secrets import forms_in, is_plain, names_secret, path_names_secret, settings_in
@@ -89,3 +92,12 @@ def test_an_element_with_an_alias_of_the_secure_vault_contains_no_secret() -> No
     alias = '<parameter name="a.Password" svns:secretAlias="Broker.Password">alias</parameter>'
     assert list(settings_in(alias)) == []
     assert "<password>***</" in list(settings_in(f"{alias}<password>hunter2</password>"))
+
+
+def test_a_long_line_is_read_to_its_end() -> None:
+    """In a process that can be stopped: without a bound on names, the expression takes minutes."""
+    text = "'-a' * 30000 + ' db.password=hunter2'"
+    program = f"from components.shared.plain_secrets import settings_in; print(*settings_in({text}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout
+    assert "hunter2" not in done.stdout
