@@ -74,7 +74,7 @@ def forms_in(text: str) -> Iterator[str]:
 
 
 def settings_in(text: str) -> Iterator[str]:
-    """Places of ``text`` that set a secret in plain text, the value as ``***``.
+    """Places of ``text`` that set a secret in plain text: the name, and ``***`` for the value and all that follows.
 
     Reads lines of properties, YAML, shell and URLs, and XML elements and properties, also over several lines and in
     comments. Comment lines of the others are left out: they explain settings.
@@ -83,11 +83,13 @@ def settings_in(text: str) -> Iterator[str]:
     for line in text.splitlines():
         for match in _IN_LINE.finditer("" if line.lstrip().startswith(("#", "--", "//")) else line):
             if is_plain(match["value"]):
-                yield masked(line, match["value"])
+                yield masked(line[match.start() : match.end("value")], match["value"])
                 break
     for match in _XML.finditer(text):
         if match["value"] and is_plain(match["value"]):
-            yield masked(match[0], match["value"])
+            # Without the other attributes, which may be secrets too.
+            tag = re.sub(r"\s[^<>]*>", ">", text[match.start() : match.end("value")], count=1)
+            yield f"{masked(tag, match['value'])}</"
 
 
 def holds_secret(text: str) -> bool:
@@ -96,5 +98,5 @@ def holds_secret(text: str) -> bool:
 
 
 def masked(text: str, value: str) -> str:
-    """``text`` on one short line, with ``***`` for ``value``."""
-    return " ".join(text.replace(value, "***").split())[:80]
+    """``text``, which ends with ``value``, on one short line with ``***`` for it."""
+    return " ".join(text.removesuffix(value).split())[:80] + "***"

@@ -101,3 +101,28 @@ def test_a_long_line_is_read_to_its_end() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout
     assert "hunter2" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user.password=hunter2 admin.password=hunter3",
+        "password=abc,hunter2&hunter3",
+        "password='my long hunter2'",
+        '{"url": "jdbc:mysql://root:hunter3@db/x", "password": "hunter2"}',
+        '<password key="hunter3">hunter2</password>',
+        '<a password="hunter2"><password>hunter3</password></a>',
+        "<password>a hunter2 b</password>",
+    ],
+)
+def test_a_place_shows_no_part_of_the_secret_and_no_other_one(text: str) -> None:
+    places = list(settings_in(text))
+    assert places
+    for place in places:
+        assert "password" in place
+        assert "***" in place
+        assert "hunter" not in place
+
+
+def test_a_value_that_is_part_of_the_name_leaves_the_name_readable() -> None:
+    assert "<password>***</" in list(settings_in("<password>a</password>"))
