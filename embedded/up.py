@@ -73,7 +73,7 @@ def check_images(environment: Environment, reporter: Reporter) -> None:
         account = Account(environment.plan.stack, str(settings.get("registryUsername") or ""))
         password = _password(pulumi) if account.user else ""
         in_cluster = (settings.get("secrets") or {}).get("registry")
-        sources.check(images, choice, account, password, skip_ei=bool(in_cluster))
+        sources.check(images, choice, account, password, in_cluster=bool(in_cluster))
         for registry in sorted({parse(image).registry for image in images}):
             if choice.sources.get(registry, "real") == "real" and registry not in choice.unreached:
                 _check_node(registry)

@@ -130,27 +130,31 @@ def named_images(plan: Mapping[str, Any]) -> dict[str, str]:
 
 
 def check(
-    images: Mapping[str, str], choice: Choice, account: pulls.Account, password: str, *, skip_ei: bool = False
+    images: Mapping[str, str], choice: Choice, account: pulls.Account, password: str, *, in_cluster: bool = False
 ) -> None:
     """Request the manifests of the images that are to be pulled.
 
     :param images: as `named_images` gives them.
-    :param password: of the account, sent for EI's own image alone.
-    :param skip_ei: its credentials are not at hand, so only the node can pull.
+    :param password: of the account, sent for images of the registry of EI's image, as the stack's pods do.
+    :param in_cluster: credentials are in a Secret of the cluster, so only the node can pull EI's image, and others
+        that a registry denies without credentials.
     :raises KitError: naming every image that a registry rejects or does not have, each with its fix.
     """
+
+    with_login = {parse(image).registry for image, container in images.items() if container in pulls.EI_CONTAINERS}
 
     def problem(image: str) -> str:
         ei = images[image] in pulls.EI_CONTAINERS
         reference = parse(image)
-        if choice.sources.get(reference.registry, "real") != "real" or (ei and skip_ei):
+        if choice.sources.get(reference.registry, "real") != "real" or (ei and in_cluster):
             return ""
-        user = (account.user, password) if ei and account.user and password else None
+        known = reference.registry in with_login and account.user and password
+        user = (account.user, password) if known else None
         try:
             answer = refusal(reference, user)
         except UnreachedError as error:
             return _unreached(image, str(error), choice)
-        if not answer:
+        if not answer or (in_cluster and answer[:3] in {"401", "403"}):
             return ""
         secrets = ["of the stack"] if user else []
         meaning = pulls.cause(answer, image, account.user if user else "")

@@ -190,14 +190,31 @@ def test_refused_and_unknown_images_are_reported_together_with_the_way_out(regis
     said = str(caught.value)
     assert f"{registry.image}: {registry.host} rejects {USER}: unauthorized" in said
     assert "make credentials STACK=local" in said
-    # The password is EI's alone, so the other image is requested without one.
-    assert f"{unknown}: {registry.host} rejects a pull without a user" in said
+    assert f"{unknown}: {registry.host} rejects {USER}: unauthorized" in said
     assert "expired" not in said
     assert "library/mysql" not in said
     assert "WSO2EI_IMAGES=stand-in" in caught.value.way_out
     sources.check({registry.image: "ei"}, choice, ME, PASSWORD)
     with pytest.raises(KitError, match=f"{registry.host} has no {unknown}"):
         sources.check({unknown: "ei"}, choice, ME, PASSWORD)
+
+
+def test_every_image_of_the_registry_of_ei_is_pulled_with_its_credentials_and_no_other_one(registry: Registry) -> None:
+    """A mirror with a login: every pod of the stack names the pull Secret then."""
+    ei, other = f"{registry.host}/{REPOSITORY}:6.6.0", registry.image
+    with pytest.raises(KitError) as caught:
+        sources.check({ei: "ei", other: "mysql"}, Choice({}), ME, PASSWORD)
+    assert f"{registry.host} has no {ei}" in str(caught.value)
+    assert other not in str(caught.value)
+    with pytest.raises(KitError, match="rejects a pull without a user"):
+        sources.check({f"{NOWHERE}/a:1": "ei", other: "mysql"}, Choice({NOWHERE: "stand-in"}), ME, PASSWORD)
+
+
+def test_credentials_in_the_cluster_may_be_for_every_image(registry: Registry) -> None:
+    sources.check({registry.image: "ei"}, Choice({}), Account("local"), "", in_cluster=True)
+    sources.check({registry.image: "mysql"}, Choice({}), Account("local"), "", in_cluster=True)
+    with pytest.raises(KitError, match="without a user"):
+        sources.check({registry.image: "mysql"}, Choice({}), Account("local"), "")
 
 
 def test_an_image_of_a_registry_that_nothing_imitates_must_be_reached() -> None:
