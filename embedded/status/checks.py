@@ -6,7 +6,7 @@ import http.client
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 _CAUSES = {
@@ -40,10 +40,17 @@ class Answer:
     status: int
     """0: no answer."""
     text: str
+    empty: bool = False
+    """It has no body."""
 
     @property
     def good(self) -> bool:
-        return self.status == self.target.wanted
+        return self.status == self.target.wanted or self.blocked
+
+    @property
+    def blocked(self) -> bool:
+        """EI does not list its services (``http.block_service_list``): 403 without a body, unlike NGINX's."""
+        return self.target.path == "/services" and self.status == 403 and self.empty
 
 
 class _Named(http.client.HTTPSConnection):
@@ -68,15 +75,19 @@ def ask(target: Target, timeout: float = 5.0) -> Answer:
     try:
         connection.request("GET", target.path)
         answer = connection.getresponse()
+        empty = not answer.read(1)
     except (OSError, http.client.HTTPException) as error:
         return Answer(target, 0, f"no answer from {target.address}: {error}")
     finally:
         connection.close()
     shown = answer.getheader("Location") or answer.getheader("Content-Type") or ""
-    meaning = "" if answer.status == target.wanted else f", expected {target.wanted}"
+    found = Answer(target, answer.status, f"{answer.status} {shown}".rstrip(), empty)
+    if found.good:
+        return found
+    meaning = f", expected {target.wanted}"
     if answer.status in _CAUSES:
         meaning += f": {_CAUSES[answer.status]}"
-    return Answer(target, answer.status, f"{answer.status} {shown}".rstrip() + meaning)
+    return replace(found, text=found.text + meaning)
 
 
 def targets(hosts: Mapping[str, str], found: list[str], port: int) -> list[Target]:

@@ -60,10 +60,13 @@ class Looker:
         named = (self._settings.get("namespace") or {}).get("name")
         namespace = str(self._outputs.get("namespace") or named or "wso2")
         cluster = snapshot.Cluster(self._context, namespace, self._pulumi.environment())
-        seen = snapshot.take(cluster, self._outputs.get("ingress_hosts") or {}, self._outputs)
+        ingress = self._settings.get("ingress") or {}
+        address = str(ingress.get("address") or "")
+        # An installed controller publishes the address; an existing one may write none.
+        unpublished = address if ingress.get("controller") == "existing" else ""
+        seen = snapshot.take(cluster, self._outputs.get("ingress_hosts") or {}, self._outputs, unpublished)
         account = Account(self._stack, str(self._settings.get("registryUsername") or ""))
-        address = str((self._settings.get("ingress") or {}).get("address") or "")
-        found = report(seen, account, self._outputs, address)
+        found = report(seen, account, self._outputs, address, unpublished)
         title = f"stack {self._stack}, namespace {namespace}, context {self._context}, {seen.now.astimezone():%H:%M:%S}"
         return screen(title, found, note), found.good
 

@@ -72,8 +72,11 @@ def service_row(service: Object, view: View) -> Row | None:
     return Row("service", name, f"LoadBalancer: {text}", "bad", Problem(f"service {name}", text, way))
 
 
-def ingress_row(ingress: Object, view: View) -> Row:
-    """Return the row of a host, with its addresses or the reason why it has none."""
+def ingress_row(ingress: Object, view: View, unpublished: str = "") -> Row:
+    """Return the row of a host, with its addresses or the reason why it has none.
+
+    :param unpublished: the address of an existing controller that writes none into the status.
+    """
     name, spec = ingress["metadata"]["name"], ingress["spec"]
     host = host_of(ingress)
     rejected = ev.newest_warning(ev.of(view.events, ingress))
@@ -81,7 +84,7 @@ def ingress_row(ingress: Object, view: View) -> Row:
         text = f"{rejected.get('reason')}: {ev.one_line(rejected.get('message'))}"
         way = "the controller takes no Ingress with a mistake: ingress.dialect must be the one that it reads"
         return Row("ingress", name, f"{host}: {text}", "bad", Problem(f"ingress {name}", text, way))
-    found = addresses(ingress)
+    found = addresses(ingress) or list(filter(None, [unpublished]))
     if found:
         return Row("ingress", name, f"{host} at {', '.join(found)}", "good")
     waited = ev.seconds_since(ingress["metadata"].get("creationTimestamp"), view.now)

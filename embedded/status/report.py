@@ -40,16 +40,23 @@ class Report:
         return f"{ready} of {len(running)} pods run; {'all is well' if self.good else troubles}"
 
 
-def report(seen: Snapshot, account: pulls.Account, outputs: Mapping[str, Any], given_address: str = "") -> Report:
+def report(
+    seen: Snapshot,
+    account: pulls.Account,
+    outputs: Mapping[str, Any],
+    given_address: str = "",
+    unpublished: str = "",
+) -> Report:
     """Return rows and problems of a snapshot.
 
     :param given_address: ``ingress.address`` of the stack file, which the outputs then have in any case.
+    :param unpublished: as in ``objects.ingress_row``.
     """
     view = View(seen.kind("Event"), seen.now, account, seen.logs)
     pods = [rows.pod_row(pod, view) for pod in seen.kind("Pod")]
     others = [objects.claim_row(item, view) for item in seen.kind("PersistentVolumeClaim")]
     others += [row for item in seen.kind("Service") if (row := objects.service_row(item, view))]
-    others += [objects.ingress_row(item, view) for item in seen.kind("Ingress")]
+    others += [objects.ingress_row(item, view, unpublished) for item in seen.kind("Ingress")]
     problems = [row.problem for row in pods if row.problem]
     problems += objects.workload_problems(seen.kind("StatefulSet", "Job"), seen.kind("ReplicaSet"), view)
     problems += [row.problem for row in others if row.problem]
@@ -64,7 +71,7 @@ def report(seen: Snapshot, account: pulls.Account, outputs: Mapping[str, Any], g
         others,
         seen.answers,
         merged(problems),
-        hosts_file(live, list(hosts.values())),
+        hosts_file(live or list(filter(None, [unpublished])), list(hosts.values())),
     )
 
 

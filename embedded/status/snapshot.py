@@ -48,14 +48,16 @@ class Snapshot:
         return [item for name in names for item in self.by_kind.get(name, [])]
 
 
-def take(cluster: Cluster, hosts: Mapping[str, str], outputs: Mapping[str, Any]) -> Snapshot:
+def take(cluster: Cluster, hosts: Mapping[str, str], outputs: Mapping[str, Any], unpublished: str = "") -> Snapshot:
     """Look once. Raises ``KitError`` when the cluster does not answer.
 
     :param hosts: ``console`` and ``gateway``, as far as there are any.
+    :param unpublished: as in ``objects.ingress_row``.
     """
     by_kind = _objects(cluster)
     seen = Snapshot(datetime.now(UTC), by_kind)
-    targets = checks.targets(hosts or hosts_of(seen), addresses_of(seen), port_of(seen, outputs))
+    addresses = addresses_of(seen) or list(filter(None, [unpublished]))
+    targets = checks.targets(hosts or hosts_of(seen), addresses, port_of(seen, outputs))
     with ThreadPoolExecutor(max_workers=8) as side_by_side:
         answers = side_by_side.map(checks.ask, targets)
         logs = side_by_side.map(lambda key: (key, _last_line(cluster, *key)), _starting(seen))

@@ -7,6 +7,7 @@ import io
 import ssl
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,14 @@ def test_all_is_well_only_when_pods_claims_addresses_and_both_answers_are_there(
     assert not report(seen(*WHOLE, claim(), answers=answered()), account, OUTPUTS).good
 
 
+def test_an_existing_controller_that_publishes_no_address_is_reached_at_the_given_one() -> None:
+    silent = (*WHOLE[:2], ingress("console", [], age=300), ingress("gateway", [], age=300))
+    assert not report(seen(*silent, answers=answered()), Account("local"), OUTPUTS, "10.0.0.1").good
+    found = report(seen(*silent, answers=answered()), Account("local"), OUTPUTS, "10.0.0.1", "10.0.0.1")
+    assert found.good
+    assert found.hosts_file == "10.0.0.1 console.example.com gateway.example.com"
+
+
 def test_the_screen_shows_everything_once_and_two_pods_with_one_trouble_together() -> None:
     first, told = refused("ImagePullBackOff", f'Back-off pulling image "{PRIVATE}": ErrImagePull: {UNAUTHORIZED}')
     second, also = refused("ImagePullBackOff", f'Back-off pulling image "{PRIVATE}": ErrImagePull: {UNAUTHORIZED}')
@@ -199,11 +208,14 @@ def test_addresses_and_port_come_from_the_cluster_while_there_are_no_outputs_yet
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        good = self.path == "/carbon" and str(self.headers["Host"]).startswith("console.example.com")
-        self.send_response(302 if good else 502)
+        host = str(self.headers["Host"]).partition(".")[0]
+        status = {"console": 302 if self.path == "/carbon" else 502, "blocked": 403, "forbidden": 403}.get(host, 502)
+        body = b"<html>403 Forbidden</html>" if host == "forbidden" else b""
+        self.send_response(status)
         self.send_header("Location", "https://console.example.com/carbon/admin/index.jsp")
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
         return
@@ -230,6 +242,14 @@ def test_a_host_name_that_no_dns_knows_is_asked_at_its_address(port: int) -> Non
     assert console.text == "302 https://console.example.com/carbon/admin/index.jsp"
     assert not gateway.good
     assert "expected 200: NGINX reaches no node" in gateway.text
+
+
+def test_a_gateway_that_lists_no_services_is_well_and_one_that_nginx_forbids_is_not(port: int) -> None:
+    """With ``http.block_service_list`` EI answers 403 without a body."""
+    target = checks.Target("blocked.example.com", "/services", 200, "127.0.0.1", port)
+    assert checks.ask(target).good
+    assert not checks.ask(replace(target, host="forbidden.example.com")).good
+    assert not checks.ask(replace(target, path="/carbon")).good
 
 
 def test_nobody_there_is_an_answer_too() -> None:
