@@ -14,7 +14,7 @@ from embedded.cluster import config, egress, files, lifecycle
 from embedded.cluster import names as n
 from embedded.errors import KitError
 from embedded.images import sources
-from embedded.machine import Plan, choose, make_plan, stack_settings, user_kubeconfig
+from embedded.machine import Plan, choose, make_plan, stack_settings, user_kubeconfigs
 from embedded.paths import state_dir
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables
@@ -58,7 +58,7 @@ def ensure(plan: Plan, reporter: Reporter, *, pulls: bool = True) -> Environment
 
     :param pulls: images are going to be pulled, so it is decided where from.
     """
-    kubeconfig = user_kubeconfig()
+    kubeconfigs = user_kubeconfigs()
     choice, digests = None, set()
     if plan.embedded_cluster:
         recorded = files.image_sources(n.current())
@@ -74,10 +74,10 @@ def ensure(plan: Plan, reporter: Reporter, *, pulls: bool = True) -> Environment
             bins.append(toolchain.ensure("kubernetes", reporter))
             store = making.result()
         lifecycle.start(store.public_root, store.private_root, reporter=reporter, sources=recorded)
-        kubeconfig, digests = state_dir() / "cluster" / "kubeconfig", store.digests()
+        kubeconfigs, digests = [state_dir() / "cluster" / "kubeconfig"], store.digests()
     else:
         bins = [toolchain.ensure("pulumi", reporter)] if plan.pulumi is None else []
-    env = pulumi_environment(plan, bins, kubeconfig)
+    env = pulumi_environment(plan, bins, kubeconfigs)
     Path(env.environment().get("PULUMI_HOME", state_dir() / "pulumi" / "home")).mkdir(parents=True, exist_ok=True)
     if "PULUMI_HOME" in env.variables:
         found = plugins.install(Path(env.variables["PULUMI_HOME"]), env.environment(), reporter)
@@ -92,13 +92,13 @@ def existing(stack: str, *, look_only: bool = False) -> PulumiEnv:
     :param look_only: leave the copy of the stack file alone too, which otherwise takes over what was edited.
     """
     plan = make_plan(CHECKOUT, stack)
-    kubeconfig = state_dir() / "cluster" / "kubeconfig" if plan.embedded_cluster else user_kubeconfig()
+    kubeconfigs = [state_dir() / "cluster" / "kubeconfig"] if plan.embedded_cluster else user_kubeconfigs()
     bins = [] if plan.pulumi else [toolchain.built("pulumi")]
     bins += [toolchain.built("kubernetes")] if plan.embedded_cluster else []
     found = [folder for folder in bins if folder is not None]
-    if kubeconfig is None or not kubeconfig.exists() or len(found) != len(bins):
+    if not any(file.exists() for file in kubeconfigs) or len(found) != len(bins):
         raise KitError("there is nothing to use yet", "run `make up` first")
-    return pulumi_environment(plan, found, kubeconfig, look_only=look_only)
+    return pulumi_environment(plan, found, kubeconfigs, look_only=look_only)
 
 
 def configuring(stack: str, reporter: Reporter) -> PulumiEnv:
@@ -109,12 +109,12 @@ def configuring(stack: str, reporter: Reporter) -> PulumiEnv:
     plan = choose(CHECKOUT, stack)
     if _has_own_backend(plan):
         return PulumiEnv(CHECKOUT, stack)
-    return pulumi_environment(plan, [] if plan.pulumi else [toolchain.ensure("pulumi", reporter)], None)
+    return pulumi_environment(plan, [] if plan.pulumi else [toolchain.ensure("pulumi", reporter)], [])
 
 
-def pulumi_environment(plan: Plan, bins: list[Path], kubeconfig: Path | None, *, look_only: bool = False) -> PulumiEnv:
+def pulumi_environment(plan: Plan, bins: list[Path], kubeconfigs: list[Path], *, look_only: bool = False) -> PulumiEnv:
     """Return the variables and the stack file for a plan. The backend that a user is logged in to is kept."""
-    variables = {} if _has_own_backend(plan) else embedded_variables(bins, kubeconfig)
+    variables = {} if _has_own_backend(plan) else embedded_variables(bins, os.pathsep.join(map(str, kubeconfigs)))
     if plan.embedded_cluster:
         variables |= egress.direct(os.environ)
     copy = None if look_only else copy_stack_file(plan.stack_file, state_dir() / "stacks")

@@ -88,22 +88,28 @@ def stack_settings(stack_file: Path) -> dict[str, Any]:
     return {str(key).split(":", 1)[-1]: value for key, value in config.items()}
 
 
-def user_kubeconfig() -> Path | None:
-    """Return the user's own kubeconfig: ``KUBECONFIG``'s first existing file, else ``~/.kube/config``."""
+def user_kubeconfigs() -> list[Path]:
+    """Return the user's own kubeconfig files, in kubectl's order: those of ``KUBECONFIG``, else ``~/.kube/config``."""
     text = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     own = state_dir() / "cluster" / "kubeconfig"
-    return next(
-        (Path(part) for part in text.split(os.pathsep) if part and Path(part).is_file() and Path(part) != own), None
-    )
+    return [Path(part) for part in text.split(os.pathsep) if part and Path(part).is_file() and Path(part) != own]
+
+
+def _kubeconfig(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not YAML"
+        fix = "correct it, or set KUBECONFIG to another file"
+        raise KitError(f"the kubeconfig {file} cannot be read: {reason}", fix) from error
 
 
 def _usable_context(allowed: list[str]) -> str | None:
     """Return the current context of the user's own, when the stack allows it."""
-    kubeconfig = user_kubeconfig()
-    if kubeconfig is None:
-        return None
-    content = yaml.safe_load(kubeconfig.read_text()) or {}
-    current = content.get("current-context")
+    contents = map(_kubeconfig, user_kubeconfigs())
+    named = (content.get("current-context") for content in contents if isinstance(content, dict))
+    # Of several files, the first that names one decides, as in kubectl.
+    current = next(filter(None, named), None)
     if not current or current == EMBEDDED_CONTEXT:
         return None
     return str(current) if any(fnmatch.fnmatchcase(current, pattern) for pattern in allowed) else None
@@ -118,7 +124,7 @@ def _check_answer(context: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "KUBECONFIG": str(user_kubeconfig())},
+        env={**os.environ, "KUBECONFIG": os.pathsep.join(map(str, user_kubeconfigs()))},
     )
     if answer.returncode != 0:
         reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]

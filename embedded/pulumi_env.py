@@ -64,8 +64,11 @@ class PulumiEnv:
         return dict(json.loads(answer.stdout)) if answer.returncode == 0 and answer.stdout.strip() else {}
 
 
-def embedded_variables(bins: list[Path], kubeconfig: Path | None, home: Path | None = None) -> dict[str, str]:
-    """Return the variables of a PATH, a backend and a passphrase of the kit."""
+def embedded_variables(bins: list[Path], kubeconfig: Path | str | None, home: Path | None = None) -> dict[str, str]:
+    """Return the variables of a PATH, a backend and a passphrase of the kit.
+
+    :param kubeconfig: value of ``KUBECONFIG``; empty or ``None``: the caller's.
+    """
     base = home or state_dir() / "pulumi"
     backend = base / "backend"
     backend.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from embedded import machine
+from embedded.environment import pulumi_environment
 from embedded.errors import KitError
-from embedded.machine import make_plan
+from embedded.machine import make_plan, user_kubeconfigs
 
 LOCAL: dict[str, Any] = {
     "wso2ei:kubernetes": {"contexts": ["docker-desktop", "kind-*", "k3d-*", "minikube", "embedded"]}
@@ -83,6 +84,26 @@ def test_a_running_local_cluster_that_the_stack_allows_is_used(checkout: Path) -
     plan = make_plan(checkout, "local")
     assert plan.cluster == "docker-desktop"
     assert not plan.embedded_cluster
+
+
+def test_of_several_kubeconfigs_all_count_and_the_first_that_names_a_context_decides(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context(checkout, "production")
+    files = [tmp_path / name for name in ("missing", "clusters", "contexts", "others")]
+    texts = ("kind: Config\n", "current-context: docker-desktop\n", "current-context: x\n")
+    for file, text in zip(files[1:], texts, strict=True):
+        file.write_text(text)
+    monkeypatch.setenv("KUBECONFIG", ":".join(map(str, files)))
+    plan = make_plan(checkout, "local")
+    assert plan.cluster == "docker-desktop"
+    variables = pulumi_environment(plan, [], user_kubeconfigs()).variables
+    assert variables["KUBECONFIG"] == ":".join(map(str, files[1:]))
+
+
+def test_a_damaged_kubeconfig_is_named(checkout: Path) -> None:
+    context(checkout, "x: [")
+    assert f"the kubeconfig {os.environ['HOME']}/.kube/config cannot be read" in refusal(checkout)
 
 
 def test_a_context_that_the_stack_does_not_name_is_never_touched(checkout: Path) -> None:
