@@ -288,7 +288,8 @@ def _of_jar(jar: JarArgs, seen: set[str]) -> Iterator[Problem]:
 def url_problems(url: str, sha256: str | None, made: str) -> Iterator[Problem]:
     """A URL that pods cannot fetch, or that comes without a checksum, which makes ``made``."""
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.password:
+    credentials = parts.username or parts.password or holds_secret(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or credentials:
         yield Problem(("url",), "must be http:// or https://, with a host and without credentials")
     if not sha256:
         yield Problem(("sha256",), f"is required with url: it makes {made}")

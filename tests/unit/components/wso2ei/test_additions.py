@@ -213,6 +213,7 @@ def test_ordinary_options_are_accepted() -> None:
         ({"url": "https://x/a.jar", "sha256": "abc"}, "jars[0].sha256"),
         ({"url": "ftp://x/a.jar", "sha256": SHA}, "jars[0].url"),
         ({"url": "https://me:pw@x/a.jar", "sha256": SHA}, "jars[0].url"),
+        ({"url": "https://x/a.jar?private_token=abcdef", "sha256": SHA}, "jars[0].url"),
         ({"url": "https://x/a.jar", "sha256": SHA, "path": "a.jar"}, "jars[0].path"),
         ({"url": "https://x/download?id=1", "sha256": SHA}, "jars[0].name"),
         ({"url": "https://x/a.jar", "sha256": SHA, "name": "../a.jar"}, "jars[0].name"),

@@ -32,6 +32,7 @@ def test_good_ones_are_taken_and_so_is_none() -> None:
         (URL | {"content": CONTENT}, "carbon_apps[0] needs either"),
         (URL | {"url": "ftp://x/a.car"}, "carbon_apps[0].url must be http:// or https://"),
         (URL | {"url": "https://me:pw@x/a.car"}, "carbon_apps[0].url must be"),
+        (URL | {"url": "https://x/a.car?access_token=abcdef"}, "carbon_apps[0].url must be"),
         (URL | {"sha256": None}, "carbon_apps[0].sha256 is required with url"),
         (URL | {"sha256": "ABC"}, "carbon_apps[0].sha256 must be 64"),
         (URL | {"url": "https://x/get"}, "carbon_apps[0].name must be given"),
