@@ -65,10 +65,8 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
     A proxy on loopback is reached at the bridge's address, and the cluster's own addresses without a proxy.
     """
     result = {}
-    for name in _PROXIES:
-        value = environment.get(name) or environment.get(name.lower(), "")
-        if value:
-            result[name] = _from_node(value)
+    for name, value in _proxies(environment).items():
+        result[name] = _from_node(value)
     if result:
         result |= direct(environment)
     return result | {name: environment[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environment.get(name)}
@@ -83,8 +81,18 @@ def direct(environment: Mapping[str, str]) -> dict[str, str]:
 
 def loopback_ports(environment: Mapping[str, str]) -> set[int]:
     """Return the ports of this machine's loopback where its proxies listen."""
-    values = [environment.get(name) or environment.get(name.lower(), "") for name in _PROXIES]
-    return {port for value in values if _on_loopback(value) and (port := urlsplit(value).port)}
+    return {_port(value) for value in _proxies(environment).values() if _on_loopback(value)}
+
+
+def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the URL of each proxy; one without a scheme is of HTTP, as in curl, Go and httpx."""
+    values = {name: environment.get(name) or environment.get(name.lower(), "") for name in _PROXIES}
+    return {name: value if "://" in value else f"http://{value}" for name, value in values.items() if value}
+
+
+def _port(proxy: str) -> int:
+    parts = urlsplit(proxy)
+    return parts.port or {"https": 443}.get(parts.scheme, 1080 if parts.scheme.startswith("socks") else 80)
 
 
 def _on_loopback(proxy: str) -> bool:
@@ -97,7 +105,7 @@ def _from_node(proxy: str) -> str:
         return proxy
     parts = urlsplit(proxy)
     user, at, _ = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user}{at}{n.HOST_ADDRESS}:{parts.port}").geturl()
+    return parts._replace(netloc=f"{user}{at}{n.HOST_ADDRESS}:{_port(proxy)}").geturl()
 
 
 def why_closed(names: n.Names, url: str, environment: Mapping[str, str]) -> str:

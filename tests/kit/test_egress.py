@@ -52,6 +52,20 @@ def test_a_node_s_runtime_goes_out_by_the_shell_s_proxies_and_reaches_its_own_ad
     assert egress.variables({"NO_PROXY": "x"}) == {}
 
 
+@pytest.mark.parametrize(
+    ("proxy", "from_node", "port"),
+    [
+        ("localhost:3128", "http://10.123.0.254:3128", 3128),
+        ("http://127.0.0.1", "http://10.123.0.254:80", 80),
+        ("https://localhost/", "https://10.123.0.254:443/", 443),
+        ("socks5://me:secret@localhost", "socks5://me:secret@10.123.0.254:1080", 1080),
+    ],
+)
+def test_a_proxy_may_leave_out_its_scheme_and_its_port(proxy: str, from_node: str, port: int) -> None:
+    assert egress.variables({"https_proxy": proxy})["HTTPS_PROXY"] == from_node
+    assert egress.loopback_ports({"https_proxy": proxy}) == {port}
+
+
 SERVER = """
 import socket, sys, threading
 def udp(address):
