@@ -24,6 +24,7 @@ _MODES = (
 )
 _MANAGED = dict.fromkeys(f"{_PLACES} {_NETWORK} {_MODES}".split(), "it is managed") | {
     "max-connections": "max_connections sets it",
+    **dict.fromkeys(("offline-mode", "read-only", "super-read-only"), "EI writes to the server, and so does its start"),
     "partial-revokes": "it would turn the grants of EI's users, which escape '_', into grants on other names",
     "sql-require-primary-key": "WSO2's scripts create tables without one",
 }

@@ -19,7 +19,7 @@ from components.mysql.options import arguments, buffer_pool, option_problems
         *("--help", "--verbose", "--version", "--initialize", "--validate-config"),
         # Settings and promises of the stack.
         *("--max-connections=5", "--maximum-max-connections=5", "--skip-name-resolve", "--user=root", "--log-error=/x"),
-        *("--partial-revokes=ON", "--sql_require_primary_key"),
+        *("--partial-revokes=ON", "--sql_require_primary_key", "--super-read-only", "--read_only=1", "--offline-mode"),
     ],
 )
 def test_a_managed_option_is_rejected_in_every_spelling(option: str) -> None:
