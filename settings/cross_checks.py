@@ -9,7 +9,6 @@ from pydantic.alias_generators import to_camel
 
 from components.shared.image_reference import parse_image
 from components.wso2ei.versions import SUBSCRIPTION_REGISTRIES
-from settings.diagnostics import diagnostics_conflicts
 from settings.types import Conflict
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ _CLAIMS: dict[str, str | bool | None] = {
     "storage.carbonappsClaim": "wso2ei-carbonapps",
     "namespace.create": False,
 }
+_NO_DIAGNOSTICS: dict[str, str | bool | None] = {"ei.diagnostics": None}
 
 
 def across_sections(settings: Settings) -> Iterator[Conflict]:
@@ -32,13 +32,6 @@ def across_sections(settings: Settings) -> Iterator[Conflict]:
     yield from _unnamed_volumes(settings)
     yield from _one_volume_for_several_nodes(settings)
     yield from _too_few_connections(settings)
-    yield from diagnostics_conflicts(
-        settings.ei.diagnostics,
-        cluster_scoped=settings.kubernetes.cluster_scoped,
-        openshift=bool(settings.kubernetes.openshift),
-        created=settings.namespace.create,
-        most=(settings.ei.most_replicas_key, settings.ei.most_replicas),
-    )
     yield from _registry_credentials(settings)
     yield from _own_server_and_external_one(settings)
 
@@ -61,6 +54,9 @@ def _without_cluster_rights(settings: Settings) -> Iterator[Conflict]:
             f"makes a PersistentVolume, {without}; let an admin make the claims and name them, or use kind class",
             _CLAIMS,
         )
+    if settings.ei.diagnostics and settings.ei.diagnostics.kind in {"hostPath", "nfs"}:
+        expected = f"makes a PersistentVolume, {without}"
+        yield Conflict("ei.diagnostics.kind", ("kubernetes.clusterScoped",), expected, _NO_DIAGNOSTICS)
     if settings.ingress.controller == "install":
         yield Conflict(
             "ingress.controller",
@@ -74,13 +70,11 @@ def _on_openshift(settings: Settings) -> Iterator[Conflict]:
     if not settings.kubernetes.openshift:
         return
     openshift = "kubernetes.openshift"
+    root = f"needs a container that runs as root, which {openshift} forbids"
     if settings.purposes and settings.storage.kind == "hostPath":
-        yield Conflict(
-            "storage.kind",
-            (openshift,),
-            f"needs a container that runs as root, which {openshift} forbids; use kind nfs, claim or class",
-            _CLAIMS,
-        )
+        yield Conflict("storage.kind", (openshift,), f"{root}; use kind nfs, claim or class", _CLAIMS)
+    if settings.ei.diagnostics and settings.ei.diagnostics.kind == "hostPath":
+        yield Conflict("ei.diagnostics.kind", (openshift,), root, _NO_DIAGNOSTICS)
     if settings.ingress.uses_host_ports:
         yield Conflict(
             "ingress.expose",
@@ -109,6 +103,9 @@ def _claims_in_a_namespace(settings: Settings) -> Iterator[Conflict]:
             "claims are deleted with it",
             {"namespace.create": False},
         )
+    if settings.ei.diagnostics and settings.ei.diagnostics.kind == "claim":
+        expected = "must not be claim with namespace.create true: a namespace that the stack makes holds no claim yet"
+        yield Conflict("ei.diagnostics.kind", ("namespace.create",), expected, _NO_DIAGNOSTICS)
     if settings.storage.kind == "class" and settings.storage.retain:
         yield Conflict(
             "storage.retain",
@@ -135,14 +132,16 @@ def _unnamed_volumes(settings: Settings) -> Iterator[Conflict]:
 
 
 def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Conflict]:
-    if settings.for_one_node and settings.ei.most_replicas > 1:
-        key, number = settings.ei.most_replicas_key, settings.ei.most_replicas
-        yield Conflict(
-            "storage.carbonappsAccessMode",
-            (key,),
-            f"must not be ReadWriteOnce with {key} {number}: the nodes share the volume",
-            {"storage.carbonappsAccessMode": "ReadWriteMany"},
-        )
+    key, number, logs = settings.ei.most_replicas_key, settings.ei.most_replicas, settings.ei.diagnostics
+    # Such a claim is reported already; a new access mode would bring the removed section back, without its kind.
+    removed = logs is not None and logs.kind == "claim" and settings.namespace.create
+    for_one_node = {
+        "storage.carbonappsAccessMode": settings.for_one_node,
+        "ei.diagnostics.accessMode": getattr(logs, "access_mode", "") == "ReadWriteOnce" and not removed,
+    }
+    for mode in (mode for mode, once in for_one_node.items() if once and number > 1):
+        expected = f"must not be ReadWriteOnce with {key} {number}: the nodes share the volume"
+        yield Conflict(mode, (key,), expected, {mode: "ReadWriteMany"})
 
 
 def _too_few_connections(settings: Settings) -> Iterator[Conflict]:

@@ -62,6 +62,10 @@ class NfsDiagnostics(_Diagnostics):
     mount_options: MountOptions = Field([*MOUNT_OPTIONS])
     """More mount options."""
 
+    def conflicts(self) -> Iterator[Conflict]:
+        """Report an option that is given twice, or with its opposite."""
+        yield from repeated_options("ei.diagnostics.mountOptions", self.mount_options)
+
     def _place(self) -> dict[str, Any]:
         options = nfs_options(self.version, self.mount_options)
         return {"kind": "nfs", "server": self.server, "path": self.path, "size": "1Gi", "mount_options": options}
@@ -104,37 +108,3 @@ class ClassDiagnostics(_Diagnostics):
 Diagnostics = Annotated[
     HostPathDiagnostics | NfsDiagnostics | ClaimDiagnostics | ClassDiagnostics, Field(discriminator="kind")
 ]
-
-
-def diagnostics_conflicts(
-    section: Diagnostics | None, *, cluster_scoped: bool, openshift: bool, created: bool, most: tuple[str, int]
-) -> Iterator[Conflict]:
-    """Report conflicts with rights, namespace and the number of nodes; ``most`` is (setting, number)."""
-    if section is None:
-        return
-    if isinstance(section, NfsDiagnostics):
-        yield from repeated_options("ei.diagnostics.mountOptions", section.mount_options)
-    kind = "ei.diagnostics.kind"
-    gone: dict[str, str | int | bool | None] = {"ei.diagnostics": None}
-    if section.kind in {"hostPath", "nfs"} and not cluster_scoped:
-        without = "which needs cluster rights that the stack does not have with kubernetes.clusterScoped false"
-        yield Conflict(kind, ("kubernetes.clusterScoped",), f"makes a PersistentVolume, {without}", gone)
-    if section.kind == "hostPath" and openshift:
-        forbids = "needs a container that runs as root, which kubernetes.openshift forbids"
-        yield Conflict(kind, ("kubernetes.openshift",), forbids, gone)
-    if section.kind == "claim" and created:
-        expected = "must not be claim with namespace.create true: a namespace that the stack makes holds no claim yet"
-        yield Conflict(kind, ("namespace.create",), expected, gone)
-        # A command that fixes the access mode would bring the removed section back, without its kind.
-        return
-    if (
-        isinstance(section, ClaimDiagnostics | ClassDiagnostics)
-        and section.access_mode == "ReadWriteOnce"
-        and most[1] > 1
-    ):
-        yield Conflict(
-            "ei.diagnostics.accessMode",
-            (most[0],),
-            f"must not be ReadWriteOnce with {most[0]} {most[1]}: the nodes share the volume",
-            {"ei.diagnostics.accessMode": "ReadWriteMany"},
-        )

@@ -100,10 +100,6 @@ class _Storage(Section):
         """Return the place of all data, in one line."""
 
     @abstractmethod
-    def access_mode(self, purpose: Purpose) -> AccessMode:
-        """Return how pods mount the volume."""
-
-    @abstractmethod
     def kept(self, purpose: Purpose, namespace: str, claim: str, *, created: bool) -> str:
         """Return what remains of one volume's data after ``pulumi destroy``, in words.
 
@@ -113,6 +109,11 @@ class _Storage(Section):
     @abstractmethod
     def _source(self, purpose: Purpose, *, created: bool) -> SourceArgs:
         """Return what the volume's data is kept on."""
+
+    def access_mode(self, purpose: Purpose) -> AccessMode:
+        """Return how pods mount the volume; where it is no setting, MySQL's has one writer and EI's nodes share one."""
+        default: AccessMode = "ReadWriteOnce" if purpose == "mysql" else "ReadWriteMany"
+        return getattr(self, f"{purpose}_access_mode", default)
 
     def size(self, purpose: Purpose) -> str | None:
         """Return the size of the volume; ``None`` for a claim that exists."""
@@ -170,10 +171,6 @@ class HostPathStorage(_SizedStorage):
         """Return the folder above the volumes, and its node."""
         return f"hostPath {self.path}" + (f" on {self.node}" if self.node else "")
 
-    def access_mode(self, purpose: Purpose) -> AccessMode:
-        """Return one writer for MySQL; EI's nodes share their folder."""
-        return "ReadWriteOnce" if purpose == "mysql" else "ReadWriteMany"
-
     def kept(self, purpose: Purpose, namespace: str, claim: str, *, created: bool) -> str:
         """Return the folder, which stays."""
         return f"{self._folder(purpose)} on {f'node {self.node}' if self.node else 'the node'}"
@@ -213,10 +210,6 @@ class NfsStorage(_SizedStorage):
     def places(self, purposes: Sequence[Purpose]) -> str:
         """Return server and export."""
         return f"nfs {self.server}:{self.path}"
-
-    def access_mode(self, purpose: Purpose) -> AccessMode:
-        """Return one writer for MySQL, the setting for the artifacts."""
-        return "ReadWriteOnce" if purpose == "mysql" else self.carbonapps_access_mode
 
     def kept(self, purpose: Purpose, namespace: str, claim: str, *, created: bool) -> str:
         """Return the folder, which stays."""
@@ -260,10 +253,6 @@ class ClaimStorage(_Storage):
         """Return the claims."""
         return f"claim {' and '.join(map(self.existing_claim, purposes))}"
 
-    def access_mode(self, purpose: Purpose) -> AccessMode:
-        """Return one writer for MySQL, the setting for the artifacts."""
-        return "ReadWriteOnce" if purpose == "mysql" else self.carbonapps_access_mode
-
     def kept(self, purpose: Purpose, namespace: str, claim: str, *, created: bool) -> str:
         """Return the claim, which is not the stack's to delete."""
         return f"claim {namespace}/{self.existing_claim(purpose)}"
@@ -297,10 +286,6 @@ class ClassStorage(_SizedStorage):
     def places(self, purposes: Sequence[Purpose]) -> str:
         """Return the classes."""
         return f"class {' and '.join(map(self.storage_class, purposes))}"
-
-    def access_mode(self, purpose: Purpose) -> AccessMode:
-        """Return the setting."""
-        return self.mysql_access_mode if purpose == "mysql" else self.carbonapps_access_mode
 
     def kept(self, purpose: Purpose, namespace: str, claim: str, *, created: bool) -> str:
         """Return the claim where it is retained, else what decides on the volume."""
