@@ -11,35 +11,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from policies import rules
-from policies.objects import Manifest, path_text, target, unknown_paths
+from policies.objects import Manifest, Violation, path_text, target, unknown_paths
 from tools import schemas
 from tools.kubernetes_versions import NEWEST, OLDEST
 from tools.preview_file import PreviewFile, UnreadableError, read
 from tools.scan import ScanError, scan, skips
 
 
-@dataclass(frozen=True)
-class Found:
-    """One finding: the rule, the object, the place in it, and the reason."""
-
-    rule: str
-    target: str
-    where: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.target}\n    {self.rule}: {self.where + ': ' if self.where else ''}{self.why}"
-
-
 @dataclass
 class Report:
     """All findings, and the checks that ran."""
 
-    findings: list[Found] = field(default_factory=list)
+    findings: list[Violation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """A line for each check that ran, with what it could not judge."""
     broken: list[str] = field(default_factory=list)
@@ -54,7 +41,7 @@ class Report:
     def text(self) -> str:
         """For people: notes, findings, what an update needs, and the result in one last line."""
         lines = [*self.notes]
-        lines += ["", *map(str, self.findings)] if self.findings else []
+        lines += ["", *map(_shown, self.findings)] if self.findings else []
         lines += ["", *(f"NOT CHECKED: {reason}" for reason in self.broken)] if self.broken else []
         lines += ["", *self.needs] if self.needs else []
         count = len(self.findings)
@@ -62,12 +49,16 @@ class Report:
         return "\n".join([*lines, "", f"result: {'NOT ALL CHECKS COULD RUN, ' if self.broken else ''}{result}"])
 
 
+def _shown(found: Violation) -> str:
+    return f"{found.target}\n    {found.rule}: {found.where + ': ' if found.path else ''}{found.message}"
+
+
 def check(preview: PreviewFile) -> Report:
     """Run every check; checkov runs in parallel to the others."""
     report = Report(needs=preview.needs)
     changes = ", ".join(f"{count} {name}" for name, count in sorted(preview.changes.items()))
     report.notes.append(f"preview: {len(preview.objects)} Kubernetes objects; resources: {changes or 'none'}")
-    report.findings += [Found("pulumi preview", "the program", "", message) for message in preview.errors]
+    report.findings += [Violation("pulumi preview", "the program", (), message) for message in preview.errors]
     if not preview.objects:
         report.broken.append("the preview shows no Kubernetes object")
         return report
@@ -96,7 +87,7 @@ def _schemas(objects: Sequence[Manifest], report: Report) -> None:
             try:
                 for error in schemas.errors(item, version):
                     rule = f"schema of Kubernetes {version}"
-                    report.findings.append(Found(rule, target(item), path_text(error.path), error.message))
+                    report.findings.append(Violation(rule, target(item), error.path, error.message))
             except schemas.NoSchemaError:
                 custom.add(target(item))
     report.notes.append(f"schemas: Kubernetes {OLDEST} and {NEWEST}, {len(objects) - len(custom)} objects")
@@ -105,19 +96,17 @@ def _schemas(objects: Sequence[Manifest], report: Report) -> None:
 
 
 def _policies(objects: Sequence[Manifest], report: Report) -> None:
-    for violation in rules.check(objects):
-        if violation.judged:
-            rule = f"policy {violation.rule}"
-            report.findings.append(Found(rule, violation.target, violation.where, violation.message))
+    broken = [violation for violation in rules.check(objects) if violation.judged]
+    report.findings += [replace(violation, rule=f"policy {violation.rule}") for violation in broken]
     report.notes.append(f"policies: {len(rules.RULES) + len(rules.STACK_RULES)} rules")
 
 
-def _scan(objects: Sequence[Manifest]) -> tuple[list[Found], list[str], list[str]]:
+def _scan(objects: Sequence[Manifest]) -> tuple[list[Violation], list[str], list[str]]:
     try:
         done = scan(objects, skips())
     except ScanError as error:
         return [], [], [f"scan: {error}"]
-    findings = [Found(f"checkov {each.check}", each.target, "", each.title) for each in done.failures]
+    findings = [Violation(f"checkov {each.check}", each.target, (), each.title) for each in done.failures]
     by_check = sorted({skip.check for _, skip in done.skipped})
     skipped = f"; expected, with reasons in tools/scan_skips.yaml: {', '.join(by_check)}" if by_check else ""
     return findings, [f"scan: checkov {done.version}, {done.passed} checks passed{skipped}"], []

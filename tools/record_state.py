@@ -14,24 +14,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from tools.state_template import template_of, written
+from tools.without_secrets import without_secrets
 
 ROOT = Path(__file__).parents[1]
-
-
-def stack_file_of(content: dict[str, Any], context: str) -> dict[str, Any]:
-    """The stack file as the recorded update read it: no salt, no secret, and only the cluster that it ran on."""
-    config = {
-        key: value
-        for key, value in (content.get("config") or {}).items()
-        if not (isinstance(value, dict) and "secure" in value)
-    }
-    config["wso2ei:kubernetes"] = {"contexts": [context], "clusterIdentifier": context}
-    return {"config": config}
 
 
 def main() -> int:
@@ -51,7 +40,10 @@ def main() -> int:
         item for item in template["deployment"]["resources"] if item["type"] == "pulumi:providers:kubernetes"
     )
     source = args.stack_file or ROOT / f"Pulumi.{args.stack}.yaml"
-    stack_file = stack_file_of(yaml.safe_load(source.read_text()), provider["inputs"]["clusterIdentifier"])
+    # Only the cluster that the update ran on.
+    context = provider["inputs"]["clusterIdentifier"]
+    stack_file, _ = without_secrets(yaml.safe_load(source.read_text()))
+    stack_file["config"]["wso2ei:kubernetes"] = {"contexts": [context], "clusterIdentifier": context}
     folder = ROOT / "tests" / "engine" / "states" / args.release
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{args.stack}.json").write_text(written(template))

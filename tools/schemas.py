@@ -11,28 +11,19 @@ import importlib.resources
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry, Resource
 
-from policies.objects import Manifest, Path, is_unknown
-
-
-@dataclass(frozen=True)
-class SchemaError:
-    """Why an object does not fit."""
-
-    path: Path
-    message: str
+from policies.objects import Finding, Manifest, is_unknown
 
 
 class NoSchemaError(Exception):
     """No schema can be had for the object's kind: it belongs to a custom resource."""
 
 
-def errors(manifest: Manifest, version: str) -> Iterator[SchemaError]:
+def errors(manifest: Manifest, version: str) -> Iterator[Finding]:
     """Everything in which ``manifest`` does not fit Kubernetes ``version`` (``1.35``).
 
     A placeholder (of a secret, or of a value that is not known before the update) fits any type: errors about
@@ -46,11 +37,11 @@ def errors(manifest: Manifest, version: str) -> Iterator[SchemaError]:
         group = api_version.rpartition("/")[0]
         if "." in group and not group.endswith(".k8s.io"):
             raise NoSchemaError(f"{kind} ({api_version}) is a custom resource")
-        yield SchemaError(("apiVersion",), f"Kubernetes {version} has no {kind} in {api_version}")
+        yield Finding(("apiVersion",), f"Kubernetes {version} has no {kind} in {api_version}")
         return
     for error in validator.iter_errors(manifest):
         if not is_unknown(error.instance):
-            yield SchemaError(tuple(error.absolute_path), _message(error))
+            yield Finding(tuple(error.absolute_path), _message(error))
 
 
 def _message(error: ValidationError) -> str:

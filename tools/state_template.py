@@ -56,19 +56,12 @@ def filled(template: Mapping[str, Any], value_of: Callable[[str], str]) -> dict[
             return base64.b64encode(fill(text.removeprefix(_BASE64)).encode()).decode()
         return _PLACEHOLDER.sub(lambda found: value_of(found[1]), text)
 
-    def walk(value: Any) -> Any:
+    def change(value: Any) -> Any:
         if _is_secret(value):
-            plain = json.loads(value["plaintext"])
-            return {_SIGNATURE: _SECRET, "plaintext": json.dumps(_strings(plain, fill))}
-        if isinstance(value, dict):
-            return {key: walk(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [walk(item) for item in value]
+            return _secret(_mapped(_plain(value), change))
         return fill(value) if isinstance(value, str) else value
 
-    result = walk(dict(template))
-    assert isinstance(result, dict)  # noqa: S101 - for the type checker: a dict was given
-    return result
+    return {key: _mapped(value, change) for key, value in template.items()}
 
 
 def placeholders(template: Mapping[str, Any]) -> set[str]:
@@ -105,22 +98,18 @@ def _known(resources: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _templated(resource: dict[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
-    def text(value: str) -> str:
+    def text(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
         decoded = _decoded(value)
         if decoded is not None and _replaced(decoded, known) != decoded:
             return f"{_BASE64}{_replaced(decoded, known)}"
         return _replaced(value, known)
 
-    def walk(value: Any) -> Any:
-        if _is_secret(value):
-            return {_SIGNATURE: _SECRET, "plaintext": json.dumps(_strings(_plain(value), text))}
-        if isinstance(value, dict):
-            return {key: walk(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [walk(item) for item in value]
-        return value
+    def change(value: Any) -> Any:
+        return _secret(_mapped(_plain(value), text)) if _is_secret(value) else value
 
-    return {key: walk(value) for key, value in resource.items()}
+    return {key: _mapped(value, change) for key, value in resource.items()}
 
 
 def _replaced(text: str, known: Mapping[str, str]) -> str:
@@ -130,16 +119,11 @@ def _replaced(text: str, known: Mapping[str, str]) -> str:
     return text
 
 
-def _secrets(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+def _secrets(value: Any) -> Iterator[tuple[str, str]]:
     """(last key, text) of every secret text below ``value``."""
-    if _is_secret(value):
-        yield from _texts(_plain(value), key)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from _secrets(item, name)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _secrets(item, key)
+    for key, leaf in _leaves(value):
+        if _is_secret(leaf):
+            yield from ((name, text) for name, text in _leaves(_plain(leaf), key) if isinstance(text, str) and text)
 
 
 def _plain(secret: Mapping[str, Any]) -> Any:
@@ -148,25 +132,29 @@ def _plain(secret: Mapping[str, Any]) -> Any:
     return json.loads(secret["plaintext"])
 
 
-def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str) and value:
-        yield key, value
-    elif isinstance(value, dict):
+def _secret(plain: Any) -> dict[str, str]:
+    return {_SIGNATURE: _SECRET, "plaintext": json.dumps(plain)}
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """(last key, value) of what is no map and no list; a secret is one leaf."""
+    if isinstance(value, dict) and not _is_secret(value):
         for name, item in value.items():
-            yield from _texts(item, name)
+            yield from _leaves(item, name)
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item, key)
+            yield from _leaves(item, key)
+    else:
+        yield key, value
 
 
-def _strings(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {key: _strings(item, change) for key, item in value.items()}
+def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """``value`` with every leaf changed."""
+    if isinstance(value, dict) and not _is_secret(value):
+        return {key: _mapped(item, change) for key, item in value.items()}
     if isinstance(value, list):
-        return [_strings(item, change) for item in value]
-    return value
+        return [_mapped(item, change) for item in value]
+    return change(value)
 
 
 def _decoded(text: str) -> str | None:
