@@ -17,6 +17,8 @@ _PASS = "(?:(?:store|key|user|admin|db|smtp|bind)pass|(?<![a-z])pass|(?-i:(?<=[a
 WORD = f"(?:passw(?:or)?d|passphrase|passcode|pwd|{_PASS}|secret|token|credentials?|{_KEYS})"
 """Regular expression, case ignored: the end of a name of a secret."""
 _NAME = re.compile(rf"(?i){WORD}[-_.]?\d*$")
+_VAULT = "vault.hashicorp.com/"
+"""Annotations of Vault's Agent Injector, such as ``agent-inject-secret-db-password``: a path in Vault, or a switch."""
 _ELSEWHERE = re.compile(
     r"^(?:$|[/~.]|file:|\$|%|<|\{|\[|\(|\*+$|x{3,}$|(?:true|false|null|none|yes|no|on|off|\d{1,3})$)", re.I
 )
@@ -42,8 +44,8 @@ _FORMS = {
 
 
 def names_secret(name: str) -> bool:
-    """Whether ``name`` (of a variable, key, element or property) is that of a secret."""
-    return bool(_NAME.search(name))
+    """Whether ``name`` (of a variable, key, element, property or annotation) is that of a secret."""
+    return bool(_NAME.search(name)) and not name.startswith(_VAULT)
 
 
 def path_names_secret(path: str) -> bool:

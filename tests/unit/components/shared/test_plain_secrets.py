@@ -22,8 +22,9 @@ def test_names_of_secrets(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["PASSWORD_ENCRYPTION", "DB_PASSWORD_FILE", "bypass", "COMPASS", "AWS_ACCESS_KEY_ID", "publicKey", "tokenizer"],
-)
+    ["PASSWORD_ENCRYPTION", "DB_PASSWORD_FILE", "bypass", "COMPASS", "AWS_ACCESS_KEY_ID", "publicKey", "tokenizer",
+     "vault.hashicorp.com/agent-inject-secret-db-password", "vault.hashicorp.com/agent-inject-token"],
+)  # fmt: skip
 def test_names_of_other_things(name: str) -> None:
     assert not names_secret(name)
 
