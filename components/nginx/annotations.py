@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 Dialect = Literal["f5", "community"]
-_CONNECT_SECONDS = 30
+_CONNECT_SECONDS = 20
 """Seconds until a request that cannot connect moves to another node. NGINX counts the TLS handshake too
-(ngx_http_upstream_ssl_init_connection), which a node without CPU takes many seconds for: with 10 s one request in
-twelve failed in a test in which none did with 30 s. The price: requests to a node that vanished wait as long, once."""
+(ngx_http_upstream_ssl_init_connection), which a node without CPU takes many seconds for: with 5 s requests failed in a
+test in which none did with 30 s. A node that stops accepts connections and answers no handshake; its requests still
+reach another node within the 30 s that many clients wait."""
 _MAX_FAILS, _FAIL_SECONDS = 10, 5
 """Failed attempts within this time exclude a node for as long. By default one failure excludes it for ten seconds:
 under load first one node, then the other, and NGINX answers 502 without a request to EI."""
 _TRIES = 2
 """Nodes that a request is sent to. NGINX does not repeat a POST that it has sent."""
-_RETRY_SECONDS = 40
+_RETRY_SECONDS = 28
 """Seconds after its begin in which a request may move to another node; above ``_CONNECT_SECONDS``."""
 _IDLE_CONNECTIONS = 256
 """Idle connections to EI that each worker keeps. Of more than that, each request would end with its connection, and the
