@@ -11,21 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Dialect = Literal["f5", "community"]
-_CONNECT_SECONDS = 20
-"""Seconds until a request that cannot connect moves to another node. NGINX counts the TLS handshake too
-(ngx_http_upstream_ssl_init_connection), which a node without CPU takes many seconds for: with 5 s requests failed in a
-test in which none did with 30 s. A node that stops accepts connections and answers no handshake; its requests still
-reach another node within the 30 s that many clients wait."""
-_MAX_FAILS, _FAIL_SECONDS = 10, 5
-"""Failed attempts within this time exclude a node for as long. By default one failure excludes it for ten seconds:
-under load first one node, then the other, and NGINX answers 502 without a request to EI."""
-_TRIES = 2
-"""Nodes that a request is sent to. NGINX does not repeat a POST that it has sent."""
-_RETRY_SECONDS = 28
-"""Seconds after its begin in which a request may move to another node; above ``_CONNECT_SECONDS``."""
-_IDLE_CONNECTIONS = 256
-"""Idle connections to EI that each worker keeps. Of more than that, each request would end with its connection, and the
-next one begin with a handshake."""
+_CONNECT_SECONDS = 4
+"""Seconds until a request that cannot connect moves to another node; NGINX counts the TLS handshake too. Two lost SYN
+packets are not a vanished node. On a cluster under overload longer times, with passive checks relaxed, lost more
+requests: handshakes pile up in the nodes."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +42,6 @@ def _f5(backend: Backend) -> dict[str, str]:
         "nginx.org/proxy-send-timeout": f"{backend.read_timeout}s",
         "nginx.org/proxy-connect-timeout": f"{_CONNECT_SECONDS}s",
         "nginx.org/client-max-body-size": backend.max_body,
-        "nginx.org/max-fails": str(_MAX_FAILS),
-        "nginx.org/fail-timeout": f"{_FAIL_SECONDS}s",
-        "nginx.org/proxy-next-upstream-tries": str(_TRIES),
-        "nginx.org/proxy-next-upstream-timeout": f"{_RETRY_SECONDS}s",
-        "nginx.org/keepalive": str(_IDLE_CONNECTIONS),
         # 301 turns a POST into a GET in many clients.
         "nginx.org/http-redirect-code": "308",
     }
@@ -76,8 +60,6 @@ def _community(backend: Backend) -> dict[str, str]:
         f"{prefix}/proxy-read-timeout": str(backend.read_timeout),
         f"{prefix}/proxy-send-timeout": str(backend.read_timeout),
         f"{prefix}/proxy-connect-timeout": str(_CONNECT_SECONDS),
-        f"{prefix}/proxy-next-upstream-tries": str(_TRIES),
-        f"{prefix}/proxy-next-upstream-timeout": str(_RETRY_SECONDS),
         f"{prefix}/proxy-body-size": backend.max_body,
         f"{prefix}/ssl-redirect": "true",
     }

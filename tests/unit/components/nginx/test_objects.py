@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from components.nginx import objects
-from components.nginx.annotations import Backend, ingress_annotations
 from components.shared.quantities import quantity
 from tests.unit.support.recording import Recorder
 from tests.unit.support.stacks import run, templates
@@ -94,20 +93,6 @@ def test_the_gateway_accepts_smaller_bodies_than_the_console(dialect: Any) -> No
         body(recorder, f"wso2ei-nginx-{route}")["metadata"]["annotations"][key] for route in ("console", "gateway")
     ]
     assert sizes == ["256m", "32m"]
-
-
-def test_one_slow_answer_excludes_no_node_and_a_request_is_not_repeated_endlessly() -> None:
-    """NGINX' defaults exclude a node for ten seconds after one failure, which under load is an outage of all nodes."""
-    found = ingress_annotations("f5", Backend("wso2ei-gateway", 180, "32m"))
-    connect, retry, fail = (
-        int(found[f"nginx.org/{name}"].removesuffix("s"))
-        for name in ("proxy-connect-timeout", "proxy-next-upstream-timeout", "fail-timeout")
-    )
-    assert int(found["nginx.org/max-fails"]) > 1
-    assert int(found["nginx.org/proxy-next-upstream-tries"]) == 2
-    # A request to a vanished node gets its second try, and a node that recovers is used again within ten seconds.
-    assert connect < retry
-    assert fail <= 10
 
 
 def test_console_and_gateway_have_one_service_so_that_a_changed_pod_is_one_reload() -> None:
