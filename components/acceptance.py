@@ -106,7 +106,6 @@ class Acceptance(pulumi.ComponentResource):
         super().__init__("wso2ei:index:Acceptance", name, {}, with_labels(opts, name, pods=args.get("pods")))
         if not args["triggers"]:
             raise ValueError(f"Acceptance {name}: triggers must not be empty: the Job would never run again")
-        after = [*_as_list(opts.depends_on)] if opts and opts.depends_on else []
         child = pulumi.ResourceOptions(parent=self)
         selector = metadata.labels("acceptance", name)
         config_map = k8s.core.v1.ConfigMap(
@@ -118,7 +117,7 @@ class Acceptance(pulumi.ComponentResource):
         k8s.networking.v1.NetworkPolicy(
             f"{name}-clients",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
-            spec=network_policies.no_clients_spec(selector),
+            spec=network_policies.ingress_spec(selector),
             opts=child,
         )
         self.job = k8s.batch.v1.Job(
@@ -136,7 +135,10 @@ class Acceptance(pulumi.ComponentResource):
             ),
             # A component's dependsOn is not inherited by its children.
             opts=pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(depends_on=after, custom_timeouts=_deadline(args).timeouts)
+                child,
+                pulumi.ResourceOptions(
+                    depends_on=opts.depends_on if opts else None, custom_timeouts=_deadline(args).timeouts
+                ),
             ),
         )
         self.register_outputs({"job": metadata.name_of(self.job)})
@@ -144,8 +146,3 @@ class Acceptance(pulumi.ComponentResource):
 
 def _deadline(args: AcceptanceArgs) -> Deadline:
     return Deadline(args.get("pull_minutes", 15) + math.ceil(args.get("seconds", 180) / 60))
-
-
-def _as_list(dependencies: object) -> list[pulumi.Resource]:
-    resources = dependencies if isinstance(dependencies, list | tuple) else [dependencies]
-    return [resource for resource in resources if isinstance(resource, pulumi.Resource)]

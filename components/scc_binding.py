@@ -13,7 +13,7 @@ from typing import Literal, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.shared import metadata
+from components.shared import metadata, rights
 from components.shared.recommended_labels import with_labels
 
 
@@ -36,24 +36,14 @@ class SccBinding(pulumi.ComponentResource):
         super().__init__("wso2ei:index:SccBinding", name, {}, with_labels(opts, name))
         child = pulumi.ResourceOptions(parent=self)
         meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=metadata.labels("wso2ei", name))
-        role = k8s.rbac.v1.Role(f"{name}-role", metadata=meta, rules=[scc_rule(args["constraint"])], opts=child)
         namespace = pulumi.Output.from_input(args["namespace"])
-        binding = k8s.rbac.v1.RoleBinding(
-            f"{name}-role-binding",
-            metadata=meta,
-            role_ref=k8s.rbac.v1.RoleRefArgs(
-                api_group="rbac.authorization.k8s.io", kind="Role", name=metadata.name_of(role)
-            ),
-            subjects=[
-                k8s.rbac.v1.SubjectArgs(
-                    api_group="rbac.authorization.k8s.io",
-                    kind="Group",
-                    # Jobs and MySQL use the namespace's default account, EI and NGINX have accounts.
-                    name=namespace.apply(lambda space: f"system:serviceaccounts:{space}"),
-                )
-            ],
-            opts=child,
+        accounts = k8s.rbac.v1.SubjectArgs(
+            api_group="rbac.authorization.k8s.io",
+            kind="Group",
+            # Jobs and MySQL use the namespace's default account, EI and NGINX have accounts.
+            name=namespace.apply(lambda space: f"system:serviceaccounts:{space}"),
         )
+        _, binding = rights.bound_role(f"{name}-role", meta, [scc_rule(args["constraint"])], accounts, child)
         self.namespace = pulumi.Output.all(namespace, metadata.name_of(binding)).apply(lambda made: str(made[0]))
         self.register_outputs({"namespace": self.namespace})
 

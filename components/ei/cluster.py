@@ -23,7 +23,7 @@ from components.ei.logs import LogFolder
 from components.ei.metrics import make_metrics
 from components.ei.parts import ConfigMaps, Images, PodParts, Sizes
 from components.mysql import connection as mysql_connection
-from components.shared import metadata, network_policies, volumes
+from components.shared import metadata, network_policies, rights, volumes
 from components.shared.deadlines import Deadline
 from components.shared.image_reference import parse_image
 from components.shared.recommended_labels import with_labels
@@ -75,7 +75,12 @@ class EiCluster(pulumi.ComponentResource):
                 after_database, pulumi.ResourceOptions(depends_on=[pull_secret] if pull_secret else [])
             ),
         )
-        rights = self._membership_rights(name, args, parts, child)
+        members = objects.membership_rules(f"{name}-members")
+        account = k8s.rbac.v1.SubjectArgs(
+            kind="ServiceAccount", name=parts.service_account, namespace=args["namespace"]
+        )
+        meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=parts.selector)
+        may_read_members = rights.bound_role(f"{name}-members", meta, members, account, child)
         self.deployment = k8s.apps.v1.Deployment(
             f"{name}-nodes",
             metadata=k8s.meta.v1.ObjectMetaArgs(
@@ -85,7 +90,7 @@ class EiCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 slow,
                 pulumi.ResourceOptions(
-                    depends_on=[job, *rights],
+                    depends_on=[job, *may_read_members],
                     # A field that is left out would be taken as given back, and the API server would set it to one.
                     # Ignored, it keeps the value that was set last; a new Deployment still begins with `replicas`.
                     ignore_changes=["spec.replicas"] if args.get("autoscaled") else None,
@@ -246,31 +251,6 @@ class EiCluster(pulumi.ComponentResource):
             opts=child,
         )
 
-    def _membership_rights(
-        self, name: str, args: EiClusterArgs, parts: PodParts, child: pulumi.ResourceOptions
-    ) -> list[pulumi.Resource]:
-        meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=parts.selector)
-        role = k8s.rbac.v1.Role(
-            f"{name}-members",
-            metadata=meta,
-            rules=objects.membership_rules(f"{name}-members"),
-            opts=child,
-        )
-        binding = k8s.rbac.v1.RoleBinding(
-            f"{name}-members-binding",
-            metadata=meta,
-            role_ref=k8s.rbac.v1.RoleRefArgs(
-                api_group="rbac.authorization.k8s.io",
-                kind="Role",
-                name=metadata.name_of(role),
-            ),
-            subjects=[
-                k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=parts.service_account, namespace=args["namespace"])
-            ],
-            opts=child,
-        )
-        return [role, binding]
-
     def _policies(
         self, name: str, args: EiClusterArgs, selector: dict[str, str], child: pulumi.ResourceOptions
     ) -> None:
@@ -278,21 +258,14 @@ class EiCluster(pulumi.ComponentResource):
         k8s.networking.v1.NetworkPolicy(
             f"{name}-clients",
             metadata=meta,
-            spec=objects.network_policy_spec(
-                selector,
-                objects.ControllerPods(
-                    args["controller_labels"],
-                    args.get("existing_controller", False),
-                    args.get("controller_namespace"),
-                ),
-            ),
+            spec=objects.network_policy_spec(selector, args),
             opts=child,
         )
         schema = schema_labels(name)
         k8s.networking.v1.NetworkPolicy(
             f"{name}-clients-of-schema",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=schema),
-            spec=network_policies.no_clients_spec(schema),
+            spec=network_policies.ingress_spec(schema),
             # Its first name; a cluster called "NAME-schema" would have a child of that name too.
             opts=pulumi.ResourceOptions.merge(
                 child, pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"{name}-schema-clients")])

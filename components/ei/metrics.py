@@ -80,11 +80,7 @@ def network_policy_spec(selector: dict[str, str], metrics: MetricsArgs) -> k8s.n
         ),
         pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels) if labels else None,
     )
-    return k8s.networking.v1.NetworkPolicySpecArgs(
-        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
-        policy_types=["Ingress"],
-        ingress=[network_policies.allow([peer], place(metrics)[0])],
-    )
+    return network_policies.ingress_spec(selector, network_policies.allow([peer], place(metrics)[0]))
 
 
 def service_labels(name: str) -> dict[str, str]:

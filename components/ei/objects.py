@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pulumi_kubernetes as k8s
 
 from components.ei import work
+from components.ei.args import EiClusterArgs
 from components.ei.copy_conf import needs_home
 from components.ei.parts import PodParts
 from components.ei.pod import (
@@ -22,18 +21,6 @@ from components.shared import metadata, network_policies, pods, scheduling, volu
 from components.shared.deadlines import Deadline
 
 _SCHEMA_RETRIES = 2
-
-
-@dataclass(frozen=True)
-class ControllerPods:
-    """The NGINX pods that may reach console and gateway."""
-
-    labels: dict[str, str]
-    """Empty: not known."""
-    elsewhere: bool
-    """In another namespace."""
-    namespace: str | None = None
-    """Their namespace, where it is another one and known."""
 
 
 def service_spec(selector: dict[str, str], ports: dict[str, int]) -> k8s.core.v1.ServiceSpecArgs:
@@ -142,27 +129,21 @@ def schema_job_spec(
     )
 
 
-def network_policy_spec(
-    selector: dict[str, str], controller: ControllerPods
-) -> k8s.networking.v1.NetworkPolicySpecArgs:
+def network_policy_spec(selector: dict[str, str], args: EiClusterArgs) -> k8s.networking.v1.NetworkPolicySpecArgs:
     """Members reach members on 4100; NGINX reaches console and gateway; no other pod reaches a node.
 
     Where the controller's pods are not known (an existing controller without labels given, or one on the hosts'
     network, which no pod selector matches), console and gateway are open to every client that reaches the pod.
     """
-    peers = None
-    if controller.labels or controller.namespace:
+    peers, labels, namespace = None, args["controller_labels"], args.get("controller_namespace")
+    if labels or namespace:
         # Kubernetes itself sets this label of a namespace, so no other namespace can have it.
-        name = {"kubernetes.io/metadata.name": controller.namespace} if controller.namespace else None
-        namespaces = k8s.meta.v1.LabelSelectorArgs(match_labels=name) if controller.elsewhere else None
-        labels = k8s.meta.v1.LabelSelectorArgs(match_labels=controller.labels or None)
-        peers = [k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=namespaces, pod_selector=labels)]
-    members = k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector))
-    return k8s.networking.v1.NetworkPolicySpecArgs(
-        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
-        policy_types=["Ingress"],
-        ingress=[
-            network_policies.allow([members], MEMBER_PORT),
-            network_policies.allow(peers, CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT),
-        ],
+        name = {"kubernetes.io/metadata.name": namespace} if namespace else None
+        elsewhere = k8s.meta.v1.LabelSelectorArgs(match_labels=name) if args.get("existing_controller") else None
+        pod_selector = k8s.meta.v1.LabelSelectorArgs(match_labels=labels or None)
+        peers = [k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=elsewhere, pod_selector=pod_selector)]
+    return network_policies.ingress_spec(
+        selector,
+        network_policies.allow([network_policies.pods_with(selector)], MEMBER_PORT),
+        network_policies.allow(peers, CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT),
     )

@@ -177,7 +177,7 @@ class MysqlDatabase(pulumi.ComponentResource):
         k8s.networking.v1.NetworkPolicy(
             f"{name}-clients-of-options",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
-            spec=network_policies.no_clients_spec(selector),
+            spec=network_policies.ingress_spec(selector),
             opts=child,
         )
         return k8s.batch.v1.Job(

@@ -181,18 +181,7 @@ def _ping(*, period_seconds: int, failure_threshold: int) -> k8s.core.v1.ProbeAr
 
 def network_policy_spec(selector: dict[str, str], clients: dict[str, str]) -> k8s.networking.v1.NetworkPolicySpecArgs:
     """Admit ``clients`` on the server's port; allow no egress."""
-    return k8s.networking.v1.NetworkPolicySpecArgs(
-        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
-        policy_types=["Ingress", "Egress"],
-        ingress=[
-            network_policies.allow(
-                [
-                    k8s.networking.v1.NetworkPolicyPeerArgs(
-                        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=clients)
-                    )
-                ],
-                PORT,
-            )
-        ],
-        egress=[],
-    )
+    admitted = network_policies.allow([network_policies.pods_with(clients)], PORT)
+    spec = network_policies.ingress_spec(selector, admitted)
+    spec.policy_types, spec.egress = ["Ingress", "Egress"], []
+    return spec

@@ -18,7 +18,7 @@ from components.nginx import objects as nginx_objects
 from components.nginx.annotations import Backend, Dialect, ingress_annotations
 from components.nginx.objects import Expose
 from components.nginx.tls import self_signed
-from components.shared import metadata
+from components.shared import metadata, rights
 from components.shared.deadlines import Deadline
 from components.shared.recommended_labels import PodMetadataArgs, tag, with_labels
 from components.shared.registered_specs import RegisteredSpecs
@@ -269,43 +269,28 @@ class NginxIngress(pulumi.ComponentResource):
         certificate: pulumi.Output[str] | None,
         child: pulumi.ResourceOptions,
     ) -> list[pulumi.Resource]:
-        namespace = args["namespace"]
-        role = k8s.rbac.v1.Role(
-            f"{name}-role",
-            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=namespace, labels=selector),
-            rules=nginx_objects.namespace_rules(certificate),
-            opts=child,
-        )
+        meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector)
+        rules = nginx_objects.namespace_rules(certificate)
+        _, binding = rights.bound_role(f"{name}-role", meta, rules, subject, child)
+        cluster_meta = k8s.meta.v1.ObjectMetaArgs(labels=selector)
         cluster_role = k8s.rbac.v1.ClusterRole(
             f"{name}-cluster-role",
-            metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector),
-            rules=nginx_objects.cluster_rules(args["class_name"], namespace),
+            metadata=cluster_meta,
+            rules=nginx_objects.cluster_rules(args["class_name"], args["namespace"]),
             opts=child,
         )
-        return [
-            k8s.rbac.v1.RoleBinding(
-                f"{name}-role-binding",
-                metadata=k8s.meta.v1.ObjectMetaArgs(namespace=namespace, labels=selector),
-                role_ref=_role_ref("Role", role.metadata),
-                subjects=[subject],
-                opts=child,
-            ),
-            k8s.rbac.v1.ClusterRoleBinding(
-                f"{name}-cluster-role-binding",
-                metadata=k8s.meta.v1.ObjectMetaArgs(labels=selector),
-                role_ref=_role_ref("ClusterRole", cluster_role.metadata),
-                subjects=[subject],
-                opts=child,
-            ),
-        ]
+        cluster_binding = k8s.rbac.v1.ClusterRoleBinding(
+            f"{name}-cluster-role-binding",
+            metadata=cluster_meta,
+            role_ref=rights.role_ref(cluster_role),
+            subjects=[subject],
+            opts=child,
+        )
+        return [binding, cluster_binding]
 
 
 def _deadline(args: NginxIngressArgs) -> Deadline:
     return Deadline(args.get("pull_minutes", 15))
-
-
-def _role_ref(kind: str, metadata: pulumi.Output[k8s.meta.v1.outputs.ObjectMeta]) -> k8s.rbac.v1.RoleRefArgs:
-    return k8s.rbac.v1.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind=kind, name=metadata["name"])
 
 
 def _route_annotations(args: NginxIngressArgs, route: Route) -> dict[str, str]:

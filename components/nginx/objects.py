@@ -12,7 +12,7 @@ from typing import Literal
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.shared import pods, scheduling, volumes
+from components.shared import network_policies, pods, scheduling, volumes
 from components.shared.deadlines import Deadline
 
 UID = 101
@@ -271,12 +271,4 @@ def ingress_spec(
 
 def network_policy_spec(selector: dict[str, str]) -> k8s.networking.v1.NetworkPolicySpecArgs:
     """Open ports 80 and 443 of the controller to every client, and no other port (kubelet probes are exempt)."""
-    return k8s.networking.v1.NetworkPolicySpecArgs(
-        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
-        policy_types=["Ingress"],
-        ingress=[
-            k8s.networking.v1.NetworkPolicyIngressRuleArgs(
-                ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol="TCP") for port in ("http", "https")]
-            )
-        ],
-    )
+    return network_policies.ingress_spec(selector, network_policies.allow(None, "http", "https"))

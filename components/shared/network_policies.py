@@ -1,4 +1,4 @@
-"""Parts of NetworkPolicies. Pure functions."""
+"""Specs and rules of NetworkPolicies. Pure functions."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from collections.abc import Sequence
 import pulumi_kubernetes as k8s
 
 
-def no_clients_spec(selector: dict[str, str]) -> k8s.networking.v1.NetworkPolicySpecArgs:
-    """NetworkPolicy of pods that are clients only: no ingress."""
+def ingress_spec(
+    selector: dict[str, str], *rules: k8s.networking.v1.NetworkPolicyIngressRuleArgs
+) -> k8s.networking.v1.NetworkPolicySpecArgs:
+    """NetworkPolicy that admits to the pods of ``selector`` what ``rules`` allow; without a rule, no ingress."""
     return k8s.networking.v1.NetworkPolicySpecArgs(
-        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector), policy_types=["Ingress"], ingress=[]
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector), policy_types=["Ingress"], ingress=[*rules]
     )
 
 
 def allow(
-    peers: Sequence[k8s.networking.v1.NetworkPolicyPeerArgs] | None, *ports: int
+    peers: Sequence[k8s.networking.v1.NetworkPolicyPeerArgs] | None, *ports: int | str
 ) -> k8s.networking.v1.NetworkPolicyIngressRuleArgs:
     """Ingress rule of a NetworkPolicy: admit ``peers`` on TCP ``ports``; ``None`` admits every peer."""
     return k8s.networking.v1.NetworkPolicyIngressRuleArgs(
         from_=peers,
         ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol="TCP") for port in ports],
     )
+
+
+def pods_with(labels: dict[str, str]) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+    """Pods of the policy's namespace with ``labels``."""
+    return k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels))
