@@ -10,42 +10,29 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pulumi
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from components.shared.image_reference import from_mirror
 from components.shared.storage import DataVolumeArgs
 from settings import cross_checks
 from settings.ei import EiSettings
+from settings.ingress import IngressSettings
 from settings.mysql import MysqlSettings
 from settings.pods import PodsSettings
 from settings.scheduling import SchedulingSettings
 from settings.secrets import SecretsSettings
 from settings.storage import PURPOSES, Purpose, Storage
 from settings.types import (
-    Address,
-    Allowed,
     Conflict,
     ConflictsError,
-    HostPort,
     Image,
     IngressHost,
-    LabelKey,
-    LabelValue,
     Minutes,
     Name,
-    ObjectName,
-    Port,
     Registry,
-    Seconds,
     Section,
     Text,
 )
-
-Body = Annotated[
-    str,
-    StringConstraints(pattern=r"^[1-9][0-9]{0,9}[kmg]$"),
-    Allowed("a size as NGINX writes it, such as 512k, 256m or 1g", "256m", unit="body"),
-]
 
 
 class KubernetesSettings(Section):
@@ -106,94 +93,6 @@ class ImagesSettings(Section):
     """F5's NGINX Ingress Controller 5.5, where it is installed."""
     pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 15
     """Minutes until a pod with one of these images must be ready or done, pulls included."""
-
-
-class IngressSettings(Section):
-    """NGINX in front of EI."""
-
-    controller: Literal["install", "existing"] = "install"
-    """``install`` makes F5's NGINX Ingress Controller; ``existing`` uses one that the cluster has."""
-    class_name: ObjectName = "wso2ei"
-    """IngressClass: made with an installed controller; with an existing one, the class that it watches."""
-    dialect: Literal["f5", "community"] = "f5"
-    """Annotations that the controller reads: nginx.org/ (f5) or nginx.ingress.kubernetes.io/ (community)."""
-    expose: Literal["LoadBalancer", "NodePort", "hostPort"] = "LoadBalancer"
-    """How an installed controller is reached from outside. kind and minikube give a LoadBalancer no address."""
-    http_port: Port = 80
-    """Port of an installed controller for HTTP. For NodePort the port inside the cluster only."""
-    https_port: Port = 443
-    """Port at which clients reach console and gateway, an existing controller's too; where it is not 443 it is part of
-    the URLs, of EI's own too. For NodePort the port inside the cluster only."""
-    http_node_port: Annotated[Port | None, Field(examples=[30080])] = None
-    """NodePort: the port for HTTP on every node. Default: the cluster allots one."""
-    https_node_port: Annotated[Port | None, Field(examples=[30443])] = None
-    """NodePort: the port on every node at which clients reach console and gateway. Default: the cluster allots one."""
-    address: Annotated[Address | None, Field(examples=["localhost"])] = None
-    """Address that clients use where the cluster assigns none (NodePort, hostPort), or in place of the assigned one: IP
-    address or name of a node. An installed controller publishes it."""
-    controller_address: HostPort | None = None
-    """host:port of an existing controller inside the cluster, for the acceptance check; default: its address."""
-    controller_labels: Annotated[
-        dict[LabelKey, LabelValue], Field(examples=[{"app.kubernetes.io/name": "nginx-ingress"}])
-    ] = {}
-    """Labels of an existing controller's pods: only pods with these labels reach EI. Without labels and
-    ``controllerNamespace`` every pod does."""
-    controller_namespace: Annotated[Name | None, Field(examples=["nginx-ingress"])] = None
-    """Namespace of an existing controller: only its pods reach EI. Default: pods with ``controllerLabels`` in any
-    namespace."""
-    tls_secret: Annotated[ObjectName | None, Field(examples=["ei-example-com-tls"])] = None
-    """kubernetes.io/tls Secret in the namespace; without it a self-signed certificate is made and kept in the state."""
-    read_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 180
-    """Seconds that NGINX waits for an answer; above EI's own 120 s endpoint timeout, else NGINX answers 504 before
-    EI's fault sequence runs."""
-    max_body: Body = "256m"
-    """Largest request body of the console; a CAR that is deployed there must fit."""
-    gateway_max_body: Body = "32m"
-    """Largest request body of the gateway. NGINX stores a body on its node before EI gets it, so the limit is what one
-    caller can take of the node's disk with one request."""
-
-    ipv6: bool = True
-    """An installed controller also listens on IPv6. False: for nodes without IPv6 (``ipv6.disable=1``), where
-    NGINX cannot start otherwise."""
-
-    @property
-    def uses_host_ports(self) -> bool:
-        """An installed controller uses ports of its node."""
-        return self.controller == "install" and self.expose == "hostPort"
-
-    def conflicts(self) -> Iterator[Conflict]:
-        """Report what an installed controller does not support."""
-        if self.controller == "install" and self.expose != "LoadBalancer" and self.address is None:
-            yield Conflict(
-                "ingress.address",
-                ("ingress.expose",),
-                f"must be the name or IP of a node: ingress.expose {self.expose} gives the Ingress no address; "
-                "set address",
-                {"ingress.address": "localhost"},
-            )
-        for key, port in (("httpNodePort", self.http_node_port), ("httpsNodePort", self.https_node_port)):
-            if port is not None and (self.expose != "NodePort" or self.controller != "install"):
-                yield Conflict(
-                    f"ingress.{key}",
-                    ("ingress.expose", "ingress.controller"),
-                    "is for ingress.controller install with ingress.expose NodePort only",
-                    {f"ingress.{key}": None},
-                )
-        for keys, ports in (
-            (("httpPort", "httpsPort"), (self.http_port, self.https_port)),
-            (("httpNodePort", "httpsNodePort"), (self.http_node_port, self.https_node_port)),
-        ):
-            if self.controller == "install" and ports[0] is not None and ports[0] == ports[1]:
-                other, key = (f"ingress.{key}" for key in keys)
-                both_removed: dict[str, str | int | bool | None] = {other: None, key: None}
-                yield Conflict(key, (other,), f"must differ from {other}: a Service has each port once", both_removed)
-        if self.controller == "install" and self.dialect != "f5":
-            yield Conflict(
-                "ingress.dialect",
-                ("ingress.controller",),
-                "must be f5 with ingress.controller install: that one reads nginx.org/ annotations",
-                {"ingress.dialect": "f5"},
-            )
 
 
 class Settings(Section):

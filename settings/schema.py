@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, Never, TypeGuard, Union, get_args, g
 
 import annotated_types
 from pydantic import Field, TypeAdapter, ValidationError
-from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from settings.errors import below
@@ -127,8 +126,8 @@ class Key:
         """Yield the settings of this section; of all kinds where there are several."""
         for section in self.sections:
             kind = _kind(section, self.tag) if self.tag else ""
-            for name, field in section.model_fields.items():
-                yield Key(below(self.path, to_camel(name)), _annotation(field), field, kind)
+            for field in section.model_fields.values():
+                yield Key(below(self.path, str(field.alias)), _annotation(field), field, kind)
 
     def words(self) -> str:
         """Return what is allowed; completes the sentence "must be ..."."""

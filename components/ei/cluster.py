@@ -23,7 +23,7 @@ from components.ei.logs import LogFolder
 from components.ei.metrics import make_metrics
 from components.ei.parts import ConfigMaps, Images, PodParts, Sizes
 from components.mysql import connection as mysql_connection
-from components.shared import metadata, network_policies, rights, volumes
+from components.shared import metadata, network_policies, rights, scheduling, volumes
 from components.shared.deadlines import Deadline
 from components.shared.image_reference import parse_image
 from components.shared.recommended_labels import with_labels
@@ -274,12 +274,7 @@ class EiCluster(pulumi.ComponentResource):
         k8s.policy.v1.PodDisruptionBudget(
             f"{name}-budget",
             metadata=meta,
-            spec=k8s.policy.v1.PodDisruptionBudgetSpecArgs(
-                max_unavailable=1,
-                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
-                # Without it pods that are never ready block every drain. Kubernetes 1.27 or newer.
-                unhealthy_pod_eviction_policy="AlwaysAllow",
-            ),
+            spec=scheduling.budget_spec(selector),
             opts=child,
         )
 

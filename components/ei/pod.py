@@ -172,17 +172,7 @@ def deployment_spec(parts: PodParts, replicas: int, deadline: Deadline) -> k8s.a
         image_pull_secrets=pods.pull_secrets(parts.images.pull_secret),
         security_context=pods.pod_security(UID),
         termination_grace_period_seconds=_ENDPOINT_LAG_SECONDS + _DRAIN_SECONDS + 30,
-        topology_spread_constraints=[
-            k8s.core.v1.TopologySpreadConstraintArgs(
-                max_skew=1,
-                topology_key=key,
-                when_unsatisfiable="ScheduleAnyway",
-                label_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=parts.selector),
-                # Without it the pods that a rollout removes count too. Kubernetes 1.27 or newer.
-                match_label_keys=["pod-template-hash"],
-            )
-            for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
-        ],
+        topology_spread_constraints=scheduling.spread(parts.selector),
         init_containers=[
             *first,
             *parts.logs.init_containers(parts.images.python, "programs", UID),

@@ -16,9 +16,9 @@ import pulumi_random as random
 
 from components.nginx import objects as nginx_objects
 from components.nginx.annotations import Backend, Dialect, ingress_annotations
-from components.nginx.objects import Expose
+from components.nginx.objects import Expose, ServiceArgs
 from components.nginx.tls import self_signed
-from components.shared import metadata, rights
+from components.shared import metadata, rights, scheduling
 from components.shared.deadlines import Deadline
 from components.shared.recommended_labels import PodMetadataArgs, tag, with_labels
 from components.shared.registered_specs import RegisteredSpecs
@@ -63,6 +63,16 @@ class NginxIngressArgs(TypedDict):
     """Default 443. With ``NodePort`` the port inside the cluster; with an existing controller the one it serves."""
     node_ports: NotRequired[tuple[int | None, int | None]]
     """``NodePort``: the ports of http and https on every node; ``None``: allocated by the cluster."""
+    replicas: NotRequired[int]
+    """Pods of an installed controller; default 1."""
+    cpu: NotRequired[str]
+    """CPU request of each; default 100m."""
+    cpu_limit: NotRequired[str]
+    """CPU limit, and the number of NGINX's workers; default 2."""
+    memory: NotRequired[str]
+    """Memory request, a quarter of the limit; default 128Mi."""
+    service: NotRequired[ServiceArgs]
+    """Load balancer of an installed controller."""
     address: NotRequired[str | None]
     """Address that clients use, where the cluster reports none or another one; an installed controller publishes it."""
     ipv6: NotRequired[bool]
@@ -179,14 +189,27 @@ class NginxIngress(pulumi.ComponentResource):
         selector = metadata.labels("nginx-ingress", name)
         return k8s.core.v1.Service(
             f"{name}-service",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args["namespace"], labels=selector),
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=name,
+                namespace=args["namespace"],
+                labels=selector,
+                annotations=dict(args.get("service", {}).get("annotations") or {}) or None,
+            ),
             spec=nginx_objects.service_spec(
                 selector,
                 args.get("expose", "LoadBalancer"),
                 *_ports(args),
                 node_ports=args.get("node_ports", (None, None)),
+                load_balancer=args.get("service"),
             ),
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(custom_timeouts=_deadline(args).timeouts)),
+            opts=pulumi.ResourceOptions.merge(
+                child,
+                pulumi.ResourceOptions(
+                    custom_timeouts=_deadline(args).timeouts,
+                    # Immutable; the provider deletes a named Service before it makes the new one.
+                    replace_on_changes=["spec.loadBalancerClass"],
+                ),
+            ),
         )
 
     def _controller(
@@ -219,12 +242,16 @@ class NginxIngress(pulumi.ComponentResource):
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-config",
             metadata=meta(),
-            data=nginx_objects.config_data(args.get("address")),
+            data=nginx_objects.config_data(args.get("address"), _cpu_limit(args)),
             opts=child,
         )
         k8s.networking.v1.NetworkPolicy(
             f"{name}-ports", metadata=meta(), spec=nginx_objects.network_policy_spec(selector), opts=child
         )
+        if args.get("replicas", 1) > 1:
+            k8s.policy.v1.PodDisruptionBudget(
+                f"{name}-budget", metadata=meta(), spec=scheduling.budget_spec(selector), opts=child
+            )
         arguments = pulumi.Output.all(metadata.name_of(config_map), tls_secret).apply(
             lambda made: nginx_objects.arguments(
                 config_map=made[0],
@@ -249,6 +276,8 @@ class NginxIngress(pulumi.ComponentResource):
                 https_port=ports[1],
                 pull_secret=args.get("pull_secret"),
                 deadline=_deadline(args),
+                replicas=args.get("replicas", 1),
+                resources=_resources(args),
                 place=args.get("scheduling"),
             ),
             # The controller exits at start when one of these is missing.
@@ -287,6 +316,14 @@ class NginxIngress(pulumi.ComponentResource):
             opts=child,
         )
         return [binding, cluster_binding]
+
+
+def _cpu_limit(args: NginxIngressArgs) -> str:
+    return args.get("cpu_limit", "2")
+
+
+def _resources(args: NginxIngressArgs) -> k8s.core.v1.ResourceRequirementsArgs:
+    return nginx_objects.resources(args.get("cpu", "100m"), _cpu_limit(args), args.get("memory", "128Mi"))
 
 
 def _deadline(args: NginxIngressArgs) -> Deadline:

@@ -6,19 +6,21 @@ no CRD is needed; telemetry off, which is on by default; RBAC for what remains, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components.shared import network_policies, pods, scheduling, volumes
 from components.shared.deadlines import Deadline
+from components.shared.quantities import quantity
 
 UID = 101
 CONTROLLER = "nginx.org/ingress-controller"
 """``spec.controller`` of the IngressClass; the controller exits when its class names another one."""
-_WORKERS, _CONNECTIONS = 2, 4096
+_CONNECTIONS = 4096
 KEEPALIVE_MIN_SECONDS = 5
 """Seconds that an idle HTTP/1.1 connection stays open after a reload."""
 _FOLDERS = {
@@ -34,6 +36,21 @@ so the limits protect the node; the largest body of each host limits what one re
 NOT_WATCHED = "no-namespace-watched-for-secrets"
 """Name of a namespace that the controller does not watch; whether it exists has no effect but a warning."""
 Expose = Literal["LoadBalancer", "NodePort", "hostPort"]
+
+
+class ServiceArgs(TypedDict):
+    """Fields of an installed controller's Service that configure a load balancer; those not given are left out."""
+
+    annotations: NotRequired[Mapping[str, str]]
+    """Annotations that the load balancer's implementation reads."""
+    load_balancer_class: NotRequired[str | None]
+    """Implementation; immutable, so another one replaces the Service."""
+    load_balancer_source_ranges: NotRequired[Sequence[str]]
+    """Ranges of clients that pass the load balancer."""
+    external_traffic_policy: NotRequired[Literal["Cluster", "Local"] | None]
+    """``Local`` keeps the client's address."""
+    load_balancer_ip: NotRequired[str | None]
+    """Address to assign."""
 
 
 def namespace_rules(certificate: pulumi.Input[str] | None = None) -> list[k8s.rbac.v1.PolicyRuleArgs]:
@@ -78,14 +95,14 @@ def cluster_rules(ingress_class: str, namespace: pulumi.Input[str]) -> list[k8s.
     ]
 
 
-def config_data(external_address: str | None) -> dict[str, str]:
+def config_data(external_address: str | None, cpu_limit: str) -> dict[str, str]:
     """Return the data of the controller's ConfigMap; its defaults are HTTP/2 off and ``server_tokens`` on."""
     data = {
         "http2": "True",
         "server-tokens": "False",
         "ssl-protocols": "TLSv1.2 TLSv1.3",
-        # "auto" counts the CPUs of the node, and each worker needs memory; the limits below are for two.
-        "worker-processes": str(_WORKERS),
+        # "auto" counts the CPUs of the node, not those of the limit, and each worker needs memory.
+        "worker-processes": str(math.ceil(quantity(cpu_limit))),
         # Two for each request in progress; with 1024, slow answers of EI exhaust them.
         "worker-connections": str(_CONNECTIONS),
         "worker-rlimit-nofile": str(2 * _CONNECTIONS),
@@ -148,10 +165,12 @@ def deployment_spec(
     http_port: int,
     https_port: int,
     deadline: Deadline,
+    replicas: int,
+    resources: k8s.core.v1.ResourceRequirementsArgs,
     pull_secret: str | None = None,
     place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.apps.v1.DeploymentSpecArgs:
-    """Return the Deployment: one controller with a read-only root file system.
+    """Return the Deployment: controllers with a read-only root file system.
 
     NET_BIND_SERVICE stays: the binaries carry it as a file capability, and without it exec fails even on high
     ports ("Operation not permitted").
@@ -180,7 +199,7 @@ def deployment_spec(
             failure_threshold=6,
         ),
         security_context=security,
-        resources=pods.resources("100m", "128Mi", cpu_limit="2", memory_limit="512Mi", disk="256Mi", disk_limit="3Gi"),
+        resources=resources,
         volume_mounts=[*folders, volumes.mount("api-access", volumes.API_ACCESS_MOUNT, read_only=True)],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -194,7 +213,7 @@ def deployment_spec(
         termination_message_policy="FallbackToLogsOnError",
     )
     return k8s.apps.v1.DeploymentSpecArgs(
-        replicas=1,
+        replicas=replicas,
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector),
         progress_deadline_seconds=deadline.seconds,
         # Two pods cannot use the same host port, so with hostPort the old one stops first.
@@ -213,6 +232,7 @@ def deployment_spec(
                 image_pull_secrets=pods.pull_secrets(pull_secret),
                 security_context=pods.pod_security(UID),
                 termination_grace_period_seconds=60,
+                topology_spread_constraints=scheduling.spread(selector) if replicas > 1 else None,
                 init_containers=[copy],
                 containers=[controller],
                 volumes=[
@@ -225,17 +245,30 @@ def deployment_spec(
     )
 
 
+def resources(cpu: str, cpu_limit: str, memory: str) -> k8s.core.v1.ResourceRequirementsArgs:
+    """Return requests and limits of one controller. Old workers finish their requests after a reload, so the limit of
+    memory is four times the request."""
+    most = f"{int(quantity(memory) * 4 / 1024**2)}Mi"
+    return pods.resources(cpu, memory, cpu_limit=cpu_limit, memory_limit=most, disk="256Mi", disk_limit="3Gi")
+
+
 def service_spec(
     selector: dict[str, str],
     expose: Expose,
     http_port: int,
     https_port: int,
     node_ports: tuple[int | None, int | None] = (None, None),
+    load_balancer: ServiceArgs | None = None,
 ) -> k8s.core.v1.ServiceSpecArgs:
     """Return the Service for clients or the load balancer; ``node_ports`` are those of http and https."""
+    fields = load_balancer or {}
     return k8s.core.v1.ServiceSpecArgs(
         type="ClusterIP" if expose == "hostPort" else expose,
         selector=selector,
+        load_balancer_class=fields.get("load_balancer_class"),
+        load_balancer_source_ranges=list(fields.get("load_balancer_source_ranges") or ()) or None,
+        external_traffic_policy=fields.get("external_traffic_policy"),
+        load_balancer_ip=fields.get("load_balancer_ip"),
         ports=[
             k8s.core.v1.ServicePortArgs(name=name, port=port, target_port=name, protocol="TCP", node_port=node_port)
             for name, port, node_port in (("http", http_port, node_ports[0]), ("https", https_port, node_ports[1]))

@@ -1,4 +1,4 @@
-"""Scheduling of pods: node selector, tolerations, priority class. Pure functions."""
+"""Scheduling of pods: node selector, tolerations, priority class, spread, disruption budget. Pure functions."""
 
 from __future__ import annotations
 
@@ -53,3 +53,28 @@ def pod_fields(args: SchedulingArgs | None) -> dict[str, Any]:
         "priority_class_name": args.get("priority_class"),
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def spread(selector: Mapping[str, str]) -> list[k8s.core.v1.TopologySpreadConstraintArgs]:
+    """Return constraints that spread the pods of ``selector`` over nodes and zones, where there are several."""
+    return [
+        k8s.core.v1.TopologySpreadConstraintArgs(
+            max_skew=1,
+            topology_key=key,
+            when_unsatisfiable="ScheduleAnyway",
+            label_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=dict(selector)),
+            # Without it the pods that a rollout removes count too. Kubernetes 1.27 or newer.
+            match_label_keys=["pod-template-hash"],
+        )
+        for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+    ]
+
+
+def budget_spec(selector: Mapping[str, str]) -> k8s.policy.v1.PodDisruptionBudgetSpecArgs:
+    """Return a PodDisruptionBudget: drains evict one pod of ``selector`` at a time."""
+    return k8s.policy.v1.PodDisruptionBudgetSpecArgs(
+        max_unavailable=1,
+        selector=k8s.meta.v1.LabelSelectorArgs(match_labels=dict(selector)),
+        # Without it pods that are never ready block every drain. Kubernetes 1.27 or newer.
+        unhealthy_pod_eviction_policy="AlwaysAllow",
+    )

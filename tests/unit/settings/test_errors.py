@@ -16,7 +16,6 @@ from typing import Any, get_origin
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic.alias_generators import to_camel
 
 from settings import (
     cross_checks,
@@ -25,6 +24,7 @@ from settings import (
     ei_customization,
     ei_operations,
     errors,
+    ingress,
     loading,
     model,
     mysql,
@@ -46,7 +46,19 @@ CLI_FILLS = dict.fromkeys(errors.SECRET_KEYS, "")
 
 MODELS = {
     name: value
-    for module in (model, mysql, secrets, ei, ei_customization, ei_operations, diagnostics, pods, scheduling, storage)
+    for module in (
+        model,
+        mysql,
+        secrets,
+        ei,
+        ei_customization,
+        ei_operations,
+        diagnostics,
+        ingress,
+        pods,
+        scheduling,
+        storage,
+    )
     for name, value in vars(module).items()
 }
 """Everything that the modules with the models define."""
@@ -130,7 +142,7 @@ def test_every_setting_has_every_kind_of_mistake_that_fits_it() -> None:
 
 def test_the_walk_finds_every_field_of_every_model() -> None:
     defined = [value for value in MODELS.values() if inspect.isclass(value) and issubclass(value, Section)]
-    expected = {(model, to_camel(name)) for model in defined for name in model.model_fields if model in used()}
+    expected = {(model, item.alias) for model in defined for item in model.model_fields.values() if model in used()}
     found = {
         (section, child.name)
         for key in [TOP, *walk()]

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.unit.support.mistake_pairs import base
 
+EXISTING = {"controller": "existing", "className": "nginx"}
 OPENSHIFT = {"contexts": ["team/api-ocp-example-com:6443/me"], "openshift": True}
 NO_CLUSTER_RIGHTS = {"kubernetes": {"contexts": ["team"], "clusterScoped": False}}
 CARBON, HUB = "conf/carbon.xml", "docker.io/wso2/wso2ei-integrator"
@@ -29,6 +30,37 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ),
     ({"ingress": {"httpsNodePort": 30443}}, "ingress.httpsNodePort", ["ingress.expose", "ingress.controller"]),
     ({"ingress": {"dialect": "community"}}, "ingress.dialect", ["ingress.controller"]),
+    ({"ingress": {"cpu": 4}}, "ingress.cpuLimit", ["ingress.cpu"]),
+    (
+        {"ingress": {"expose": "hostPort", "address": "localhost", "replicas": 2}},
+        "ingress.replicas",
+        ["ingress.expose"],
+    ),
+    (
+        {"ingress": EXISTING | {"service": {"loadBalancerSourceRanges": ["10.0.0.0/8"]}}},
+        "ingress.service.loadBalancerSourceRanges",
+        ["ingress.controller"],
+    ),
+    (
+        {"ingress": {"expose": "NodePort", "address": "a", "service": {"loadBalancerClass": "internal"}}},
+        "ingress.service.loadBalancerClass",
+        ["ingress.expose"],
+    ),
+    (
+        {"ingress": {"expose": "hostPort", "address": "a", "service": {"externalTrafficPolicy": "Local"}}},
+        "ingress.service.externalTrafficPolicy",
+        ["ingress.expose"],
+    ),
+    (
+        {"ingress": {"service": {"annotations": {"pulumi.com/x": "y"}}}},
+        'ingress.service.annotations["pulumi.com/x"]',
+        [],
+    ),
+    (
+        {"ingress": {"service": {"annotations": {"example.com/password": "opensesame"}}}},
+        'ingress.service.annotations["example.com/password"]',
+        [],
+    ),
     ({"ei": {"heap": "1Gi"}}, "ei.heap", ["ei.memory"]),
     ({"ei": {"adminUsername": "admin@example.com"}}, "ei.adminUsername", ["ei.patches"]),
     ({"ei": {"adminUsername": "a@b@c", "patches": [EMAIL_NAMES]}}, "ei.adminUsername", ["ei.patches"]),

@@ -215,6 +215,21 @@ STACKS: dict[str, dict[str, Any]] = {
     ),
     "existing controller in a named namespace": with_(ingress=EXISTING | {"controllerNamespace": "nginx-ingress"}),
     "existing controller with a leftover of an installed one": with_(ingress=EXISTING | {"expose": "hostPort"}),
+    "three controllers on an internal load balancer": with_(
+        ingress={
+            "replicas": 3,
+            "cpu": 0.5,
+            "cpuLimit": 3,
+            "memory": "256Mi",
+            "service": {
+                "annotations": {"service.beta.kubernetes.io/azure-load-balancer-internal": "true"},
+                "loadBalancerClass": "service.k8s.aws/nlb",
+                "loadBalancerSourceRanges": ["10.0.0.0/8", "fd00::/8"],
+                "externalTrafficPolicy": "Local",
+                "loadBalancerIP": "10.0.0.7",
+            },
+        }
+    ),
     "nodes without IPv6": with_(ingress={"ipv6": False}),
     "address of an existing controller": with_(ingress=EXISTING | {"address": "lb.example.com"}),
     "protected": with_(protect=True),

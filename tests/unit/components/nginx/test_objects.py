@@ -69,10 +69,55 @@ def test_a_running_stack_changes_its_certificate_without_a_rejected_handshake() 
     assert "wso2ei-nginx-controller" in dependencies(named, "wso2ei-nginx-console")
 
 
-def test_nginx_has_as_many_workers_as_its_limits_are_for() -> None:
-    data = objects.config_data(None)
-    assert data["worker-processes"] == "2"
+@pytest.mark.parametrize(("limit", "workers"), [("2", "2"), ("500m", "1"), ("2500m", "3"), ("1.0", "1")])
+def test_nginx_has_a_worker_for_each_cpu_of_its_limit(limit: str, workers: str) -> None:
+    data = objects.config_data(None, limit)
+    assert data["worker-processes"] == workers
     assert int(data["worker-rlimit-nofile"]) >= 2 * int(data["worker-connections"])
+
+
+def test_resources_and_workers_of_the_controller_are_settings() -> None:
+    recorder = run("local", {"ingress": {"cpu": 1, "cpuLimit": 4, "memory": "256Mi"}})
+    container = dict(templates(recorder))["wso2ei-nginx-controller"]["spec"]["containers"][0]
+    assert container["resources"]["requests"] | {"ephemeral-storage": ""} == {
+        "cpu": "1", "memory": "256Mi", "ephemeral-storage": ""
+    }  # fmt: skip
+    assert (container["resources"]["limits"]["cpu"], container["resources"]["limits"]["memory"]) == ("4", "1024Mi")
+    assert body(recorder, "wso2ei-nginx-config")["data"]["worker-processes"] == "4"
+
+
+def test_several_controllers_are_spread_and_a_drain_evicts_one_at_a_time() -> None:
+    def kinds(recorder: Recorder) -> set[str]:
+        return {item.name for item in recorder.registered if item.type.endswith(":PodDisruptionBudget")}
+
+    assert "wso2ei-nginx-budget" not in kinds(run("local"))
+    recorder = run("local", {"ingress": {"replicas": 3}})
+    deployment = body(recorder, "wso2ei-nginx-controller")["spec"]
+    labels = deployment["selector"]["matchLabels"]
+    assert deployment["replicas"] == 3
+    constraints = deployment["template"]["spec"]["topologySpreadConstraints"]
+    assert {item["topologyKey"] for item in constraints} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+    budget = body(recorder, "wso2ei-nginx-budget")["spec"]
+    assert (budget["maxUnavailable"], budget["selector"]["matchLabels"]) == (1, labels)
+    assert all(item["labelSelector"]["matchLabels"] == labels for item in constraints)
+
+
+def test_the_load_balancer_of_the_controller_is_configured_by_its_service() -> None:
+    internal = {"service.beta.kubernetes.io/azure-load-balancer-internal": "true"}
+    service = {
+        "annotations": internal, "loadBalancerClass": "example.com/internal", "externalTrafficPolicy": "Local",
+        "loadBalancerSourceRanges": ["10.0.0.0/8", "fd00::/8"], "loadBalancerIP": "10.0.0.7",
+    }  # fmt: skip
+    made = body(run("local", {"ingress": {"service": service}}), "wso2ei-nginx-service")
+    fields = {"loadBalancerClass", "externalTrafficPolicy", "loadBalancerSourceRanges", "loadBalancerIP"}
+    assert {key: made["spec"][key] for key in fields} == {key: service[key] for key in fields}
+    assert made["metadata"]["annotations"] == internal
+    assert not fields & set(body(run("local"), "wso2ei-nginx-service")["spec"])
+
+
+def test_another_class_of_load_balancer_replaces_the_service_since_kubernetes_does_not_change_it() -> None:
+    item = next(item for item in run("local").registered if item.name == "wso2ei-nginx-service")
+    assert list(item.request.replaceOnChanges) == ["spec.loadBalancerClass"]
 
 
 def test_bodies_of_requests_cannot_fill_the_disk_of_the_node() -> None:
