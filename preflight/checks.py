@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from preflight import nodes, references, storage
+from preflight import init_containers, nodes, references, storage
 from preflight.context import choose_context, kubeconfig_files, require_kubeconfig
 from preflight.storage_guide import StorageRecord
 from settings.errors import ConfigurationError
@@ -26,6 +26,8 @@ class Checked:
 def run(settings: Settings, registry_password: str | None) -> Checked:
     """Check registry, kubeconfig context, nodes, referenced objects and storage.
 
+    An update reports failing init containers from then on.
+
     :param registry_password: plain text, where the stack file has registry credentials.
     :raises pulumi.RunError: from the first check that fails; nothing has been created then.
     """
@@ -38,6 +40,7 @@ def run(settings: Settings, registry_password: str | None) -> Checked:
     record = storage.check(settings, context)
     if not pulumi.runtime.is_dry_run():
         require_kubeconfig(settings, files)
+        init_containers.report(context, settings.namespace.name)
     return Checked(context, record)
 
 

@@ -6,7 +6,11 @@
 set -euo pipefail
 # shellcheck source=components/in_pod/mysql_files.sh
 . "$(dirname "$0")/mysql_files.sh"
-rendered=${RENDERED:-/run/rendered}
+# shellcheck source=components/in_pod/mysql_wait.sh
+. "$(dirname "$0")/mysql_wait.sh"
+# A cluster's network admits a new pod to the server some seconds after its start (NetworkPolicy), and rejects its
+# connections until then, as it does where there is no server.
+connect_seconds=${CONNECT_SECONDS:-20}
 initial=()
 while [ "$1" != -- ]; do
     initial+=("$1")
@@ -22,15 +26,17 @@ client_files "$rendered"
 for option in "${initial[@]}"; do
     name=${option%%=*} value=${option#*=}
     name=${name#--} name=${name//-/_}
-    if ! current=$(mysql --defaults-extra-file="$rendered/user.cnf" --batch --skip-column-names \
-        --execute="SELECT @@GLOBAL.$name" 2>"$rendered/error"); then
-        echo "mysql_options: $option is not compared with a running server: $(tail -n 1 "$rendered/error")"
-        continue
-    fi
+    until query user "SELECT @@GLOBAL.$name"; do
+        if ! [[ $refusal =~ $passing ]] || [ "$SECONDS" -ge "$connect_seconds" ]; then
+            echo "mysql_options: $option is not compared with a running server: $refusal"
+            continue 2
+        fi
+        sleep "$pause_seconds"
+    done
     case $value in [0-9]*[kK]) value=$((${value%[kK]} * 1024)) ;; esac
-    if [ "$value" != "$current" ]; then
-        echo "mysql_options: $option counts at initialisation only, and the data was initialised with $name=$current." \
-            "Fix: set --${name//_/-}=$current in mysql.options, or move the data by dump and restore (docs/storage.md)" >&2
+    if [ "$value" != "$answer" ]; then
+        echo "mysql_options: $option counts at initialisation only, and the data was initialised with $name=$answer." \
+            "Fix: set --${name//_/-}=$answer in mysql.options, or move the data by dump and restore (docs/storage.md)" >&2
         exit 1
     fi
 done

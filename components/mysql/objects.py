@@ -26,6 +26,7 @@ PROGRAMS = (
     "mysql_restore.sh",
     "mysql_move.sh",
     "mysql_options.sh",
+    "mysql_wait.sh",
 )
 """Files of ``components/in_pod`` in the pods; dump, restore and move are run with kubectl (docs/storage.md)."""
 

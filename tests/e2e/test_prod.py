@@ -48,7 +48,8 @@ def trial_stack(user: str, image: str) -> dict[str, Any]:
     config = content["config"]
     config["wso2ei:kubernetes"]["contexts"] = ["embedded"]
     config["wso2ei:storage"] = {"kind": "claim", "mysqlClaim": "mysql-data", "carbonappsClaim": "carbonapps"}
-    config["wso2ei:mysql"] |= {"cpu": "150m", "memory": "512Mi"}
+    # Connections for the autoscaler's four nodes and one more during an update.
+    config["wso2ei:mysql"] |= {"cpu": "150m", "memory": "512Mi", "maxConnections": 650}
     config["wso2ei:ingress"]["controllerAddress"] = f"{platform.CONTROLLER}.{platform.CONTROLLER}:443"
     config["wso2ei:ei"] |= {"version": "6.5.0", "image": image, "heap": "512Mi", "cpu": "200m", "memory": "1Gi"}
     config["wso2ei:ei"] |= {"carbonAppsFolder": "atStart", "autoscaler": {"maxReplicas": 4}}

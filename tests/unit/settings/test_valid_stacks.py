@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from settings import errors, loading
 from settings.schema import TOP, Key
+from tests.e2e.test_prod import trial_stack
 from tests.unit.settings.test_errors import lines_of, told
 from tests.unit.support.mistake_pairs import at, base, run_commands, single_values
 from tests.unit.support.recording import record
@@ -83,6 +84,12 @@ def settled(config: dict[str, Any]) -> str:
 
 def name_of(key: Key) -> str:
     return key.path + (f"({key.variant})" if key.variant else "")
+
+
+def test_the_stack_file_of_the_trial_of_prod_is_accepted() -> None:
+    """A rule that rejects it would otherwise be seen on a cluster alone."""
+    config = trial_stack("robot", f"registry.wso2.com/team/orders@sha256:{'0' * 64}")["config"]
+    assert told({key.removeprefix("wso2ei:"): value for key, value in config.items()}) == ""
 
 
 @pytest.mark.parametrize("key", single_values(), ids=name_of)

@@ -48,9 +48,10 @@ class ApiServer:
     def answer(self, path: str) -> tuple[int, dict[str, Any]]:
         if path.startswith(self.forbidden or ("!",)):
             return 403, _status(403, "Forbidden")
-        if path in LISTS:
+        kind = LISTS.get(path) or ("PodList" if path.endswith("/pods") else "")
+        if kind:
             items = [body for key, body in self.objects.items() if key.rpartition("/")[0] == path]
-            return 200, {"kind": LISTS[path], "apiVersion": "v1", "metadata": {}, "items": items}
+            return 200, {"kind": kind, "apiVersion": "v1", "metadata": {}, "items": items}
         return (200, self.objects[path]) if path in self.objects else (404, _status(404, "NotFound"))
 
 

@@ -28,7 +28,11 @@ case " $* " in
 esac
 """
 MYSQL = """#!/bin/bash
-[ -n "${RUNNING:-}" ] || { echo "ERROR 2003 (HY000): Can't connect to MySQL server" >&2; exit 1; }
+echo mysql >>"$SEEN"
+if [ -z "${RUNNING:-}" ] || [ "$(grep -c '^mysql$' "$SEEN")" -le "${REJECTED:-0}" ]; then
+    echo "ERROR 2003 (HY000): Can't connect to MySQL server" >&2
+    exit 1
+fi
 case "$*" in *innodb_page_size) echo 16384 ;; *lower_case_table_names) echo 0 ;; esac
 """
 
@@ -53,6 +57,7 @@ class Server:
             "USER_DATABASE": "USERS", "USER_DATABASE_USER": "ei_users",
             "REGISTRY_DATABASE": "REG", "REGISTRY_DATABASE_USER": "ei_registry",
             "DATABASE_HOST": "wso2ei-mysql", "DATABASE_PORT": "3306", "DATABASE_SSL_MODE": "PREFERRED",
+            "CONNECT_SECONDS": "0", "PAUSE_SECONDS": "0",
         }  # fmt: skip
         return subprocess.run(
             ["bash", str(SCRIPTS / script), *words],
@@ -190,6 +195,14 @@ def test_an_option_of_the_initialisation_must_be_that_of_the_running_server(
     assert done.returncode == code, done.stderr
     assert ("counts at initialisation only" in done.stderr) == bool(code)
     assert server.run("mysql_options.sh", option, "--").returncode == 0, "there is no server to compare with"
+
+
+def test_the_running_server_is_compared_although_the_network_rejects_the_first_connections(server: Server) -> None:
+    """A NetworkPolicy admits a new pod after a delay, and until then its connections fail as without a server."""
+    option = ("mysql_options.sh", "--lower-case-table-names=1", "--")
+    done = server.run(*option, RUNNING="yes", REJECTED="3", CONNECT_SECONDS="60")
+    assert done.returncode == 1, done.stdout
+    assert "counts at initialisation only" in done.stderr
 
 
 def test_an_option_that_cannot_be_compared_is_reported_with_the_reason(server: Server) -> None:

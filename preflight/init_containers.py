@@ -1,0 +1,74 @@
+"""Reports, while an update waits for pods, why their init containers fail.
+
+Of a pod whose init container fails and restarts, the Kubernetes provider shows the container's name and no reason: it
+reads ``containerStatuses`` alone (pulumi-kubernetes 4.25, ``provider/pkg/await``). So the program itself reads the pods
+in the background, and each reason becomes one warning of the update. The account needs the right to list pods, as the
+provider does; without it nothing is reported.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pulumi
+
+from preflight.context import TIMEOUT, connected
+
+INTERVAL_SECONDS = 5.0
+_SELECTOR = "app.kubernetes.io/part-of=wso2ei"
+_FINAL = (401, 403)
+"""Statuses of the API server that another request would get too."""
+
+
+def report(context: str, namespace: str) -> None:
+    """Start to report; ends with the program.
+
+    :param context: kubeconfig context of the cluster.
+    :param namespace: the pods' namespace, which need not exist yet.
+    """
+    # The SDK keeps its connection to the engine in context variables, which a thread does not inherit.
+    run = contextvars.copy_context().run
+    threading.Thread(target=run, args=(_report, context, namespace), daemon=True).start()
+
+
+def _report(context: str, namespace: str) -> None:
+    reported = set[str]()
+    while True:
+        # First: an update that changes nothing ends earlier, and is spared the import.
+        time.sleep(INTERVAL_SECONDS)
+        try:
+            with connected(context) as api:
+                for reason in reasons(_pods(api, namespace)):
+                    if reason not in reported:
+                        reported.add(reason)
+                        pulumi.log.warn(reason)
+        except Exception as error:  # noqa: BLE001 - the client raises what kubeconfig plugins and sockets raise
+            if getattr(error, "status", None) in _FINAL:
+                return
+
+
+def _pods(api: Any, namespace: str) -> list[Any]:
+    from kubernetes import client  # noqa: PLC0415 - see context.connected
+
+    core: Any = client.CoreV1Api(api)
+    return list(core.list_namespaced_pod(namespace, label_selector=_SELECTOR, _request_timeout=TIMEOUT).items)
+
+
+def reasons(pods: Iterable[Any]) -> Iterator[str]:
+    """Return why init containers failed that have not succeeded since. Pure.
+
+    :param pods: ``V1Pod`` objects; those that are being deleted are left out.
+    """
+    for pod in pods:
+        if pod.metadata.deletion_timestamp:
+            continue
+        for status in pod.status.init_container_statuses or []:
+            states = [state.terminated for state in (status.state, status.last_state) if state and state.terminated]
+            if states and states[0].exit_code != 0 and not status.ready:
+                why = (states[0].message or states[0].reason or "no message").strip()
+                where = f"pod {pod.metadata.name}: init container {status.name}"
+                yield f"{where} ended with exit code {states[0].exit_code}: {why}"

@@ -1,0 +1,83 @@
+"""An update shows why init containers fail, which the Kubernetes provider leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import pulumi
+import pytest
+
+from preflight import init_containers
+from tests.unit.support.api_server import ApiServer, api_server
+
+REASON = "check-volume: uid 999 cannot write this volume (owner 0:0, mode 755)"
+FAILED = {"terminated": {"exitCode": 1, "reason": "Error", "message": f"{REASON}\n"}}
+PODS = "/api/v1/namespaces/team/pods"
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
+    with api_server() as server:
+        (tmp_path / "config").write_text(server.kubeconfig("here"))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        yield server
+
+
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> Queue[str]:
+    """What the update shows; nothing is shown by a reporter that has ended."""
+    found: Queue[str] = Queue()
+    monkeypatch.setattr(pulumi.log, "warn", found.put)
+    monkeypatch.setattr(init_containers, "INTERVAL_SECONDS", 0.01)
+    return found
+
+
+def status(state: dict[str, Any], last: dict[str, Any] | None = None, *, ready: bool = False) -> dict[str, Any]:
+    one = {
+        "name": "check-volume", "image": "i", "imageID": "i", "restartCount": 1,
+        "ready": ready, "state": state, "lastState": last or {},
+    }  # fmt: skip
+    return {"phase": "Pending", "initContainerStatuses": [one]}
+
+
+def test_each_reason_is_reported_once_and_also_one_that_comes_later(api: ApiServer, warnings: Queue[str]) -> None:
+    api.add(f"{PODS}/mysql-0", status=status({"waiting": {"reason": "CrashLoopBackOff"}}, FAILED))
+    init_containers.report("here", "team")
+    words = f"init container check-volume ended with exit code 1: {REASON}"
+    assert warnings.get(timeout=20) == f"pod mysql-0: {words}"
+    api.add(f"{PODS}/ei-1", status=status(FAILED))
+    assert warnings.get(timeout=20) == f"pod ei-1: {words}"
+    with pytest.raises(Empty):
+        warnings.get(timeout=0.3)
+
+
+def test_an_account_that_may_not_list_pods_gets_no_warning(api: ApiServer, warnings: Queue[str]) -> None:
+    api.forbidden = (PODS,)
+    api.add(f"{PODS}/mysql-0", status=status(FAILED))
+    init_containers.report("here", "team")
+    with pytest.raises(Empty):
+        warnings.get(timeout=1)
+    assert api.requests.count(PODS) == 1
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {"status": status({"running": {}})},
+        {"status": status({"waiting": {"reason": "PodInitializing"}})},
+        {"status": status({"terminated": {"exitCode": 0}}, FAILED, ready=True)},
+        {"status": {"phase": "Pending"}},
+        {"status": status(FAILED), "metadata": {"name": "mysql-0", "deletionTimestamp": "2026-01-01T00:00:00Z"}},
+    ],
+    ids=["running", "waiting", "succeeded-since", "not-scheduled", "being-deleted"],
+)
+def test_what_has_not_failed_or_goes_away_is_not_reported(pod: dict[str, Any]) -> None:
+    from kubernetes import client
+
+    body = {"metadata": {"name": "mysql-0"}, "spec": {"containers": []}} | pod
+    models: Any = client.ApiClient()
+    one = models._ApiClient__deserialize(body, "V1Pod")
+    assert list(init_containers.reasons([one])) == []
