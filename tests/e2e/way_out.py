@@ -46,7 +46,11 @@ def way_out(folder: Path, routes: Mapping[str, Address], *direct: str) -> Iterat
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_serve, args=(server, tunnel), daemon=True).start()
         proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
-        yield {"HTTPS_PROXY": proxy, "NO_PROXY": ",".join(direct), "SSL_CERT_FILE": str(folder / "ca.pem")}
+        try:
+            yield {"HTTPS_PROXY": proxy, "NO_PROXY": ",".join(direct), "SSL_CERT_FILE": str(folder / "ca.pem")}
+        finally:
+            # Without it the thread that accepts would keep the port open.
+            server.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -61,7 +65,6 @@ def at_addresses(folder: Path, routes: Mapping[str, Address], addresses: Mapping
         yield {"SSL_CERT_FILE": str(folder / "ca.pem")}
     finally:
         for server, _ in servers:
-            # Without it the thread that accepts would keep the port open.
             server.shutdown(socket.SHUT_RDWR)
             server.close()
 
