@@ -54,7 +54,7 @@ def why_unreachable(registry: str) -> str:
 
 
 def refusal(image: Reference, user: tuple[str, str] | None) -> str:
-    """Return '' when the registry lets the user pull the image; else its answer: status and first words.
+    """Return '' when the registry lets the user pull the image; else its answer: status, phrase and what answered.
 
     :param user: name and password, which go to the registry and to the token service that it names over HTTPS.
     :raises UnreachedError: when it does not answer.
@@ -130,8 +130,13 @@ def _token(client: httpx.Client, challenge: dict[str, str], user: tuple[str, str
 
 
 def _words(answer: httpx.Response) -> str:
-    """Return status and phrase, as containerd reports them: the meanings in `embedded.status.pulls` fit them."""
-    return f"{answer.status_code} {answer.reason_phrase or HTTPStatus(answer.status_code).phrase}"
+    """Return status and phrase, as containerd reports them, and what answered: it may be a gateway on the way.
+
+    The meanings in `embedded.status.pulls` fit them.
+    """
+    phrase = answer.reason_phrase or HTTPStatus(answer.status_code).phrase
+    server = answer.headers.get("Via") or answer.headers.get("Server")
+    return f"{answer.status_code} {phrase} from {answer.url.host}{f' ({_one_line(server)})' if server else ''}"
 
 
 def base(registry: str) -> str:

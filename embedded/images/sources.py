@@ -158,7 +158,8 @@ def check(
             return ""
         secrets = ["of the stack"] if user else []
         meaning = pulls.cause(answer, image, account.user if user else "")
-        return f"{image}: {meaning}\n    fix: {pulls.way_out(answer, image, images[image], account, secrets)}"
+        fix = pulls.way_out(answer, image, images[image], account, secrets)
+        return f"{image}: {meaning} (the answer: {answer})\n    fix: {fix}"
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         problems = list(filter(None, pool.map(problem, images)))
