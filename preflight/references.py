@@ -19,6 +19,7 @@ import pulumi
 from components.ei.metrics import MONITORING
 from preflight.context import TIMEOUT, connected, query_or_warn
 from settings.diagnostics import ClaimDiagnostics, ClassDiagnostics
+from settings.ei_customization import EiFile, EiTrustedCertificates
 from settings.errors import Mistake, commands, full, set_command
 from settings.model import Settings
 from settings.storage import ClaimStorage, ClassStorage
@@ -120,13 +121,19 @@ def _of_nodes(settings: Settings) -> Iterator[Reference]:
         if key := patch.set_from_secret:
             yield Reference(f"ei.patches[{index}].setFromSecret", "Secret", key.name, (key.key,))
     for index, file in enumerate(ei.files):
-        if key := file.secret:
-            yield Reference(f"ei.files[{index}].secret", "Secret", key.name, (key.key,))
-        if key := file.config_map:
-            yield Reference(f"ei.files[{index}].configMap", "ConfigMap", key.name, (key.key,))
+        yield from _sources(f"ei.files[{index}]", file)
+    for index, certificates in enumerate(ei.trusted_certificates):
+        yield from _sources(f"ei.trustedCertificates[{index}]", certificates)
     for index, jar in enumerate(ei.jars):
         if jar.claim:
             yield Reference(f"ei.jars[{index}].claim", "PersistentVolumeClaim", jar.claim)
+
+
+def _sources(path: str, item: EiFile | EiTrustedCertificates) -> Iterator[Reference]:
+    if key := item.secret:
+        yield Reference(f"{path}.secret", "Secret", key.name, (key.key,))
+    if key := item.config_map:
+        yield Reference(f"{path}.configMap", "ConfigMap", key.name, (key.key,))
 
 
 def mistakes(settings: Settings, context: str) -> list[Mistake]:

@@ -23,7 +23,16 @@ from components.wso2ei.logs import LOGGER, Level
 from components.wso2ei.vault import PUBLIC_KEY
 from components.wso2ei.versions import VERSIONS, lacking, other_version, version_of
 from settings.diagnostics import Diagnostics
-from settings.ei_customization import EiCarbonApp, EiFile, EiJar, EiKeystores, EiPatch, EiSecureVault, SecretKey
+from settings.ei_customization import (
+    EiCarbonApp,
+    EiFile,
+    EiJar,
+    EiKeystores,
+    EiPatch,
+    EiSecureVault,
+    EiTrustedCertificates,
+    SecretKey,
+)
 from settings.ei_operations import Autoscaler, HostAlias, Metrics, metrics_conflicts, node_conflicts
 from settings.types import (
     Allowed,
@@ -106,6 +115,8 @@ class EiSettings(Section):
     """Jars in addition to the image's, such as the MySQL driver that the public 6.6.0 images lack."""
     keystores: EiKeystores | None = None
     """Your keystore and truststore; without them EI uses those of its image, whose private key is public."""
+    trusted_certificates: list[EiTrustedCertificates] = []
+    """Certificates that EI's outgoing calls trust, in addition to those of its truststore, see docs/ei-versions.md."""
     secure_vault: EiSecureVault | None = None
     """WSO2's secure vault: secrets that EI's files name by ``svns:secretAlias``, and the key for those that mediations
     look up with ``wso2:vault-lookup``. Needs ``keystores``. See docs/ei-versions.md."""

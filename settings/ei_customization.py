@@ -76,6 +76,15 @@ class EiKeystores(Section):
     """Of the key."""
 
 
+class EiTrustedCertificates(Section):
+    """Certificates in PEM of authorities or servers, one or several, from a ``secret`` or from a ``configMap``."""
+
+    secret: SecretKey | None = None
+    """Where they are, in a Secret. No other key of it is mounted."""
+    config_map: SecretKey | None = None
+    """Where they are, in a ConfigMap."""
+
+
 class EiJar(Section):
     """One jar, by ``url`` and ``sha256`` or from a ``claim`` by ``path``."""
 

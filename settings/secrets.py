@@ -27,7 +27,8 @@ class RotationSettings(Section):
     the EI nodes one by one."""
 
     keystores: Rotation | None = None
-    """Another word has the stores and passwords of ``ei.keystores`` read again. Restarts the EI nodes one by one."""
+    """Another word has the stores and passwords of ``ei.keystores``, and ``ei.trustedCertificates``, read again.
+    Restarts the EI nodes one by one."""
 
     secure_vault: Rotation | None = None
     """Another word has the cipher texts of ``ei.secureVault`` read again. Restarts the EI nodes one by one."""

@@ -8,7 +8,7 @@ Files below ``conf/`` are put into the copy of ``conf`` that is patched and moun
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -16,7 +16,7 @@ import pulumi_kubernetes as k8s
 from components.ei import work
 from components.shared import pods, volumes
 from components.wso2ei.additions import as_patch, jar_name
-from components.wso2ei.args import AdditionsArgs, FileArgs, JarArgs, SecretKeyArgs
+from components.wso2ei.args import AdditionsArgs, FileArgs, JarArgs, SecretKeyArgs, TrustedCertificatesArgs
 
 DELIVERED = "/delivered"
 """Where init containers see the volume of jars and files."""
@@ -24,6 +24,8 @@ SECRETS = "/patches/from"
 """Where the patcher finds the Secrets that patches take values from, each in a folder of its name."""
 STORES = "/stores"
 """Where the Secret of keystore and truststore is, for the container that copies them."""
+TRUSTED = "/trusted"
+"""Where the certificates to trust are, for the container that imports them."""
 _MANIFEST = "/additions"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -38,6 +40,7 @@ class Additions:
         self.secret_environment = args.get("secret_environment") or {}
         self.jars = args.get("jars") or ()
         self.keystores = args.get("keystores")
+        self.certificates = args.get("trusted_certificates") or ()
         self.vault = args.get("secure_vault")
 
     def config_map(self) -> dict[str, str]:
@@ -70,7 +73,8 @@ class Additions:
         found += [volumes.empty_dir("delivered", "2Gi")] if self._delivers() else []
         found += [volumes.secret_volume(volume, name) for name, volume in self._secrets().items()]
         found += [volumes.config_map_volume(volume, name) for name, volume in self._config_maps().items()]
-        return found + [volumes.claim_volume(volume, name) for name, volume in self._claims().items()]
+        found += [volumes.claim_volume(volume, name) for name, volume in self._claims().items()]
+        return found + ([_trusted_volume(self.certificates)] if self.certificates else [])
 
     def fetch_containers(self, image: str) -> list[k8s.core.v1.ContainerArgs]:
         """The container that fetches jars, if there are any; before the image is looked at for what it lacks."""
@@ -115,11 +119,16 @@ class Additions:
             *(volumes.mount(secrets[name], f"{SECRETS}/{name}", read_only=True) for name in self._patch_secrets()),
         ]
 
+    def trusted_files(self) -> list[str]:
+        """PEM files for the truststore, in the container that makes it."""
+        return [f"{TRUSTED}/{_trusted_path(item)}" for item in self.certificates]
+
     def store_mounts(self) -> list[k8s.core.v1.VolumeMountArgs]:
         """Mounts of the container that copies keystore and truststore."""
-        if not self.keystores:
-            return []
-        return [self.secret_mount(self.keystores["secret"], STORES)]
+        return [
+            *([self.secret_mount(self.keystores["secret"], STORES)] if self.keystores else []),
+            *([volumes.mount("trusted", TRUSTED, read_only=True)] if self.certificates else []),
+        ]
 
     def secret_mount(self, secret: str, path: str) -> k8s.core.v1.VolumeMountArgs:
         """A Secret that the additions name, at ``path``."""
@@ -152,6 +161,29 @@ class Additions:
 
     def _claims(self) -> dict[str, str]:
         return _numbered("jar-claim", {claim for jar in self.jars if (claim := jar.get("claim"))})
+
+
+def _trusted_path(item: TrustedCertificatesArgs) -> str:
+    """Place of certificates in their volume; the log of the container that imports them names it."""
+    kind, source = next((kind, source) for kind, source in item.items() if source)
+    return f"{kind}/{source['name']}/{source['key']}"  # type: ignore[index]
+
+
+def _trusted_volume(certificates: Sequence[TrustedCertificatesArgs]) -> k8s.core.v1.VolumeArgs:
+    """The named keys and no others, each once: a Secret with a certificate often holds its private key too."""
+    sources = []
+    for path in dict.fromkeys(map(_trusted_path, certificates)):
+        kind, name, key = path.split("/")
+        items = [k8s.core.v1.KeyToPathArgs(key=key, path=path)]
+        sources.append(
+            k8s.core.v1.VolumeProjectionArgs(secret=k8s.core.v1.SecretProjectionArgs(name=name, items=items))
+            if kind == "secret"
+            else k8s.core.v1.VolumeProjectionArgs(
+                config_map=k8s.core.v1.ConfigMapProjectionArgs(name=name, items=items)
+            )
+        )
+    projected = k8s.core.v1.ProjectedVolumeSourceArgs(sources=sources, default_mode=0o440)
+    return k8s.core.v1.VolumeArgs(name="trusted", projected=projected)
 
 
 def proxies(environment: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from components.ei.operations import operation_problems
 from components.shared.problems import Problem
 from components.shared.quantities import quantity
 from components.wso2ei.additions import (
+    certificate_problems,
     environment_problems,
     file_problems,
     jar_name,
@@ -125,7 +126,7 @@ def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Itera
 
 def addition_problems(version: EiVersion, args: AdditionsArgs, metrics: Sequence[Patch] = ()) -> Iterator[Problem]:
     """Whatever is wrong with what users add; ``metrics`` are the managed patches that metrics need."""
-    managed = [*managed_patches(version, keystores=bool(args.get("keystores"))), *metrics]
+    managed = [*managed_patches(version, args), *metrics]
     if args.get("secure_vault"):
         managed += managed_vault_patches()
     items = [*patch_problems(args.get("patches") or (), managed), *file_problems(args.get("files") or ())]
@@ -137,4 +138,5 @@ def addition_problems(version: EiVersion, args: AdditionsArgs, metrics: Sequence
     yield from option_problems(args.get("java_options") or ())
     yield from jar_problems(args.get("jars") or ())
     yield from keystore_problems(args.get("keystores"))
+    yield from certificate_problems(args.get("trusted_certificates") or ())
     yield from carbon_app_problems(args.get("carbon_apps") or (), args.get("carbon_apps_folder") or "live")

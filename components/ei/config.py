@@ -36,6 +36,7 @@ def ei_config(name: str, args: EiClusterArgs, namespace: str, console_port: floa
         config_target=args.get("configuration_path") or "/_system/config",
         governance_target=args.get("governance_path") or "/_system/governance",
         keystores=args.get("keystores"),
+        trusted_certificates=bool(args.get("trusted_certificates")),
         keystore=pod.KEYSTORE,
         admin_username=args["admin_username"],
     )

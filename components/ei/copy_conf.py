@@ -68,6 +68,7 @@ def _imports(parts: PodParts) -> str:
     sources = {"kubernetes-cluster-ca": f"{volumes.API_ACCESS_MOUNT}/ca.crt"}
     if parts.mysql.get("ca_config_map"):
         sources["mysql-ca"] = f"{mysql_connection.CA_MOUNT}/{mysql_connection.CA_KEY}"
+    sources |= {f"trusted-{index}": file for index, file in enumerate(parts.additions.trusted_files())}
     lines = "\n".join(f"trust {name} {file}" for name, file in sources.items())
     return f"""trust() {{
     rm -f {work.STORES}/$1-*.pem
@@ -80,7 +81,8 @@ def _imports(parts: PodParts) -> str:
     while [ "$number" -gt 0 ]; do
         keytool -delete -alias "$1-$number" -keystore {_TRUST} {opened} >/dev/null 2>&1 || true
         keytool -importcert -noprompt -alias "$1-$number" -keystore {_TRUST} {opened} \\
-            -file "{work.STORES}/$1-$number.pem"
+            -file "{work.STORES}/$1-$number.pem" ||
+            {{ echo "copy-conf: certificate $number of $2 is invalid" >&2; exit 1; }}
         rm "{work.STORES}/$1-$number.pem"
         number=$((number - 1))
     done

@@ -15,7 +15,14 @@ from components.in_pod.patch_config import resolved
 from components.in_pod.xml_patch import PatchError, Step, escape, fragment, parse_path
 from components.shared.plain_secrets import holds_secret, is_plain, names_secret, path_names_secret
 from components.shared.problems import Problem
-from components.wso2ei.args import FileArgs, JarArgs, KeystoresArgs, PatchArgs, SecretKeyArgs
+from components.wso2ei.args import (
+    FileArgs,
+    JarArgs,
+    KeystoresArgs,
+    PatchArgs,
+    SecretKeyArgs,
+    TrustedCertificatesArgs,
+)
 from components.wso2ei.files import Patch
 from components.wso2ei.keystores import store_alias
 
@@ -198,15 +205,26 @@ def _of_file(file: FileArgs, seen: set[str]) -> Problem | None:
     if holds_secret(file.get("content") or ""):
         words = f"contains a password in plain text; {_WHOLE_FILE}, or set the password by a patch with set_from_secret"
         return Problem(("content",), words)
-    sources = [name for name in ("content", "secret", "config_map") if file.get(name) is not None]
+    return _of_sources(file, "content", "secret", "config_map")
+
+
+def _of_sources(item: FileArgs | TrustedCertificatesArgs, *names: str) -> Problem | None:
+    """Not exactly one of the sources ``names``, or an invalid reference."""
+    sources = [name for name in names if item.get(name) is not None]
     if len(sources) != 1:
-        return Problem((), f"needs one of content, secret and config_map, and has {' and '.join(sources) or 'none'}")
-    for name in ("secret", "config_map"):
-        reference = file.get(name)
-        wrong = _bad_reference(reference) if reference else None  # type: ignore[arg-type]
-        if wrong:
-            return Problem((name,), wrong)
-    return None
+        allowed = f"{', '.join(names[:-1])} and {names[-1]}"
+        return Problem((), f"needs one of {allowed}, and has {' and '.join(sources) or 'none'}")
+    reference: SecretKeyArgs | str = item[sources[0]]  # type: ignore[literal-required]
+    wrong = None if isinstance(reference, str) else _bad_reference(reference)
+    return Problem((sources[0],), wrong) if wrong else None
+
+
+def certificate_problems(certificates: Sequence[TrustedCertificatesArgs]) -> Iterator[Problem]:
+    """Report certificates of no or several sources, or with an invalid reference; one an item."""
+    for index, item in enumerate(certificates):
+        problem = _of_sources(item, "secret", "config_map")
+        if problem:
+            yield problem.within("trusted_certificates", index)
 
 
 def environment_problems(plain: Mapping[str, str], secret: Mapping[str, SecretKeyArgs]) -> Iterator[Problem]:

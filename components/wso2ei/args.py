@@ -106,6 +106,15 @@ class KeystoresArgs(TypedDict):
     """Of the key; default ``wso2carbon``."""
 
 
+class TrustedCertificatesArgs(TypedDict):
+    """Certificates in PEM, one or several, that EI's outgoing calls trust; from a Secret or from a ConfigMap."""
+
+    secret: NotRequired[SecretKeyArgs | None]
+    """Where they are, in a Secret."""
+    config_map: NotRequired[SecretKeyArgs | None]
+    """Where they are, in a ConfigMap."""
+
+
 class SecureVaultArgs(TypedDict):
     """WSO2's secure vault: what EI's files name by ``svns:secretAlias`` and mediations by ``wso2:vault-lookup``.
 
@@ -137,6 +146,8 @@ class AdditionsArgs(TypedDict):
     """Jars in addition to the image's, such as a MySQL driver."""
     keystores: NotRequired[KeystoresArgs | None]
     """The user's own stores."""
+    trusted_certificates: NotRequired[Sequence[TrustedCertificatesArgs]]
+    """Certificates of authorities or servers, added to the truststore of the JVM and of axis2's HTTPS sender."""
     secure_vault: NotRequired[SecureVaultArgs | None]
     """Secrets that are encrypted for the key of ``keystores``."""
     carbon_apps: NotRequired[Sequence[CarbonAppArgs]]

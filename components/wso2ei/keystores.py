@@ -53,6 +53,12 @@ def keystore_patches(version: EiVersion, stores: KeystoresArgs, keystore: str, t
     return found + _console(version, key | {"Alias": alias}, trust)
 
 
+def sender_trust_patch(truststore: str) -> Patch:
+    """The truststore of the gateway's outgoing calls, which do not use the JVM's. Type and password are the image's."""
+    path = "axisconfig/transportSender[@name='https']/parameter[@name='truststore']/TrustStore/Location"
+    return {"file": AXIS2, "path": path, "set": truststore}
+
+
 def _console(version: EiVersion, key: dict[str, Value], trust: dict[str, Value]) -> list[Patch]:
     connector = "Server/Service/Connector[@port='9443']"
     if version.catalina == "tomcat7":

@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from components.shared.mysql_tls import Tls
-from components.wso2ei.args import KeystoresArgs
+from components.wso2ei.args import AdditionsArgs, KeystoresArgs
 from components.wso2ei.files import AXIS2, CARBON, CATALINA, DATASOURCES, HAZELCAST, REGISTRY, USERS, Patch, Value
-from components.wso2ei.keystores import keystore_patches
+from components.wso2ei.keystores import keystore_patches, sender_trust_patch
 from components.wso2ei.versions import DRIVER_CLASS, SCHEME_CLASS, EiVersion
 
 _AGENT = "org.wso2.carbon.core.clustering.hazelcast.HazelcastClusteringAgent"
@@ -57,6 +57,8 @@ class EiConfig:
     """Path in the database that /_system/config is; WSO2's 6.6 chart used /_system/config/integrator."""
     keystores: KeystoresArgs | None = None
     """``None``: the image's own, whose private key is public."""
+    trusted_certificates: bool = False
+    """The truststore holds certificates of users."""
     keystore: str = ""
     """Path of the keystore inside the pod, where there are ``keystores``."""
     governance_target: str = "/_system/governance"
@@ -128,11 +130,12 @@ def secret_patches(config: EiConfig, secrets: EiSecrets) -> list[Patch]:
     ]
 
 
-def managed_patches(version: EiVersion, *, keystores: bool) -> list[Patch]:
-    """The table with values of no meaning: its files and paths are those of every cluster."""
+def managed_patches(version: EiVersion, args: AdditionsArgs) -> list[Patch]:
+    """The table with values of no meaning: its files and paths are those of every cluster with these additions."""
     source = Datasource("", "", "", "", 1)
     users, registry = replace(source, name="WSO2_USER_DB"), replace(source, name="WSO2_CONFIG_DB")
-    config = EiConfig("", "", "", "", "", "", users, registry, "", "", keystores={"secret": ""} if keystores else None)
+    config = EiConfig("", "", "", "", "", "", users, registry, "", "", keystores=args.get("keystores"),
+                      trusted_certificates=bool(args.get("trusted_certificates")))  # fmt: skip
     found = [*plain_patches(version, config), *secret_patches(config, EiSecrets("", "", ""))]
     return [patch for patch in found if patch not in shutdown_patches(version)]
 
@@ -234,7 +237,7 @@ def _catalina(version: EiVersion, config: EiConfig) -> list[Patch]:
 
 def _stores(version: EiVersion, config: EiConfig) -> list[Patch]:
     if config.keystores is None:
-        return []
+        return [sender_trust_patch(config.truststore)] if config.trusted_certificates else []
     return keystore_patches(version, config.keystores, config.keystore, config.truststore)
 
 

@@ -95,6 +95,10 @@ EVERY: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
      {"data": {"password": "eA=="}}),
     ("ei.files[0].configMap", {"ei": {"files": [{"path": "conf/a", "configMap": KEY}]}}, f"{CONFIG_MAP}/mine",
      {"binaryData": {"password": "eA=="}}),
+    ("ei.trustedCertificates[0].secret", {"ei": {"trustedCertificates": [{"secret": KEY}]}}, f"{SECRET}/mine",
+     {"data": {"password": "eA=="}}),
+    ("ei.trustedCertificates[0].configMap", {"ei": {"trustedCertificates": [{"configMap": KEY}]}},
+     f"{CONFIG_MAP}/mine", {"data": {"password": "x"}}),
     ("ei.jars[0].claim", {"ei": {"jars": [{"claim": "drivers", "path": "a.jar"}]}}, f"{CLAIM}/drivers", {}),
 ]  # fmt: skip
 """Setting, the change of the stack file, the object's path, the least object that fits."""

@@ -99,6 +99,7 @@ _CAR = {"url": "https://repo.example.com/a.car", "sha256": "0" * 64}
 ITEMS: dict[str, dict[str, Any]] = {
     "ei.patches[0]": {"ei": {"patches": [{"file": "conf/carbon.xml", "path": "Server/A", "set": "v"}]}},
     "ei.files[0]": {"ei": {"files": [{"path": "conf/a.xml", "content": "<a/>"}]}},
+    "ei.trustedCertificates[0]": {"ei": {"trustedCertificates": [{"secret": {"name": "a", "key": "ca.crt"}}]}},
     "ei.jars[0]": {"ei": {"jars": [_JAR]}},
     "ei.hostAliases[0]": {"ei": {"hostAliases": [{"ip": "10.0.0.12", "hostnames": ["backend"]}]}},
     "ei.autoscaler": {"ei": {"autoscaler": {"maxReplicas": 3}}},
@@ -126,6 +127,8 @@ def companions(path: str, variant: str = "") -> dict[str, Any]:
         del config["ei"]["patches"][0]["set"]
     if path.startswith(("ei.files[0].secret", "ei.files[0].configMap")):
         del config["ei"]["files"][0]["content"]
+    if path.startswith("ei.trustedCertificates[0].configMap"):
+        del config["ei"]["trustedCertificates"][0]["secret"]
     for section in ("setFromSecret", "secret", "configMap"):
         if f".{section}." in path:
             place = path.partition(f".{section}.")[0]

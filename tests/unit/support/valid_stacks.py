@@ -98,6 +98,14 @@ STACKS: dict[str, dict[str, Any]] = {
             "jars": [DRIVER, {"claim": "jars", "path": "bundle.jar", "into": "dropins"}],
         }
     ),
+    "certificates of a company and of a partner": with_(
+        ei={
+            "trustedCertificates": [
+                {"configMap": {"name": "company-ca", "key": "ca-bundle.crt"}},
+                {"secret": {"name": "partner", "key": "tls.crt"}},
+            ]
+        }
+    ),
     "secure vault": with_(
         ei={"keystores": {"secret": "ei-stores"}, "secureVault": {"secret": "ei-vault"}},
         secrets={"rotation": {"secureVault": 2, "keystores": "2026-11"}},

@@ -47,6 +47,7 @@ def copy_conf(home: Path, changes: dict[str, Any] | None = None) -> subprocess.C
     script = script.replace("/cars/image", f"{home.parent}/cars/image")
     script = script.replace("/run/mysql-ca/ca.crt", f"{home.parent}/mysql.crt")
     script = script.replace("/delivered/", f"{home.parent}/delivered/").replace("/stores/", f"{home.parent}/stores/")
+    script = script.replace("/trusted/", f"{home.parent}/trusted/")
     ca = home.parent / ("stores/ca.crt" if (home.parent / "stores").exists() else "ca.crt")
     script = script.replace("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt", str(ca))
     path = f"{home.parent}/bin:{os.environ['PATH']}"
@@ -133,15 +134,45 @@ def test_every_certificate_of_a_bundle_is_trusted_whichever_signs(home: Path, tm
     keytool(tmp_path, "-genkeypair", "-alias", "server", "-dname", "CN=kubernetes", "-keyalg", "EC",
             "-signer", "second", "-keystore", "second.jks", "-storepass", "wso2carbon")  # fmt: skip
     (tmp_path / "bin" / "keytool").unlink()
+    for path in ("config_map/company/ca.crt", "secret/partner/tls.crt"):
+        (tmp_path / "trusted" / path).parent.mkdir(parents=True)
+        (tmp_path / "trusted" / path).write_bytes(first + second)
+    certificates = [
+        {"config_map": {"name": "company", "key": "ca.crt"}},
+        {"secret": {"name": "partner", "key": "tls.crt"}},
+    ]
+    changes = {"mysql": MYSQL | {"tls": "verifyCa", "ca_config_map": "mysql-ca"}, "trusted_certificates": certificates}
     for _ in range(2):
-        done = copy_conf(home, {"mysql": MYSQL | {"tls": "verifyCa", "ca_config_map": "mysql-ca"}})
+        done = copy_conf(home, changes)
         assert done.returncode == 0, done.stdout + done.stderr
     trusted = tmp_path / "work/keystores"
     assert [path.name for path in trusted.iterdir()] == ["client-truststore.jks"]
     server = load_pem_x509_certificate(keytool(tmp_path, *export, "-alias", "server", "-keystore", "second.jks"))
-    for alias in ("kubernetes-cluster-ca-2", "mysql-ca-1"):
+    for alias in ("kubernetes-cluster-ca-2", "mysql-ca-1", "trusted-0-2", "trusted-1-2"):
         found = keytool(trusted, *export, "-alias", alias, "-keystore", "client-truststore.jks")
         server.verify_directly_issued_by(load_pem_x509_certificate(found))
+    broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    (tmp_path / "trusted/secret/partner/tls.crt").write_bytes(first + broken)
+    done = copy_conf(home, changes)
+    assert done.returncode == 1
+    assert f"certificate 2 of {tmp_path}/trusted/secret/partner/tls.crt is invalid" in done.stderr
+
+
+def test_of_a_secret_with_a_certificate_only_that_is_mounted_and_not_into_the_server() -> None:
+    twice = {"secret": {"name": "partner", "key": "tls.crt"}}
+    spec = pod(made(("ei", {"trusted_certificates": [{"config_map": {"name": "a", "key": "b"}}, twice, twice]})))
+    (volume,) = [item for item in spec["volumes"] if item["name"] == "trusted"]
+    items = [
+        {"configMap": {"name": "a", "items": [{"key": "b", "path": "config_map/a/b"}]}},
+        {"secret": {"name": "partner", "items": [{"key": "tls.crt", "path": "secret/partner/tls.crt"}]}},
+    ]
+    assert volume["projected"]["sources"] == items
+    mounted = [
+        one["name"]
+        for one in [*spec["initContainers"], *spec["containers"]]
+        if any(mount["name"] == "trusted" for mount in one["volumeMounts"])
+    ]
+    assert mounted == ["copy-conf"]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 from components.shared.problems import Problem
 from components.wso2ei.additions import (
     as_patch,
+    certificate_problems,
     environment_problems,
     file_problems,
     jar_name,
@@ -20,7 +21,7 @@ from components.wso2ei.additions import (
 from components.wso2ei.patches import managed_patches
 from components.wso2ei.versions import version_of
 
-MANAGED = managed_patches(version_of("6.6.0"), keystores=False)
+MANAGED = managed_patches(version_of("6.6.0"), {})
 CARBON, AXIS2 = "conf/carbon.xml", "conf/axis2/axis2.xml"
 CATALINA, DATASOURCES = "conf/tomcat/catalina-server.xml", "conf/datasources/master-datasources.xml"
 USER_DB = "datasources-configuration/datasources/datasource[name='WSO2_USER_DB']"
@@ -229,7 +230,7 @@ def test_jars_need_one_source_a_sum_and_a_name(jar: dict[str, Any], field: str) 
 def test_stores_of_one_s_own_make_their_places_managed() -> None:
     patch: Any = {"file": CARBON, "path": "Server/Security/KeyStore/KeyAlias", "set": "mine"}
     assert list(patch_problems([patch], MANAGED)) == []
-    managed = managed_patches(version_of("6.6.0"), keystores=True)
+    managed = managed_patches(version_of("6.6.0"), {"keystores": {"secret": "stores"}})
     assert fields(patch_problems([patch], managed)) == ["patches[0]"]
 
 
@@ -246,3 +247,25 @@ def test_jars_are_named_by_their_source_and_no_two_alike() -> None:
     two: Any = {"claim": "c", "path": "folder/a-1.jar"}
     assert jar_name(one) == jar_name(two) == "a-1.jar"
     assert fields(jar_problems([one, two])) == ["jars[1].name"]
+
+
+def test_certificates_to_trust_make_the_sender_s_truststore_managed() -> None:
+    path = "axisconfig/transportSender[@name='https']/parameter[@name='truststore']/TrustStore/Location"
+    patch: Any = {"file": AXIS2, "path": path, "set": "mine.jks"}
+    trusted: Any = [{"secret": SECRET}]
+    assert list(patch_problems([patch], MANAGED)) == []
+    managed = managed_patches(version_of("6.6.0"), {"trusted_certificates": trusted})
+    assert fields(patch_problems([patch], managed)) == ["patches[0]"]
+
+
+@pytest.mark.parametrize(
+    ("item", "field"),
+    [
+        ({}, "trusted_certificates[0]"),
+        ({"secret": SECRET, "config_map": SECRET}, "trusted_certificates[0]"),
+        ({"secret": {"name": "A b", "key": "ca.crt"}}, "trusted_certificates[0].secret"),
+        ({"config_map": {"name": "a", "key": "../b"}}, "trusted_certificates[0].config_map"),
+    ],
+)
+def test_certificates_to_trust_have_one_source(item: Any, field: str) -> None:
+    assert fields(certificate_problems([item])) == [field]

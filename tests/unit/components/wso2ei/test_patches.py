@@ -77,10 +77,10 @@ def changed(version: str, config: EiConfig = CONFIG) -> dict[str, bytes]:
         return {file.relative_to(home).as_posix(): data for file, data in once.items()}
 
 
-def patched(version: str) -> dict[str, ElementTree.Element | str]:
+def patched(version: str, config: EiConfig = CONFIG) -> dict[str, ElementTree.Element | str]:
     return {
         name: ElementTree.fromstring(data) if name.endswith(".xml") else data.decode()  # noqa: S314 - made above
-        for name, data in changed(version).items()
+        for name, data in changed(version, config).items()
     }
 
 
@@ -209,6 +209,19 @@ def test_stores_of_one_s_own_stand_in_every_place_that_named_wso2_s(version: str
 
 
 @every_version
+@pytest.mark.parametrize("trusted", [True, False])
+def test_outgoing_calls_of_the_gateway_trust_what_users_trust(version: str, trusted: bool) -> None:
+    """Synapse's HTTPS sender has a truststore of its own in axis2.xml, and does not use the JVM's."""
+    axis2 = xml(patched(version, replace(CONFIG, trusted_certificates=trusted)), "conf/axis2/axis2.xml")
+    places = {
+        kind: axis2.findtext(f"{kind}[@name='https']/parameter[@name='truststore']/TrustStore/Location")
+        for kind in ("transportSender", "transportReceiver")
+    }
+    assert (places["transportSender"] == CONFIG.truststore) == trusted
+    assert places["transportReceiver"] != CONFIG.truststore, "clients are not servers"
+
+
+@every_version
 def test_hazelcast_s_own_hook_is_off_only_where_a_node_that_stops_deletes_nothing(version: str) -> None:
     """Tasks need wso2-synapse v66 and message processors v83; EI 6.4.0 has v80 and EI 6.5.0 v111."""
     text = changed(version).get("conf/hazelcast.properties", b"").decode()
@@ -219,7 +232,7 @@ def test_hazelcast_s_own_hook_is_off_only_where_a_node_that_stops_deletes_nothin
 @pytest.mark.parametrize("version", VERSIONS)
 def test_users_may_set_the_hook_in_every_version(version: str) -> None:
     mine = {"file": "conf/hazelcast.properties", "property": "hazelcast.shutdownhook.enabled", "set": "true"}
-    assert [*patch_problems([mine], managed_patches(version_of(version), keystores=True))] == []  # type: ignore[list-item]
+    assert [*patch_problems([mine], managed_patches(version_of(version), {"keystores": {"secret": "stores"}}))] == []  # type: ignore[list-item]
 
 
 @every_version
