@@ -127,6 +127,8 @@ def _of_nodes(settings: Settings) -> Iterator[Reference]:
     for index, jar in enumerate(ei.jars):
         if jar.claim:
             yield Reference(f"ei.jars[{index}].claim", "PersistentVolumeClaim", jar.claim)
+    for index, volume in enumerate(ei.volumes):
+        yield Reference(f"ei.volumes[{index}].claim", "PersistentVolumeClaim", volume.claim)
 
 
 def _sources(path: str, item: EiFile | EiTrustedCertificates) -> Iterator[Reference]:

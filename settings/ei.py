@@ -31,6 +31,7 @@ from settings.ei_customization import (
     EiPatch,
     EiSecureVault,
     EiTrustedCertificates,
+    EiVolume,
     SecretKey,
 )
 from settings.ei_operations import Autoscaler, HostAlias, Metrics, metrics_conflicts, node_conflicts
@@ -113,6 +114,8 @@ class EiSettings(Section):
     """Whole files below the server's home."""
     jars: list[EiJar] = []
     """Jars in addition to the image's, such as the MySQL driver that the public 6.6.0 images lack."""
+    volumes: list[EiVolume] = []
+    """Existing claims that every node mounts, such as for the VFS transport, see docs/ei-versions.md."""
     keystores: EiKeystores | None = None
     """Your keystore and truststore; without them EI uses those of its image, whose private key is public."""
     trusted_certificates: list[EiTrustedCertificates] = []

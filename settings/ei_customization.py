@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_serializer
 
 from components.wso2ei.args import Transformation
-from settings.types import AnyText, DataKey, Line, ObjectKey, ObjectName, Section, Sha256
+from settings.types import AbsolutePath, AnyText, DataKey, Line, ObjectKey, ObjectName, Section, Sha256
 
 PROJECT_FOLDER = Path(__file__).parents[1]
 """Where ``Pulumi.yaml`` is, and what ``file`` is relative to: stack files may be elsewhere."""
@@ -100,6 +100,17 @@ class EiJar(Section):
     """``lib`` for plain jars, ``dropins`` for OSGi bundles."""
     name: Annotated[Line | None, Field(examples=["mysql-connector-java-5.1.49.jar"])] = None
     """File name; default: the last part of ``url`` or ``path``."""
+
+
+class EiVolume(Section):
+    """A claim of the namespace as a folder of every node."""
+
+    claim: Annotated[ObjectName, Field(examples=["ei-files"])]
+    """A PersistentVolumeClaim, writable for group 802; several nodes need access mode ReadWriteMany."""
+    path: Annotated[AbsolutePath, Field(examples=["/mnt/files"])]
+    """Where the nodes see it. Folders of the image and of the server are rejected."""
+    read_only: bool = False
+    """Nodes only read."""
 
 
 class EiSecureVault(Section):

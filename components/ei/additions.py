@@ -39,6 +39,7 @@ class Additions:
         self.environment = args.get("environment") or {}
         self.secret_environment = args.get("secret_environment") or {}
         self.jars = args.get("jars") or ()
+        self.mounted = args.get("volumes") or ()
         self.keystores = args.get("keystores")
         self.certificates = args.get("trusted_certificates") or ()
         self.vault = args.get("secure_vault")
@@ -73,7 +74,8 @@ class Additions:
         found += [volumes.empty_dir("delivered", "2Gi")] if self._delivers() else []
         found += [volumes.secret_volume(volume, name) for name, volume in self._secrets().items()]
         found += [volumes.config_map_volume(volume, name) for name, volume in self._config_maps().items()]
-        found += [volumes.claim_volume(volume, name) for name, volume in self._claims().items()]
+        for claims in (self._claims(), self._mounted_claims()):
+            found += [volumes.claim_volume(volume, name) for name, volume in claims.items()]
         return found + ([_trusted_volume(self.certificates)] if self.certificates else [])
 
     def fetch_containers(self, image: str) -> list[k8s.core.v1.ContainerArgs]:
@@ -135,12 +137,17 @@ class Additions:
         return volumes.mount(self._secrets()[secret], path, read_only=True)
 
     def server_mounts(self, home: str) -> list[k8s.core.v1.VolumeMountArgs]:
-        """Each jar and each file outside ``conf/``, one by one."""
+        """Each jar and each file outside ``conf/``, one by one, and the volumes."""
         jars = [f"{jar.get('into') or 'lib'}/{jar_name(jar)}" for jar in self.jars]
+        claims = self._mounted_claims()
         files = [file["path"] for file in self.files if not file["path"].startswith("conf/")]
         return [
             *(volumes.mount("delivered", f"{home}/{path}", sub_path=path, read_only=True) for path in jars),
             *(volumes.mount("delivered", f"{home}/{path}", sub_path=f"files/{path}") for path in files),
+            *(
+                volumes.mount(claims[one["claim"]], one["path"], read_only=one.get("read_only") or None)
+                for one in self.mounted
+            ),
         ]
 
     def _delivers(self) -> bool:
@@ -158,6 +165,9 @@ class Additions:
 
     def _config_maps(self) -> dict[str, str]:
         return _numbered("config-map", {source["name"] for file in self.files if (source := file.get("config_map"))})
+
+    def _mounted_claims(self) -> dict[str, str]:
+        return _numbered("claim", {one["claim"] for one in self.mounted})
 
     def _claims(self) -> dict[str, str]:
         return _numbered("jar-claim", {claim for jar in self.jars if (claim := jar.get("claim"))})

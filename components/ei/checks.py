@@ -20,6 +20,7 @@ from components.wso2ei.additions import (
     keystore_problems,
     option_problems,
     patch_problems,
+    volume_problems,
 )
 from components.wso2ei.args import AdditionsArgs, PatchArgs
 from components.wso2ei.carbonapps import carbon_app_problems
@@ -137,6 +138,7 @@ def addition_problems(version: EiVersion, args: AdditionsArgs, metrics: Sequence
     yield from environment_problems(args.get("environment") or {}, args.get("secret_environment") or {})
     yield from option_problems(args.get("java_options") or ())
     yield from jar_problems(args.get("jars") or ())
+    yield from volume_problems(args.get("volumes") or ())
     yield from keystore_problems(args.get("keystores"))
     yield from certificate_problems(args.get("trusted_certificates") or ())
     yield from carbon_app_problems(args.get("carbon_apps") or (), args.get("carbon_apps_folder") or "live")

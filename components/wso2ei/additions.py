@@ -19,6 +19,7 @@ from components.wso2ei.args import (
     FileArgs,
     JarArgs,
     KeystoresArgs,
+    NodeVolumeArgs,
     PatchArgs,
     SecretKeyArgs,
     TrustedCertificatesArgs,
@@ -55,6 +56,12 @@ _BY_KEY = "take it from a Secret: {} with its name and key, or the whole file by
 _WHOLE_FILE = "take the whole file from a Secret: files with secret"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_OF_THE_IMAGE = re.compile(
+    r"/(bin|boot|dev|etc|lib\w*|proc|root|run|sbin|sys|usr|opt/java|var/run)(/.*)?"
+    r"|/(home|opt|tmp|var)"
+    r"|/home/wso2carbon(/(wso2ei-[^/]*|keystores|java|\..*)(/.*)?)?"
+)
+"""Folders of the operating system, the JDK (wso2/docker-ei: ``~/java``, later ``/opt/java``) and the server."""
 _MOST_TEXT = 900_000
 """Bytes of all inline files; a ConfigMap holds 1 MiB."""
 
@@ -301,6 +308,24 @@ def _of_jar(jar: JarArgs, seen: set[str]) -> Iterator[Problem]:
         yield Problem(("path",), "must be the path of a jar in the claim, relative and without '..'")
     yield from checksum_problems(jar.get("sha256"))
     yield from name_problems(name, r"[A-Za-z0-9][A-Za-z0-9._-]*\.jar", seen, ".jar", "jars")
+
+
+def volume_problems(mounts: Sequence[NodeVolumeArgs]) -> Iterator[Problem]:
+    """Report claims with an invalid name, and paths that hide other folders or are given twice; one a volume."""
+    seen: set[str] = set()
+    for index, item in enumerate(mounts):
+        path = item["path"]
+        if not _NAME.fullmatch(item["claim"]):
+            yield Problem(("volumes", index, "claim"), "must be the name of a PersistentVolumeClaim")
+        elif not re.fullmatch(r"(/[^/:\s]+)+", path) or {".", ".."} & set(path.split("/")):
+            yield Problem(("volumes", index, "path"), "must be an absolute path below /, without '..', ':' and spaces")
+        elif _OF_THE_IMAGE.fullmatch(path):
+            yield Problem(
+                ("volumes", index, "path"), f"must not hide a folder of the image or the server, and {path} does"
+            )
+        elif path in seen:
+            yield Problem(("volumes", index, "path"), f"must be given once, and {path} is given twice")
+        seen.add(path)
 
 
 def url_problems(url: str, sha256: str | None, made: str) -> Iterator[Problem]:

@@ -70,6 +70,17 @@ class JarArgs(TypedDict):
     """File name; default: the last part of ``url`` or ``path``."""
 
 
+class NodeVolumeArgs(TypedDict):
+    """A PersistentVolumeClaim of the namespace as a folder of every node, such as for the VFS transport."""
+
+    claim: str
+    """Name of the claim. Several nodes need ReadWriteMany."""
+    path: str
+    """Where the nodes see it; it must not hide a folder of the image or of the server."""
+    read_only: NotRequired[bool]
+    """Default no."""
+
+
 Transformation = Literal["RSA", "RSA/ECB/OAEPwithSHA1andMGF1Padding"]
 CarbonAppsFolder = Literal["live", "atStart", "unused"]
 
@@ -144,6 +155,8 @@ class AdditionsArgs(TypedDict):
     """More options of the JVM, each without white space; they come after the deployment's own, and the last wins."""
     jars: NotRequired[Sequence[JarArgs]]
     """Jars in addition to the image's, such as a MySQL driver."""
+    volumes: NotRequired[Sequence[NodeVolumeArgs]]
+    """Claims that every node mounts. The container's user and group are 802."""
     keystores: NotRequired[KeystoresArgs | None]
     """The user's own stores."""
     trusted_certificates: NotRequired[Sequence[TrustedCertificatesArgs]]

@@ -99,6 +99,7 @@ EVERY: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
      {"data": {"password": "eA=="}}),
     ("ei.trustedCertificates[0].configMap", {"ei": {"trustedCertificates": [{"configMap": KEY}]}},
      f"{CONFIG_MAP}/mine", {"data": {"password": "x"}}),
+    ("ei.volumes[0].claim", {"ei": {"volumes": [{"claim": "files", "path": "/mnt/a"}]}}, f"{CLAIM}/files", {}),
     ("ei.jars[0].claim", {"ei": {"jars": [{"claim": "drivers", "path": "a.jar"}]}}, f"{CLAIM}/drivers", {}),
 ]  # fmt: skip
 """Setting, the change of the stack file, the object's path, the least object that fits."""

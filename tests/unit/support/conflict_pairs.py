@@ -90,6 +90,11 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ei": {"files": [{"path": "../x", "content": ""}]}}, "ei.files[0].path", []),
     ({"ei": {"files": [{"path": "conf/x"}]}}, "ei.files[0]", ["configMap"]),
     ({"ei": {"trustedCertificates": [{}]}}, "ei.trustedCertificates[0]", ["secret and configMap"]),
+    (
+        {"ei": {"volumes": [{"claim": "files", "path": "/home/wso2carbon"}]}},
+        "ei.volumes[0].path",
+        ["must not hide a folder of the image or the server"],
+    ),
     ({"ei": {"environment": {"USE_DNS": "true"}}}, "ei.environment.USE_DNS", []),
     ({"ei": {"javaOptions": ["-Xmx1g"]}}, "ei.javaOptions[0]", ["heap"]),
     ({"ei": {"jars": [{"url": "https://x/a.jar"}]}}, "ei.jars[0].sha256", ["url"]),

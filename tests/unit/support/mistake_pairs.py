@@ -100,6 +100,7 @@ ITEMS: dict[str, dict[str, Any]] = {
     "ei.patches[0]": {"ei": {"patches": [{"file": "conf/carbon.xml", "path": "Server/A", "set": "v"}]}},
     "ei.files[0]": {"ei": {"files": [{"path": "conf/a.xml", "content": "<a/>"}]}},
     "ei.trustedCertificates[0]": {"ei": {"trustedCertificates": [{"secret": {"name": "a", "key": "ca.crt"}}]}},
+    "ei.volumes[0]": {"ei": {"volumes": [{"claim": "files", "path": "/mnt/files"}]}},
     "ei.jars[0]": {"ei": {"jars": [_JAR]}},
     "ei.hostAliases[0]": {"ei": {"hostAliases": [{"ip": "10.0.0.12", "hostnames": ["backend"]}]}},
     "ei.autoscaler": {"ei": {"autoscaler": {"maxReplicas": 3}}},

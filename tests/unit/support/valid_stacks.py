@@ -106,6 +106,16 @@ STACKS: dict[str, dict[str, Any]] = {
             ]
         }
     ),
+    "folders for the VFS transport": with_(
+        ei={
+            "volumes": [
+                {"claim": "partner-files", "path": "/mnt/in"},
+                {"claim": "partner-files", "path": "/mnt/in-again"},
+                {"claim": "jars", "path": "/home/wso2carbon/schemas/", "readOnly": True},
+            ],
+            "jars": [{"claim": "jars", "path": "a.jar"}],
+        }
+    ),
     "secure vault": with_(
         ei={"keystores": {"secret": "ei-stores"}, "secureVault": {"secret": "ei-vault"}},
         secrets={"rotation": {"secureVault": 2, "keystores": "2026-11"}},

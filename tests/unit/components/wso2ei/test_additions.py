@@ -17,6 +17,7 @@ from components.wso2ei.additions import (
     keystore_problems,
     option_problems,
     patch_problems,
+    volume_problems,
 )
 from components.wso2ei.patches import managed_patches
 from components.wso2ei.versions import version_of
@@ -269,3 +270,27 @@ def test_certificates_to_trust_make_the_sender_s_truststore_managed() -> None:
 )
 def test_certificates_to_trust_have_one_source(item: Any, field: str) -> None:
     assert fields(certificate_problems([item])) == [field]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/home", "/home/wso2carbon", "/home/wso2carbon/wso2ei-6.5.0", "/home/wso2carbon/wso2ei-6.5.0/repository",
+        "/home/wso2carbon/keystores", "/home/wso2carbon/java/bin", "/home/wso2carbon/.java", "/opt", "/var",
+        "/tmp",  # noqa: S108
+        "/opt/java/openjdk", "/var/run/secrets/kubernetes.io", "/run/x", "/etc/pki", "/usr/lib/jvm", "/lib64", "/mnt/a/../b",
+        "/mnt/a:b", "mnt/a", "",
+    ],
+)  # fmt: skip
+def test_a_volume_that_hides_a_folder_of_the_server_is_rejected(path: str) -> None:
+    item: Any = {"claim": "files", "path": path}
+    assert fields(volume_problems([item])) == ["volumes[0].path"]
+
+
+def test_volumes_have_places_of_their_own() -> None:
+    paths = ["/mnt", "/data/in", "/home/wso2carbon/files", "/opt/files", "/var/files"]
+    items: Any = [{"claim": "files", "path": path} for path in paths]
+    assert list(volume_problems(items)) == []
+    assert fields(volume_problems([*items, items[1], {"claim": "A b", "path": "/x"}])) == [
+        "volumes[5].path", "volumes[6].claim",
+    ]  # fmt: skip
