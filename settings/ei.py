@@ -34,7 +34,16 @@ from settings.ei_customization import (
     EiVolume,
     SecretKey,
 )
-from settings.ei_operations import Autoscaler, HostAlias, Metrics, metrics_conflicts, node_conflicts
+from settings.ei_operations import (
+    Autoscaler,
+    EiClient,
+    EiPort,
+    HostAlias,
+    Metrics,
+    client_conflicts,
+    metrics_conflicts,
+    node_conflicts,
+)
 from settings.types import (
     Allowed,
     AnyText,
@@ -136,6 +145,10 @@ class EiSettings(Section):
     file and the gateway nowhere."""
     metrics: Metrics | None = None
     """Prometheus metrics of the nodes. Without this section their port is closed."""
+    ports: list[EiPort] = []
+    """Ports of inbound endpoints, in the Service and open to ``clients``; NGINX does not serve them."""
+    clients: list[EiClient] = []
+    """Pods of the cluster that call the gateway (8243, plain HTTP on 8280) and ``ports`` without NGINX."""
     host_aliases: list[HostAlias] = []
     """More lines of ``/etc/hosts``, for backends that DNS does not know."""
     pod_labels: Annotated[dict[LabelKey, LabelValue], Field(examples=[{"team": "integration"}])] = {}
@@ -181,6 +194,7 @@ class EiSettings(Section):
             )
         operations = self.as_args(OperationsArgs)
         yield from node_conflicts(operations)
+        yield from client_conflicts(operations)
         yield from metrics_conflicts(version_of(self.version), operations, self.java_options)
         for problem in username_problems(self.admin_username, self.as_args(AdditionsArgs).get("patches") or ()):
             name = self.admin_username.partition("@")[0]

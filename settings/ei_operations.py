@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from components.ei.args import Discovery, OperationsArgs
+from components.ei.clients import client_problems
 from components.ei.metrics import INTERVAL, URL_PATH, metrics_problems
 from components.ei.operations import operation_problems
 from components.wso2ei.versions import EiVersion
@@ -39,6 +40,43 @@ class HostAlias(Section):
     """The address."""
     hostnames: Annotated[list[Host], Field(min_length=1, examples=[["backend.internal"]])]
     """Names that resolve to it, inside the pods."""
+
+
+class EiPort(Section):
+    """A TCP port on which every node listens because of an artifact, such as that of an inbound endpoint."""
+
+    name: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-z0-9-]{1,15}$"),
+        Allowed("at most 15 lower-case letters, digits and '-', with a letter", "orders"),
+    ]
+    """Its name in the Service."""
+    port: Annotated[int, Field(ge=1024, le=65535, examples=[8085])]
+    """None of EI's own ports."""
+
+
+class EiClient(Section):
+    """Pods of the cluster that call the nodes without NGINX, by their labels, their namespaces', or both."""
+
+    namespace_labels: Annotated[
+        dict[LabelKey, LabelValue], Field(examples=[{"kubernetes.io/metadata.name": "orders"}])
+    ] = {}
+    """Labels of their namespaces. Default: the stack's namespace."""
+    pod_labels: Annotated[dict[LabelKey, LabelValue], Field(examples=[{"app": "orders"}])] = {}
+    """Labels of the pods. Default: every pod of these namespaces."""
+
+
+def client_conflicts(args: OperationsArgs) -> Iterator[Conflict]:
+    """Report what the component would reject, by the names of the settings."""
+    # From the last item of a list to the first: removing one moves those after it.
+    for problem in reversed(list(client_problems(args))):
+        field, *item = problem.place
+        words = camel_case_arguments(problem.expected)
+        if item:
+            path = f"ei.{field}[{item[0]}]"
+            yield Conflict(".".join([path, *map(str, item[1:])]), (path,), words, {path: None})
+        else:
+            yield Conflict("ei.clients", ("ei.ports",), words, {"ei.clients[0].podLabels.app": "orders"})
 
 
 def node_conflicts(args: OperationsArgs) -> Iterator[Conflict]:

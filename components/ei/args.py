@@ -57,6 +57,24 @@ class MetricsArgs(TypedDict):
     """Default: EI's own API, which 6.5.0 and 6.6.0 have."""
 
 
+class PortArgs(TypedDict):
+    """A TCP port on which the nodes listen, such as that of an inbound endpoint."""
+
+    name: str
+    """Its name in the Service: at most 15 characters."""
+    port: int
+    """1024 or above, and not one of EI's ports."""
+
+
+class ClientArgs(TypedDict):
+    """Pods of the cluster that reach the nodes without NGINX; at least one of both."""
+
+    namespace_labels: NotRequired[Mapping[str, str]]
+    """Labels of their namespaces; default: the nodes' own namespace."""
+    pod_labels: NotRequired[Mapping[str, str]]
+    """Default: every pod of the namespaces."""
+
+
 class HostAliasArgs(TypedDict):
     """A line of ``/etc/hosts``."""
 
@@ -82,6 +100,10 @@ class OperationsArgs(TypedDict):
     """Gateway and console write their access logs to standard output; default yes. No: as the image does."""
     metrics: NotRequired[MetricsArgs | None]
     """Prometheus metrics; default none, and no port for them."""
+    ports: NotRequired[Sequence[PortArgs]]
+    """More ports of the nodes and of their Service, open to ``clients``."""
+    clients: NotRequired[Sequence[ClientArgs]]
+    """Pods that reach the gateway (8243 and 8280) and ``ports`` through the Service."""
     host_aliases: NotRequired[Sequence[HostAliasArgs]]
     """More names that the nodes resolve, such as backends that DNS does not know."""
     pod_labels: NotRequired[Mapping[str, str]]

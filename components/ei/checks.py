@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from components.ei.args import EiClusterArgs
+from components.ei.clients import client_problems
 from components.ei.metrics import metrics_problems
 from components.ei.metrics import patches as metrics_patches
 from components.ei.operations import operation_problems
@@ -49,6 +50,7 @@ def check(name: str, args: EiClusterArgs) -> EiVersion:
     found += addition_problems(version, args, metrics_patches(args.get("metrics")))
     found += username_problems(args["admin_username"], args.get("patches") or ())
     found += operation_problems(args)
+    found += client_problems(args)
     found += metrics_problems(version, args, args.get("java_options") or ())
     if found:
         raise ValueError("\n".join(f"EiCluster {name}: {problem.field} {problem.expected}" for problem in found))

@@ -13,7 +13,7 @@ from typing import cast
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.ei import objects, pod, vault
+from components.ei import clients, objects, pod, vault
 from components.ei.additions import Additions
 from components.ei.args import EiClusterArgs, OperationsArgs
 from components.ei.carbonapps import CarbonApps
@@ -116,6 +116,7 @@ class EiCluster(pulumi.ComponentResource):
                     "gateway": pod.GATEWAY_PORT,
                     "gateway-http": pod.GATEWAY_HTTP_PORT,
                     "console": pod.CONSOLE_PORT,
+                    **clients.named_ports(args),
                 },
             ),
             f"{name}-members": objects.members_service_spec(selector),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pulumi_kubernetes as k8s
 
-from components.ei import work
+from components.ei import clients, work
 from components.ei.args import EiClusterArgs
 from components.ei.copy_conf import needs_home
 from components.ei.parts import PodParts
@@ -130,7 +130,7 @@ def schema_job_spec(
 
 
 def network_policy_spec(selector: dict[str, str], args: EiClusterArgs) -> k8s.networking.v1.NetworkPolicySpecArgs:
-    """Members reach members on 4100; NGINX reaches console and gateway; no other pod reaches a node.
+    """Members reach members on 4100; NGINX reaches console and gateway; clients reach the gateway and users' ports.
 
     Where the controller's pods are not known (an existing controller without labels given, or one on the hosts'
     network, which no pod selector matches), console and gateway are open to every client that reaches the pod.
@@ -142,8 +142,12 @@ def network_policy_spec(selector: dict[str, str], args: EiClusterArgs) -> k8s.ne
         elsewhere = k8s.meta.v1.LabelSelectorArgs(match_labels=name) if args.get("existing_controller") else None
         pod_selector = k8s.meta.v1.LabelSelectorArgs(match_labels=labels or None)
         peers = [k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=elsewhere, pod_selector=pod_selector)]
-    return network_policies.ingress_spec(
-        selector,
+    rules = [
         network_policies.allow([network_policies.pods_with(selector)], MEMBER_PORT),
         network_policies.allow(peers, CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT),
-    )
+    ]
+    if callers := clients.peers(args):
+        rules.append(
+            network_policies.allow(callers, GATEWAY_PORT, GATEWAY_HTTP_PORT, *clients.named_ports(args).values())
+        )
+    return network_policies.ingress_spec(selector, *rules)

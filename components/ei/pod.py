@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pulumi_kubernetes as k8s
 
-from components.ei import logs, metrics, vault, work
+from components.ei import clients, logs, metrics, vault, work
 from components.ei.additions import SECRETS
 from components.ei.copy_conf import copy_container
 from components.ei.operations import host_aliases
@@ -115,6 +115,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
                 ("gateway", GATEWAY_PORT),
                 ("gateway-http", GATEWAY_HTTP_PORT),
                 ("members", MEMBER_PORT),
+                *clients.named_ports(parts.operations).items(),
             )
         ]
         + metrics.container_ports(parts.operations.get("metrics")),

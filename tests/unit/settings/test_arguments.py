@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from components.ei.args import (
+    ClientArgs,
     HostAliasArgs,
     MetricsAgentArgs,
     MetricsArgs,
     NodeArgs,
     OperationsArgs,
+    PortArgs,
     PrometheusArgs,
     ServiceMonitorArgs,
 )
@@ -22,14 +24,26 @@ from components.wso2ei.args import (
     FileArgs,
     JarArgs,
     KeystoresArgs,
+    NodeVolumeArgs,
     PatchArgs,
     SecretKeyArgs,
     SecureVaultArgs,
+    TrustedCertificatesArgs,
 )
 from settings import ei_customization
 from settings.ei import EiSettings
-from settings.ei_customization import EiCarbonApp, EiFile, EiJar, EiKeystores, EiPatch, EiSecureVault, SecretKey
-from settings.ei_operations import HostAlias, Metrics, MetricsAgent, Prometheus, ServiceMonitor
+from settings.ei_customization import (
+    EiCarbonApp,
+    EiFile,
+    EiJar,
+    EiKeystores,
+    EiPatch,
+    EiSecureVault,
+    EiTrustedCertificates,
+    EiVolume,
+    SecretKey,
+)
+from settings.ei_operations import EiClient, EiPort, HostAlias, Metrics, MetricsAgent, Prometheus, ServiceMonitor
 from settings.scheduling import SchedulingSettings, Toleration
 from settings.types import Section
 
@@ -40,6 +54,10 @@ WHOLE: list[tuple[type[Section], Any]] = [
     (EiJar, JarArgs),
     (EiKeystores, KeystoresArgs),
     (EiSecureVault, SecureVaultArgs),
+    (EiTrustedCertificates, TrustedCertificatesArgs),
+    (EiVolume, NodeVolumeArgs),
+    (EiClient, ClientArgs),
+    (EiPort, PortArgs),
     (HostAlias, HostAliasArgs),
     (Metrics, MetricsArgs),
     (MetricsAgent, MetricsAgentArgs),

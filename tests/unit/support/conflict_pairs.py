@@ -10,6 +10,8 @@ EXISTING = {"controller": "existing", "className": "nginx"}
 OPENSHIFT = {"contexts": ["team/api-ocp-example-com:6443/me"], "openshift": True}
 NO_CLUSTER_RIGHTS = {"kubernetes": {"contexts": ["team"], "clusterScoped": False}}
 CARBON, HUB = "conf/carbon.xml", "docker.io/wso2/wso2ei-integrator"
+PORT = {"name": "orders", "port": 8085}
+CLIENTS = {"clients": [{"podLabels": {"app": "orders"}}]}
 VAULT = {"keystores": {"secret": "stores"}, "secureVault": {"secret": "vault"}}
 CIPHER_TEXT = "conf/security/cipher-text.properties"
 EMAIL_NAMES = {"file": CARBON, "path": "Server/EnableEmailUserName", "set": "true"}
@@ -95,6 +97,11 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
         "ei.volumes[0].path",
         ["must not hide a folder of the image or the server"],
     ),
+    ({"ei": {"ports": [PORT]}}, "ei.clients", ["ei.ports", "no other pod reaches them"]),
+    ({"ei": {"clients": [{}]}}, "ei.clients[0]", ["namespaceLabels or podLabels"]),
+    ({"ei": CLIENTS | {"ports": [PORT | {"port": 8280}]}}, "ei.ports[0].port", ["8280", "the gateway"]),
+    ({"ei": CLIENTS | {"ports": [PORT | {"name": "console"}]}}, "ei.ports[0].name", ["console"]),
+    ({"ei": CLIENTS | {"ports": [PORT, PORT | {"name": "b"}]}}, "ei.ports[1].port", ["ports[0]"]),
     ({"ei": {"environment": {"USE_DNS": "true"}}}, "ei.environment.USE_DNS", []),
     ({"ei": {"javaOptions": ["-Xmx1g"]}}, "ei.javaOptions[0]", ["heap"]),
     ({"ei": {"jars": [{"url": "https://x/a.jar"}]}}, "ei.jars[0].sha256", ["url"]),

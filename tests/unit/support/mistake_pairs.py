@@ -94,6 +94,7 @@ _DIAGNOSTICS = {
     "claim": {"kind": "claim", "claim": "ei-logs"},
     "class": {"kind": "class", "storageClass": "nfs-client"},
 }
+_CLIENT = {"podLabels": {"app": "orders"}, "namespaceLabels": {"team": "orders"}}
 _JAR = {"url": "https://repo.example.com/a.jar", "sha256": "0" * 64}
 _CAR = {"url": "https://repo.example.com/a.car", "sha256": "0" * 64}
 ITEMS: dict[str, dict[str, Any]] = {
@@ -101,6 +102,8 @@ ITEMS: dict[str, dict[str, Any]] = {
     "ei.files[0]": {"ei": {"files": [{"path": "conf/a.xml", "content": "<a/>"}]}},
     "ei.trustedCertificates[0]": {"ei": {"trustedCertificates": [{"secret": {"name": "a", "key": "ca.crt"}}]}},
     "ei.volumes[0]": {"ei": {"volumes": [{"claim": "files", "path": "/mnt/files"}]}},
+    "ei.ports[0]": {"ei": {"ports": [{"name": "orders", "port": 8085}], "clients": [_CLIENT]}},
+    "ei.clients[0]": {"ei": {"clients": [_CLIENT]}},
     "ei.jars[0]": {"ei": {"jars": [_JAR]}},
     "ei.hostAliases[0]": {"ei": {"hostAliases": [{"ip": "10.0.0.12", "hostnames": ["backend"]}]}},
     "ei.autoscaler": {"ei": {"autoscaler": {"maxReplicas": 3}}},

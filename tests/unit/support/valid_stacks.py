@@ -116,6 +116,16 @@ STACKS: dict[str, dict[str, Any]] = {
             "jars": [{"claim": "jars", "path": "a.jar"}],
         }
     ),
+    "inbound endpoints and callers in the cluster": with_(
+        ei={
+            "ports": [{"name": "orders", "port": 8085}, {"name": "hl7-2", "port": 20000}],
+            "clients": [
+                {"podLabels": {"app": "orders"}},
+                {"namespaceLabels": {"kubernetes.io/metadata.name": "shop"}, "podLabels": {"app": "web"}},
+                {"namespaceLabels": {"team": "integration"}},
+            ],
+        }
+    ),
     "secure vault": with_(
         ei={"keystores": {"secret": "ei-stores"}, "secureVault": {"secret": "ei-vault"}},
         secrets={"rotation": {"secureVault": 2, "keystores": "2026-11"}},
