@@ -29,6 +29,7 @@ from settings.ei_customization import (
     EiJar,
     EiKeystores,
     EiPatch,
+    EiProxy,
     EiSecureVault,
     EiTrustedCertificates,
     EiVolume,
@@ -123,6 +124,8 @@ class EiSettings(Section):
     """Whole files below the server's home."""
     jars: list[EiJar] = []
     """Jars in addition to the image's, such as the MySQL driver that the public 6.6.0 images lack."""
+    proxy: EiProxy | None = None
+    """The HTTP proxy of EI's outgoing calls, see docs/ei-versions.md."""
     volumes: list[EiVolume] = []
     """Existing claims that every node mounts, such as for the VFS transport, see docs/ei-versions.md."""
     keystores: EiKeystores | None = None

@@ -6,13 +6,33 @@ import base64
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_serializer
+from pydantic import Field, StringConstraints, model_serializer
 
 from components.wso2ei.args import Transformation
-from settings.types import AbsolutePath, AnyText, DataKey, Line, ObjectKey, ObjectName, Section, Sha256
+from components.wso2ei.proxy import HOST
+from settings.types import (
+    AbsolutePath,
+    Allowed,
+    AnyText,
+    DataKey,
+    Host,
+    Line,
+    ObjectKey,
+    ObjectName,
+    Port,
+    Section,
+    Sha256,
+)
 
 PROJECT_FOLDER = Path(__file__).parents[1]
 """Where ``Pulumi.yaml`` is, and what ``file`` is relative to: stack files may be elsewhere."""
+
+
+NonProxyHost = Annotated[
+    str,
+    StringConstraints(pattern=f"^{HOST}$", max_length=253),
+    Allowed("a host name or an address, with '*' at its begin or end at most", "*.example.com"),
+]
 
 
 class SecretKey(Section):
@@ -111,6 +131,18 @@ class EiVolume(Section):
     """Where the nodes see it. Folders of the image and of the server are rejected."""
     read_only: bool = False
     """Nodes only read."""
+
+
+class EiProxy(Section):
+    """The HTTP proxy of EI's outgoing calls, for http and https, without a login."""
+
+    host: Annotated[Host, Field(examples=["proxy.example.com"])]
+    """Its host."""
+    port: Annotated[Port, Field(examples=[3128])]
+    """Its port."""
+    non_proxy_hosts: Annotated[list[NonProxyHost], Field(examples=[["*.example.com"]])] = []
+    """Hosts that are called directly, in addition to the API server and names that end in ``.svc`` or
+    ``.cluster.local``."""
 
 
 class EiSecureVault(Section):

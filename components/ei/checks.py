@@ -27,6 +27,7 @@ from components.wso2ei.args import AdditionsArgs, PatchArgs
 from components.wso2ei.carbonapps import carbon_app_problems
 from components.wso2ei.files import Patch
 from components.wso2ei.patches import managed_patches
+from components.wso2ei.proxy import proxy_patches, proxy_problems
 from components.wso2ei.vault import managed_vault_patches, vault_problems
 from components.wso2ei.versions import EiVersion, lacking, other_version, version_of
 
@@ -129,7 +130,7 @@ def image_problems(version: EiVersion, image: str, args: AdditionsArgs) -> Itera
 
 def addition_problems(version: EiVersion, args: AdditionsArgs, metrics: Sequence[Patch] = ()) -> Iterator[Problem]:
     """Whatever is wrong with what users add; ``metrics`` are the managed patches that metrics need."""
-    managed = [*managed_patches(version, args), *metrics]
+    managed = [*managed_patches(version, args), *metrics, *proxy_patches(args.get("proxy"))]
     if args.get("secure_vault"):
         managed += managed_vault_patches()
     items = [*patch_problems(args.get("patches") or (), managed), *file_problems(args.get("files") or ())]
@@ -139,6 +140,7 @@ def addition_problems(version: EiVersion, args: AdditionsArgs, metrics: Sequence
     yield from (problem for problem in vault_problems(args) if problem.place[:2] not in reported)
     yield from environment_problems(args.get("environment") or {}, args.get("secret_environment") or {})
     yield from option_problems(args.get("java_options") or ())
+    yield from proxy_problems(args.get("proxy"), args.get("java_options") or ())
     yield from jar_problems(args.get("jars") or ())
     yield from volume_problems(args.get("volumes") or ())
     yield from keystore_problems(args.get("keystores"))

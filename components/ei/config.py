@@ -10,6 +10,7 @@ from components.ei.args import EiClusterArgs
 from components.shared.quantities import quantity
 from components.wso2ei.logs import log_patches
 from components.wso2ei.patches import Datasource, EiConfig, plain_patches, secret_patches
+from components.wso2ei.proxy import proxy_options, proxy_patches
 from components.wso2ei.versions import EiVersion
 
 
@@ -48,6 +49,7 @@ def patches_json(version: EiVersion, config: EiConfig, args: EiClusterArgs) -> s
     found += log_patches(version, args.get("log_levels") or {}, access=args.get("access_logs", True))
     found += vault.patches(args.get("secure_vault"), config.keystores, config.keystore)
     found += metrics.patches(args.get("metrics"))
+    found += proxy_patches(args.get("proxy"))
     return json.dumps({"patches": found}, indent=1, sort_keys=True)
 
 
@@ -60,6 +62,7 @@ def java_options(version: EiVersion, args: EiClusterArgs) -> str:
     given = list(args.get("java_options") or ())
     own = [version.java_options, logs.java_options(version.home), *metrics.java_options(args.get("metrics"))]
     own += vault.java_options(args.get("secure_vault"))
+    own += proxy_options(args.get("proxy"))
     if not any(option.startswith("-XX:ActiveProcessorCount") for option in given):
         # On cgroup v2 a JDK before 8u372 or 11.0.16 sees the machine's processors.
         own.append(f"-XX:ActiveProcessorCount={max(1, math.ceil(quantity(args.get('cpu_limit') or '1')))}")

@@ -81,6 +81,18 @@ class NodeVolumeArgs(TypedDict):
     """Default no."""
 
 
+class ProxyArgs(TypedDict):
+    """The HTTP proxy of EI's outgoing calls, for http and https, without a login."""
+
+    host: str
+    """Host name or address."""
+    port: int
+    """Its port."""
+    non_proxy_hosts: NotRequired[Sequence[str]]
+    """Hosts that are called directly, with ``*`` at an end for any text, in addition to the API server, names that end
+    in ``.svc`` or ``.cluster.local``, and the node itself."""
+
+
 Transformation = Literal["RSA", "RSA/ECB/OAEPwithSHA1andMGF1Padding"]
 CarbonAppsFolder = Literal["live", "atStart", "unused"]
 
@@ -155,6 +167,8 @@ class AdditionsArgs(TypedDict):
     """More options of the JVM, each without white space; they come after the deployment's own, and the last wins."""
     jars: NotRequired[Sequence[JarArgs]]
     """Jars in addition to the image's, such as a MySQL driver."""
+    proxy: NotRequired[ProxyArgs | None]
+    """The HTTP proxy of outgoing calls; default none."""
     volumes: NotRequired[Sequence[NodeVolumeArgs]]
     """Claims that every node mounts. The container's user and group are 802."""
     keystores: NotRequired[KeystoresArgs | None]

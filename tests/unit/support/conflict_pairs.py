@@ -102,6 +102,11 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"ei": CLIENTS | {"ports": [PORT | {"port": 8280}]}}, "ei.ports[0].port", ["8280", "the gateway"]),
     ({"ei": CLIENTS | {"ports": [PORT | {"name": "console"}]}}, "ei.ports[0].name", ["console"]),
     ({"ei": CLIENTS | {"ports": [PORT, PORT | {"name": "b"}]}}, "ei.ports[1].port", ["ports[0]"]),
+    (
+        {"ei": {"proxy": {"host": "p", "port": 1}, "javaOptions": ["-Dhttps.proxyHost=q"]}},
+        "ei.javaOptions[0]",
+        ["must not be given with proxy"],
+    ),
     ({"ei": {"environment": {"USE_DNS": "true"}}}, "ei.environment.USE_DNS", []),
     ({"ei": {"javaOptions": ["-Xmx1g"]}}, "ei.javaOptions[0]", ["heap"]),
     ({"ei": {"jars": [{"url": "https://x/a.jar"}]}}, "ei.jars[0].sha256", ["url"]),

@@ -104,6 +104,7 @@ ITEMS: dict[str, dict[str, Any]] = {
     "ei.volumes[0]": {"ei": {"volumes": [{"claim": "files", "path": "/mnt/files"}]}},
     "ei.ports[0]": {"ei": {"ports": [{"name": "orders", "port": 8085}], "clients": [_CLIENT]}},
     "ei.clients[0]": {"ei": {"clients": [_CLIENT]}},
+    "ei.proxy": {"ei": {"proxy": {"host": "proxy.example.com", "port": 3128}}},
     "ei.jars[0]": {"ei": {"jars": [_JAR]}},
     "ei.hostAliases[0]": {"ei": {"hostAliases": [{"ip": "10.0.0.12", "hostnames": ["backend"]}]}},
     "ei.autoscaler": {"ei": {"autoscaler": {"maxReplicas": 3}}},

@@ -126,6 +126,9 @@ STACKS: dict[str, dict[str, Any]] = {
             ],
         }
     ),
+    "a proxy for outgoing calls": with_(
+        ei={"proxy": {"host": "proxy.example.com", "port": 3128, "nonProxyHosts": ["*.example.com", "10.*", "nas"]}}
+    ),
     "secure vault": with_(
         ei={"keystores": {"secret": "ei-stores"}, "secureVault": {"secret": "ei-vault"}},
         secrets={"rotation": {"secureVault": 2, "keystores": "2026-11"}},
