@@ -126,7 +126,8 @@ class EiVolume(Section):
     """A claim of the namespace as a folder of every node."""
 
     claim: Annotated[ObjectName, Field(examples=["ei-files"])]
-    """A PersistentVolumeClaim, writable for group 802; several nodes need access mode ReadWriteMany."""
+    """A PersistentVolumeClaim, writable for group 802, with access mode ReadWriteMany unless all pods of EI run on one
+    machine: a rollout starts a node before one stops."""
     path: Annotated[AbsolutePath, Field(examples=["/mnt/files"])]
     """Where the nodes see it. Folders of the image and of the server are rejected."""
     read_only: bool = False

@@ -74,7 +74,7 @@ class NodeVolumeArgs(TypedDict):
     """A PersistentVolumeClaim of the namespace as a folder of every node, such as for the VFS transport."""
 
     claim: str
-    """Name of the claim. Several nodes need ReadWriteMany."""
+    """Name of the claim, of access mode ReadWriteMany unless all pods run on one machine."""
     path: str
     """Where the nodes see it; it must not hide a folder of the image or of the server."""
     read_only: NotRequired[bool]
