@@ -57,7 +57,7 @@ _WHOLE_FILE = "take the whole file from a Secret: files with secret"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _OF_THE_IMAGE = re.compile(
-    r"/(bin|boot|dev|etc|lib\w*|proc|root|run|sbin|sys|usr|opt/java|var/run)(/.*)?"
+    r"/(bin|boot|dev|etc|lib(32|64|x32)?|proc|root|run|sbin|sys|usr|opt/java|var/run)(/.*)?"
     r"|/(home|opt|tmp|var)"
     r"|/home/wso2carbon(/(wso2ei-[^/]*|keystores|java|\..*)(/.*)?)?"
 )
