@@ -76,6 +76,7 @@ def client_conflicts(args: OperationsArgs) -> Iterator[Conflict]:
             path = f"ei.{field}[{item[0]}]"
             yield Conflict(".".join([path, *map(str, item[1:])]), (path,), words, {path: None})
         else:
+            words = words.replace("with ports", "with ei.ports")
             yield Conflict("ei.clients", ("ei.ports",), words, {"ei.clients[0].podLabels.app": "orders"})
 
 
