@@ -239,7 +239,7 @@ def test_mistakes_inside_a_misspelt_section_are_told_too() -> None:
 
 def test_a_key_in_the_wrong_section_is_shown_its_place() -> None:
     assert "did you mean 'mysql.maxConnections'?" in told(base() | {"ei": {"maxConnections": 500}})
-    assert "did you mean 'ei.replicas'?" in told(base() | {"replicas": 3})
+    assert "did you mean 'ingress.replicas' or 'ei.replicas'?" in told(base() | {"replicas": 3})
 
 
 def test_a_key_of_a_project_that_is_nearly_ours_is_not_passed_over() -> None:
