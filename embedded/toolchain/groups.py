@@ -169,6 +169,26 @@ GROUPS = {
             "https://github.com/tsenart/vegeta/releases/download/v{version}/vegeta_{version}_checksums.txt",
         ),
     ),
+    "traefik": Group(
+        "Traefik (a second ingress controller for the end-to-end tests)",
+        "5 min",
+        (
+            Module(
+                "traefik",
+                "github.com/traefik/traefik/v3",
+                ("github.com/traefik/traefik/v3/pkg/version.Version",),
+            ),
+        ),
+        ("traefik",),
+        "run the tests without it: pytest --ignore tests/e2e/test_traefik.py",
+        Release(
+            (
+                "https://github.com/traefik/traefik/releases/download/v{version}/"
+                "traefik_v{version}_{system}_{machine}.tar.gz",
+            ),
+            "https://github.com/traefik/traefik/releases/download/v{version}/traefik_v{version}_checksums.txt",
+        ),
+    ),
 }
 
 

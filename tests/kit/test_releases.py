@@ -321,4 +321,8 @@ def test_the_addresses_are_those_of_the_projects(monkeypatch: pytest.MonkeyPatch
             f"{github}/tsenart/vegeta/releases/download/v1.2.3/vegeta_1.2.3_linux_amd64.tar.gz",
             f"{github}/tsenart/vegeta/releases/download/v1.2.3/vegeta_1.2.3_checksums.txt",
         ),
+        "traefik": (
+            f"{github}/traefik/traefik/releases/download/v1.2.3/traefik_v1.2.3_linux_amd64.tar.gz",
+            f"{github}/traefik/traefik/releases/download/v1.2.3/traefik_v1.2.3_checksums.txt",
+        ),
     }
