@@ -28,10 +28,10 @@ def objects() -> list[Obj]:
         "--entrypoints.websecure.http.tls=true",
         "--ping=true",
         "--ping.entrypoint=web",
-        "--experimental.kubernetesIngressNGINX=true",
         "--providers.kubernetesIngressNGINX=true",
         f"--providers.kubernetesIngressNGINX.ingressClass={NAME}",
-        f"--providers.kubernetesIngressNGINX.publishService={NAME}/{NAME}",
+        # Its Service gets the machine's ports when the stack's own controller is gone, which is after the update.
+        "--providers.kubernetesIngressNGINX.publishStatusAddress=localhost",
         "--global.checkNewVersion=false",
     ]
     main = {
