@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 Dialect = Literal["f5", "community"]
-_CONNECT_SECONDS = 4
-"""Seconds until a request that cannot connect moves to another node; NGINX counts the TLS handshake too. Two lost SYN
-packets are not a vanished node. On a cluster under overload longer times, with passive checks relaxed, lost more
-requests: handshakes pile up in the nodes."""
+_CONNECT_SECONDS = 10
+"""Seconds until a request that cannot connect moves to another node; NGINX counts the TLS handshake too
+(ngx_http_upstream_ssl_init_connection), and after a reload every request begins with one: with 4 s, nodes whose CPUs a
+starting node takes did work for requests that had moved on already, and answered none."""
+_MAX_FAILS = 0
+"""NGINX excludes no node: Kubernetes does, by its readiness. By default one failed attempt excludes a node for ten
+seconds, so that under load first one node is excluded, then the other, and NGINX answers 502 by itself."""
+_IDLE_CONNECTIONS = 128
+"""Idle connections to EI that each worker keeps. Of more requests at a time, each ends with its connection, and the next
+one begins with a handshake; the community controller keeps 320."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ def _f5(backend: Backend) -> dict[str, str]:
         "nginx.org/proxy-read-timeout": f"{backend.read_timeout}s",
         "nginx.org/proxy-send-timeout": f"{backend.read_timeout}s",
         "nginx.org/proxy-connect-timeout": f"{_CONNECT_SECONDS}s",
+        "nginx.org/max-fails": str(_MAX_FAILS),
+        "nginx.org/keepalive": str(_IDLE_CONNECTIONS),
         "nginx.org/client-max-body-size": backend.max_body,
         # 301 turns a POST into a GET in many clients.
         "nginx.org/http-redirect-code": "308",

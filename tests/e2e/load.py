@@ -9,6 +9,7 @@ import base64
 import itertools
 import json
 import re
+import statistics
 import subprocess
 import threading
 import time
@@ -24,10 +25,10 @@ from embedded.progress import Reporter
 from tests.cars import car
 from tests.e2e.machine import GATEWAY, Machine, eventually
 
-RATE = 200
+_LARGEST_RATE = 200
 """Requests a second, half of them by HTTP/1.1 and half by HTTP/2; every other one is a POST."""
 _IDLE = 6
-"""Idle connections that a sender keeps, as many as half the load needs at a time.
+"""Idle connections that a sender keeps at that rate, as many as half the load needs at a time.
 
 So none is ever idle for as long as the controller takes to close one (docs/production.md).
 """
@@ -48,6 +49,23 @@ def deploy_service(machine: Machine) -> None:
         return all(f"Deployed Carbon Application : {application}_1.0.0" in text for text in logs)
 
     eventually("both nodes have deployed the service", served)
+
+
+def sustained_rate(machine: Machine) -> int:
+    """Return the requests a second that nodes on this machine answer while they change, at most 200.
+
+    After a reload of NGINX every request begins with a TLS handshake, until the first of them are done and the next
+    ones resume their sessions. So it is the number of handshakes of a node in a second of one CPU (docs/production.md).
+    """
+    pod = machine.nodes()[0]["metadata"]["name"]
+    times = "%{time_connect} %{time_appconnect}\\n"
+    probe = f"for i in $(seq 40); do curl -sk -o /dev/null -w '{times}' https://127.0.0.1:8243/services/; done"
+    text = machine.kubectl("exec", pod, "-c", "ei", "--", "sh", "-c", probe).ok()
+    pairs = [line.split() for line in text.splitlines()[10:]]
+    seconds = statistics.median(float(done) - float(connected) for connected, done in pairs)
+    rate = min(_LARGEST_RATE, int(1 / seconds))
+    print(f"a TLS handshake takes {seconds * 1000:.0f} ms: {rate} requests a second")
+    return rate
 
 
 @dataclass(frozen=True)
@@ -77,13 +95,14 @@ class Request:
 class Sender:
     """One vegeta process, which sends half of the load with one version of HTTP, on persistent connections."""
 
-    def __init__(self, folder: Path, protocol: str, stop: threading.Event) -> None:
+    def __init__(self, folder: Path, protocol: str, rate: int, stop: threading.Event) -> None:
         self._vegeta = str(toolchain.ensure("vegeta", Reporter()) / "vegeta")
         self._protocol, self._stop = protocol, stop
         self._results = folder / f"{protocol}.bin"
+        idle = max(1, _IDLE * rate // _LARGEST_RATE)
         command = [
-            self._vegeta, "attack", "-format=json", "-lazy", f"-rate={RATE // 2}", "-duration=0", "-insecure",
-            "-timeout=30s", "-max-body=0", f"-connections={_IDLE}", f"-http2={'true' if protocol == 'h2' else 'false'}",
+            self._vegeta, "attack", "-format=json", "-lazy", f"-rate={rate}/2s", "-duration=0", "-insecure",
+            "-timeout=30s", "-max-body=0", f"-connections={idle}", f"-http2={'true' if protocol == 'h2' else 'false'}",
             f"-output={self._results}",
         ]  # fmt: skip
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
@@ -136,6 +155,7 @@ class Load:
 
     def __init__(self, machine: Machine, folder: Path) -> None:
         self._machine, self._folder = machine, folder
+        self.rate = sustained_rate(machine)
         self._stop = threading.Event()
         self._followed: dict[str, subprocess.Popen[bytes]] = {}
         self.requests: list[Request] = []
@@ -146,7 +166,7 @@ class Load:
         self._follower = threading.Thread(target=self._follow, daemon=True)
         self._follower.start()
         eventually("the logs of both nodes are followed", lambda: len(self._followed) >= len(self._machine.nodes()))
-        self._senders = [Sender(self._folder, protocol, self._stop) for protocol in ("h1", "h2")]
+        self._senders = [Sender(self._folder, protocol, self.rate, self._stop) for protocol in ("h1", "h2")]
         return self
 
     def __exit__(self, *error: object) -> None:

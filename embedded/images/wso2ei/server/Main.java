@@ -10,11 +10,12 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Function;
-import javax.net.ssl.SSLContext;
 import org.w3c.dom.Element;
 
 /** The order of Carbon's start: databases, gateway listeners, cluster, console listeners. */
 public final class Main {
+    /** Of a listener whose file lists none. */
+    private static final String PROTOCOLS = "TLSv1,TLSv1.1,TLSv1.2";
     private static final String LOGGER = "org.wso2.carbon.core.init.CarbonServerManager";
 
     private Main() { }
@@ -55,7 +56,7 @@ public final class Main {
         scanForEver(cars, Integer.parseInt(carbon.required("Axis2Config/DeploymentUpdateInterval")));
         // The kernel opens the store of carbon.xml, whatever the listeners use.
         Web.tls(Path.of(carbon.required("Security/KeyStore/Location")), carbon.required("Security/KeyStore/Type"),
-            carbon.required("Security/KeyStore/Password"), carbon.required("Security/KeyStore/KeyPassword"));
+            carbon.required("Security/KeyStore/Password"), carbon.required("Security/KeyStore/KeyPassword"), PROTOCOLS);
         String host = System.getenv().getOrDefault("HOSTNAME", "localhost");
         Web web = new Web(host, consoleUrl(carbon, catalina), proxyPort(catalina, ""), cars,
             "true".equals(nhttp.getProperty("http.block_service_list")), userDatabase,
@@ -112,21 +113,29 @@ public final class Main {
     }
 
     /** The store of the https listener; a relative path is one below the home. */
-    private static SSLContext gatewayTls(Path home, Conf axis2) {
+    private static Web.Tls gatewayTls(Path home, Conf axis2) {
         for (Element receiver : Conf.children(axis2.root(), "transportReceiver")) {
             if (!receiver.getAttribute("name").equals("https")) continue;
             for (Element parameter : Conf.children(receiver, "parameter")) {
                 if (!parameter.getAttribute("name").equals("keystore")) continue;
                 Element store = Conf.element(parameter, "KeyStore");
                 return Web.tls(home.resolve(text(store, "Location")), text(store, "Type"), text(store, "Password"),
-                    text(store, "KeyPassword"));
+                    text(store, "KeyPassword"), protocols(receiver));
             }
         }
         throw new IllegalStateException("The https listener of axis2.xml has no parameter keystore");
     }
 
+    private static String protocols(Element receiver) {
+        String found = PROTOCOLS;
+        for (Element parameter : Conf.children(receiver, "parameter")) {
+            if (parameter.getAttribute("name").equals("HttpsProtocols")) found = parameter.getTextContent();
+        }
+        return found;
+    }
+
     /** The store of the connector on 9443: attributes of its own (Tomcat 7), or of its Certificate (Tomcat 9). */
-    private static SSLContext consoleTls(Conf catalina) {
+    private static Web.Tls consoleTls(Conf catalina) {
         for (Element connector : Conf.children(Conf.element(catalina.root(), "Service"), "Connector")) {
             if (!connector.getAttribute("port").equals("9443")) continue;
             Element certificate = Conf.element(connector, "SSLHostConfig/Certificate");
@@ -135,7 +144,9 @@ public final class Main {
             String password = attribute(catalina, named, newer ? "certificateKeystorePassword" : "keystorePass", null);
             return Web.tls(Path.of(attribute(catalina, named, newer ? "certificateKeystoreFile" : "keystoreFile", null)),
                 attribute(catalina, named, newer ? "certificateKeystoreType" : "keystoreType", "JKS"), password,
-                attribute(catalina, named, newer ? "certificateKeyPassword" : "keyPass", password));
+                attribute(catalina, named, newer ? "certificateKeyPassword" : "keyPass", password),
+                newer ? attribute(catalina, Conf.element(connector, "SSLHostConfig"), "protocols", PROTOCOLS)
+                    : attribute(catalina, connector, "sslEnabledProtocols", PROTOCOLS));
         }
         throw new IllegalStateException("catalina-server.xml has no connector on 9443");
     }

@@ -2,6 +2,7 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsParameters;
 import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,6 +21,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
 
 /** The listeners: 8280 and 8243 of the gateway, 9763 and 9443 of the console, unless files move them. */
 final class Web {
@@ -47,7 +49,7 @@ final class Web {
         this.datasources = datasources;
     }
 
-    void openGateway(int http, int https, SSLContext tls, Access log) throws IOException {
+    void openGateway(int http, int https, Tls tls, Access log) throws IOException {
         open(http, null, counted("http", this::gateway), log);
         open(https, tls, counted("https", this::gateway), log);
     }
@@ -65,7 +67,7 @@ final class Web {
         };
     }
 
-    void openConsole(int offset, SSLContext tls, Access log) throws IOException {
+    void openConsole(int offset, Tls tls, Access log) throws IOException {
         open(9763 + offset, null, exchange -> redirect(exchange, consoleUrl), log);
         open(9443 + offset, tls, this::console, log);
     }
@@ -90,8 +92,25 @@ final class Web {
         }
     }
 
-    /** A listener's TLS from the keystore that its own file names. */
-    static SSLContext tls(Path keystore, String type, String password, String keyPassword) {
+    /** What a listener's own file says of TLS. */
+    static final class Tls extends HttpsConfigurator {
+        private final String[] protocols;
+
+        Tls(SSLContext context, String protocols) {
+            super(context);
+            this.protocols = protocols.replace("+", "").trim().split("\\s*,\\s*");
+        }
+
+        @Override
+        public void configure(HttpsParameters connection) {
+            SSLParameters parameters = getSSLContext().getDefaultSSLParameters();
+            parameters.setProtocols(protocols);
+            connection.setSSLParameters(parameters);
+        }
+    }
+
+    /** A listener's TLS from the keystore and the protocols that its own file names. */
+    static Tls tls(Path keystore, String type, String password, String keyPassword, String protocols) {
         try (InputStream in = Files.newInputStream(keystore)) {
             KeyStore store = KeyStore.getInstance(type);
             store.load(in, password.toCharArray());
@@ -99,25 +118,26 @@ final class Web {
             keys.init(store, keyPassword.toCharArray());
             SSLContext context = SSLContext.getInstance("TLS");
             context.init(keys.getKeyManagers(), null, null);
-            return context;
+            return new Tls(context, protocols);
         } catch (IOException | java.security.GeneralSecurityException error) {
             throw new IllegalStateException("Error loading the keystore " + keystore, error);
         }
     }
 
-    private void open(int port, SSLContext tls, HttpHandler handler, Access log) throws IOException {
+    private void open(int port, Tls tls, HttpHandler handler, Access log) throws IOException {
         HttpServer server;
         if (tls == null) {
             server = HttpServer.create(new InetSocketAddress(port), 200);
         } else {
             HttpsServer secure = HttpsServer.create(new InetSocketAddress(port), 200);
-            secure.setHttpsConfigurator(new HttpsConfigurator(tls));
+            secure.setHttpsConfigurator(tls);
             server = secure;
         }
         server.setExecutor(Executors.newFixedThreadPool(64));
         server.createContext("/", exchange -> {
             running.incrementAndGet();
             try (exchange) {
+                exchange.getRequestBody(); // without it, close() of this JDK closes the connection
                 handler.handle(exchange);
                 String length = exchange.getResponseHeaders().getFirst("Content-Length");
                 log.write(exchange, length == null ? 0 : Long.parseLong(length));

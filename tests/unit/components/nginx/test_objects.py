@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from components.nginx import objects
+from components.nginx.annotations import Backend, ingress_annotations
 from components.shared.quantities import quantity
 from tests.unit.support.recording import Recorder
 from tests.unit.support.stacks import run, templates
@@ -138,6 +139,15 @@ def test_the_gateway_accepts_smaller_bodies_than_the_console(dialect: Any) -> No
         body(recorder, f"wso2ei-nginx-{route}")["metadata"]["annotations"][key] for route in ("console", "gateway")
     ]
     assert sizes == ["256m", "32m"]
+
+
+def test_nginx_leaves_it_to_kubernetes_to_exclude_a_node_and_keeps_connections() -> None:
+    """NGINX's defaults exclude a node for ten seconds after one failure, which under load is an outage of all nodes."""
+    found = ingress_annotations("f5", Backend("wso2ei-gateway", 180, "32m"))
+    assert found["nginx.org/max-fails"] == "0"
+    assert int(found["nginx.org/keepalive"]) >= 32
+    # A client that waits half a minute gets its answer from another node.
+    assert int(found["nginx.org/proxy-connect-timeout"].removesuffix("s")) <= 10
 
 
 def test_console_and_gateway_have_one_service_so_that_a_changed_pod_is_one_reload() -> None:

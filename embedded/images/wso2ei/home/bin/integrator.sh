@@ -20,7 +20,7 @@ echo "Using Java memory options: $JVM_MEM_OPTS"
 # As in the real script, JAVA_OPTS come last and unquoted, so a later value wins and spaces separate.
 java $JVM_MEM_OPTS -XX:+HeapDumpOnOutOfMemoryError \
     -XX:HeapDumpPath="$CARBON_HOME/repository/logs/heap-dump.hprof" \
-    -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto \
+    -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Dsun.net.httpserver.nodelay=true \
     $JAVA_OPTS -Dcarbon.home="$CARBON_HOME" -Dei.version=@VERSION@ \
     -cp "$CARBON_HOME/wso2/components/*:$CARBON_HOME/lib/*:$CARBON_HOME/dropins/*" Main $args
 status=$?
