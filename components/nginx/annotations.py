@@ -19,8 +19,8 @@ _MAX_FAILS = 0
 """NGINX excludes no node: Kubernetes does, by its readiness. By default one failed attempt excludes a node for ten
 seconds, so that under load first one node is excluded, then the other, and NGINX answers 502 by itself."""
 _IDLE_CONNECTIONS = 128
-"""Idle connections to EI that each worker keeps. Of more requests at a time, each ends with its connection, and the next
-one begins with a handshake; the community controller keeps 320."""
+"""Idle connections to EI that each worker keeps. Of more requests at a time, each ends with its connection, and the
+next one begins with a handshake; the community controller keeps 320."""
 
 
 @dataclass(frozen=True)
