@@ -21,7 +21,7 @@ from preflight.context import TIMEOUT, connected
 INTERVAL_SECONDS = 5.0
 _SELECTOR = "app.kubernetes.io/part-of=wso2ei"
 _FINAL = (401, 403)
-"""Statuses of the API server that another request would get too."""
+"""Statuses of the API server, for the first request of a connection, that another one would get too."""
 
 
 def report(context: str, namespace: str) -> None:
@@ -40,14 +40,20 @@ def _report(context: str, namespace: str) -> None:
     while True:
         # First: an update that changes nothing ends earlier, and is spared the import.
         time.sleep(INTERVAL_SECONDS)
+        answered = False
         try:
+            # One connection as long as it works: each new one runs the kubeconfig's credential plugin.
             with connected(context) as api:
-                for reason in reasons(_pods(api, namespace)):
-                    if reason not in reported:
-                        reported.add(reason)
-                        pulumi.log.warn(reason)
+                while True:
+                    for reason in reasons(_pods(api, namespace)):
+                        if reason not in reported:
+                            reported.add(reason)
+                            pulumi.log.warn(reason)
+                    answered = True
+                    time.sleep(INTERVAL_SECONDS)
         except Exception as error:  # noqa: BLE001 - the client raises what kubeconfig plugins and sockets raise
-            if getattr(error, "status", None) in _FINAL:
+            # Credentials that were accepted have expired; a new connection has new ones.
+            if not answered and getattr(error, "status", None) in _FINAL:
                 return
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from preflight import context as context_of_preflight
 from preflight import init_containers
 from tests.unit.support.api_server import ApiServer, api_server
 
@@ -61,6 +62,45 @@ def test_an_account_that_may_not_list_pods_gets_no_warning(api: ApiServer, warni
     with pytest.raises(Empty):
         warnings.get(timeout=1)
     assert api.requests.count(PODS) == 1
+
+
+def test_a_connection_is_kept_since_each_new_one_runs_a_credential_plugin(
+    api: ApiServer, warnings: Queue[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def connected(context: str) -> Any:
+        opened.append(context)
+        return context_of_preflight.connected(context)
+
+    monkeypatch.setattr(init_containers, "connected", connected)
+    for name in ("mysql-0", "ei-1", "ei-2"):
+        api.add(f"{PODS}/{name}", status=status(FAILED))
+        if name == "mysql-0":
+            init_containers.report("here", "team")
+        assert name in warnings.get(timeout=20)
+    assert opened == ["here"]
+
+
+def test_credentials_that_expire_are_read_again(
+    api: ApiServer, warnings: Queue[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kubernetes import client
+
+    refused: Any = client.ApiException
+    pods, requests = init_containers._pods, iter(range(100_000))
+
+    def expired(connection: Any, namespace: str) -> list[Any]:
+        if next(requests) == 1:
+            raise refused(401)
+        return pods(connection, namespace)
+
+    monkeypatch.setattr(init_containers, "_pods", expired)
+    api.add(f"{PODS}/mysql-0", status=status(FAILED))
+    init_containers.report("here", "team")
+    assert "mysql-0" in warnings.get(timeout=20)
+    api.add(f"{PODS}/ei-1", status=status(FAILED))
+    assert "ei-1" in warnings.get(timeout=20)
 
 
 @pytest.mark.parametrize(
