@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -30,7 +31,8 @@ from settings.types import (
 
 
 def _range(text: str) -> str:
-    if "/" not in text:
+    # ipaddress reads netmasks too, such as 10.0.0.0/255.0.0.0, which Kubernetes rejects.
+    if not re.fullmatch(r"[^/]+/[0-9]+", text):
         raise ValueError("an address without the length of its prefix")
     ipaddress.ip_network(text)
     return text

@@ -57,11 +57,12 @@ _WHOLE_FILE = "take the whole file from a Secret: files with secret"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _OF_THE_IMAGE = re.compile(
-    r"/(bin|boot|dev|etc|lib(32|64|x32)?|proc|root|run|sbin|sys|usr|opt/java|var/run)(/.*)?"
+    r"/(bin|boot|dev|etc|in_pod|lib(32|64|x32)?|proc|root|run|sbin|sys|usr|opt/java|var/run)(/.*)?"
     r"|/(home|opt|tmp|var)"
-    r"|/home/wso2carbon(/(wso2ei-[^/]*|keystores|java|\..*)(/.*)?)?"
+    r"|/home/wso2carbon(/(wso2ei-[^/]*|keystores|expected-cars|java|\..*)(/.*)?)?"
 )
-"""Folders of the operating system, the JDK (wso2/docker-ei: ``~/java``, later ``/opt/java``) and the server."""
+"""Folders of the operating system, the JDK (wso2/docker-ei: ``~/java``, later ``/opt/java``), the server, and what the
+deployment mounts into its container."""
 _MOST_TEXT = 900_000
 """Bytes of all inline files; a ConfigMap holds 1 MiB."""
 

@@ -278,6 +278,7 @@ REJECTED_LATER: list[tuple[str, Any]] = [
     ("ingress.address", "10.0.0.256"),
     ("ingress.controllerAddress", "nginx:99999"),
     ("ingress.controllerAddress", "10.0.0.256:443"),
+    ("ingress.service", {"loadBalancerSourceRanges": ["10.0.0.0/255.0.0.0"]}),
     ("images.mirror", "harbor.example.com:99999"),
     ("images.mirror", "harbor.example.com:99999/proxy"),
     ("images.mysql", "harbor.example.com:99999/mysql:8.4"),
