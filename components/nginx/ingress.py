@@ -206,8 +206,10 @@ class NginxIngress(pulumi.ComponentResource):
                 child,
                 pulumi.ResourceOptions(
                     custom_timeouts=_deadline(args).timeouts,
-                    # Immutable; the provider deletes a named Service before it makes the new one.
+                    # Immutable. The provider knows no such field of a Service, so it would make the new one first,
+                    # whose name exists (pulumi-kubernetes 4.34, provider/pkg/provider/diff.go).
                     replace_on_changes=["spec.loadBalancerClass"],
+                    delete_before_replace=True,
                 ),
             ),
         )

@@ -119,6 +119,8 @@ def test_the_load_balancer_of_the_controller_is_configured_by_its_service() -> N
 def test_another_class_of_load_balancer_replaces_the_service_since_kubernetes_does_not_change_it() -> None:
     item = next(item for item in run("local").registered if item.name == "wso2ei-nginx-service")
     assert list(item.request.replaceOnChanges) == ["spec.loadBalancerClass"]
+    # The name is fixed, and the API server rejects a second Service of that name.
+    assert item.request.deleteBeforeReplace
 
 
 def test_bodies_of_requests_cannot_fill_the_disk_of_the_node() -> None:
