@@ -31,7 +31,7 @@ PROJECT_FOLDER = Path(__file__).parents[1]
 NonProxyHost = Annotated[
     str,
     StringConstraints(pattern=f"^{HOST}$", max_length=253),
-    Allowed("a host name or an address, with '*' at its begin or end at most", "*.example.com"),
+    Allowed("a host name or an address, with '*' at its start or end at most", "*.example.com"),
 ]
 
 

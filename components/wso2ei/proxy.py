@@ -60,7 +60,7 @@ def proxy_problems(proxy: ProxyArgs | None, options: Sequence[str]) -> Iterator[
         yield Problem(("proxy", "port"), "must be from 1 to 65535")
     for index, host in enumerate(proxy.get("non_proxy_hosts") or ()):
         if not re.fullmatch(HOST, host):
-            yield Problem(("proxy", "non_proxy_hosts", index), "must be a host, with '*' at its begin or end at most")
+            yield Problem(("proxy", "non_proxy_hosts", index), "must be a host, with '*' at its start or end at most")
     for index, option in enumerate(options):
         if option.partition("=")[0] in _OPTIONS:
             yield Problem(("java_options", index), "must not be given with proxy, which makes it")

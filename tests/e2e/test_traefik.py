@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def behind_traefik(machine: Machine, first_up: str) -> Iterator[None]:
+def served_by_traefik(machine: Machine, first_up: str) -> Iterator[None]:
     """The running stack goes over to the controller, and back."""
     assert first_up
     if not machine.embedded:

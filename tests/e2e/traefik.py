@@ -1,6 +1,6 @@
 """Traefik as a platform team installs it for Ingresses with ingress-nginx' annotations: its own binary in a pod.
 
-Plain objects, applied by kubectl. The binary lies in a folder of the node, so no image is needed.
+Plain objects, applied by kubectl. The binary is in a folder of the node, so no image is needed.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ def test_stores_of_one_s_own_stand_in_every_place_that_named_wso2_s(version: str
 @every_version
 @pytest.mark.parametrize("trusted", [True, False])
 def test_outgoing_calls_of_the_gateway_trust_what_users_trust(version: str, trusted: bool) -> None:
-    """Synapse's HTTPS sender has a truststore of its own in axis2.xml, and does not use the JVM's."""
+    """Synapse's HTTPS sender has its own truststore in axis2.xml, and does not use the JVM's."""
     axis2 = xml(patched(version, replace(CONFIG, trusted_certificates=trusted)), "conf/axis2/axis2.xml")
     places = {
         kind: axis2.findtext(f"{kind}[@name='https']/parameter[@name='truststore']/TrustStore/Location")
