@@ -38,7 +38,8 @@ def proxy_patches(proxy: ProxyArgs | None) -> list[Patch]:
     """Hosts that the gateway calls directly, as its senders read them."""
     if proxy is None:
         return []
-    hosts = [*_CLUSTER, *(proxy.get("non_proxy_hosts") or ())]
+    # The senders compare with the host in lower case; the JVM ignores case.
+    hosts = [*_CLUSTER, *(host.lower() for host in proxy.get("non_proxy_hosts") or ())]
     text = "|".join(re.escape(host).replace(r"\*", ".*") for host in hosts)
     return [
         {

@@ -40,6 +40,11 @@ def test_the_senders_of_the_gateway_call_these_hosts_as_the_setting_says(hosts: 
     )
 
 
+def test_a_host_in_upper_case_is_called_directly_by_the_senders_too() -> None:
+    patches = proxy_patches(PROXY | {"non_proxy_hosts": ["*.Example.COM"]})
+    assert all(re.fullmatch(str(patch["set"]), "a.example.com") for patch in patches)
+
+
 def test_the_jvm_has_the_proxy_for_both_protocols_and_the_api_server_without_it() -> None:
     recorder = made(("ei", {"proxy": PROXY}))
     variables = container(pod(recorder), "ei")["env"]
