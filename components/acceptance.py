@@ -7,6 +7,7 @@ changes nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -35,6 +36,8 @@ class AcceptanceArgs(TypedDict):
     """Host name of the gateway: ``/services`` must answer 200, or EI's 403 with ``http.block_service_list``."""
     affinity_cookie: NotRequired[str | None]
     """Cookie that must keep a browser on one node of the console; ``None``: not checked, for a single node."""
+    restricted_hosts: NotRequired[Sequence[str]]
+    """Hosts that serve allowed sources only: the Job's pod may be none of them, and get NGINX's 403."""
     console_port: NotRequired[pulumi.Input[int]]
     """Port that the console's redirect must name; default 443, which it leaves out."""
     triggers: dict[str, pulumi.Input[str]]
@@ -70,6 +73,7 @@ def job_spec(
             "--console-port",
             pulumi.Output.from_input(args.get("console_port", 443)).apply(lambda port: str(int(port))),
             *(["--affinity-cookie", cookie] if (cookie := args.get("affinity_cookie")) else []),
+            *(part for host in args.get("restricted_hosts", ()) for part in ("--restricted", host)),
             "--timeout",
             str(seconds),
         ],

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from components.nginx import additions
 from components.shared.plain_secrets import sets_secret
 from components.shared.quantities import quantity
 from components.shared.recommended_labels import is_managed
@@ -50,6 +51,19 @@ AddressRange = Annotated[
     AfterValidator(_range),
     Allowed("a range of IP addresses such as 10.0.0.0/8, without bits after the prefix", "10.0.0.0/8"),
 ]
+
+
+class RouteSettings(Section):
+    """What limits the clients of one host name."""
+
+    annotations: Annotated[dict[LabelKey, AnyText], Field(examples=[{"example.com/owner": "integration"}])] = {}
+    """Additional annotations of the Ingress of this host name."""
+    allowed_sources: Annotated[list[AddressRange], Field(examples=[["10.0.0.0/8"]])] = []
+    """Only clients in these ranges are served, others get 403; ``dialect`` community only. NGINX must see the clients'
+    addresses (``externalTrafficPolicy`` Local of its Service)."""
+    requests_per_second: Annotated[int | None, Field(ge=10, le=100000, examples=[50])] = None
+    """Requests of one client address that are answered, and five times as many at once; others get 429, or 503 in the
+    community's dialect. Traefik 3.6 ignores it. NGINX must see the clients' addresses."""
 
 
 class IngressServiceSettings(Section):
@@ -124,6 +138,12 @@ class IngressSettings(Section):
     controller_namespace: Annotated[Name | None, Field(examples=["nginx-ingress"])] = None
     """Namespace of an existing controller: only its pods reach EI. Default: pods with ``controllerLabels`` in any
     namespace."""
+    annotations: Annotated[dict[LabelKey, AnyText], Field(examples=[{"nginx.org/hsts": "true"}])] = {}
+    """Additional annotations of both Ingresses. Managed ones, snippets and those of the other dialect are rejected."""
+    console: RouteSettings = RouteSettings()
+    """The console's clients."""
+    gateway: RouteSettings = RouteSettings()
+    """The gateway's clients."""
     tls_secret: Annotated[ObjectName | None, Field(examples=["ei-example-com-tls"])] = None
     """kubernetes.io/tls Secret in the namespace; without it a self-signed certificate is made and kept in the state."""
     read_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 180
@@ -171,6 +191,7 @@ class IngressSettings(Section):
                 both_removed: dict[str, str | int | bool | None] = {other: None, key: None}
                 yield Conflict(key, (other,), f"must differ from {other}: a Service has each port once", both_removed)
         yield from self._service_conflicts()
+        yield from self._route_conflicts()
         if quantity(self.cpu_limit) < quantity(self.cpu):
             yield Conflict(
                 "ingress.cpuLimit",
@@ -192,6 +213,30 @@ class IngressSettings(Section):
                 "must be f5 with ingress.controller install: that one reads nginx.org/ annotations",
                 {"ingress.dialect": "f5"},
             )
+
+    def _route_conflicts(self) -> Iterator[Conflict]:
+        places = {
+            "ingress.annotations": self.annotations,
+            "ingress.console.annotations": self.console.annotations,
+            "ingress.gateway.annotations": self.gateway.annotations,
+        }
+        for place, values in places.items():
+            for key, value in values.items():
+                found = additions.problem(key, value, self.dialect, installed=self.controller == "install")
+                if found:
+                    path = f'{place}["{key}"]'
+                    words = found.replace("dialect", "ingress.dialect")
+                    others = ("ingress.dialect",) if words != found else ()
+                    yield Conflict(path, others, words, {path: None})
+        for route in ("console", "gateway") if self.dialect == "f5" else ():
+            if getattr(self, route).allowed_sources:
+                yield Conflict(
+                    f"ingress.{route}.allowedSources",
+                    ("ingress.dialect",),
+                    f"{additions.NO_ALLOWED_SOURCES.replace('dialect', 'ingress.dialect')}. An installed controller's "
+                    "load balancer has ingress.service.loadBalancerSourceRanges",
+                    {f"ingress.{route}.allowedSources": None},
+                )
 
     def _service_conflicts(self) -> Iterator[Conflict]:
         """Report values that the API server rejects or that have no effect, which would leave open what they limit."""

@@ -10,11 +10,12 @@ from components.acceptance import AcceptanceArgs
 from components.ei.args import EiClusterArgs, NodeArgs, OperationsArgs
 from components.ei.cluster import EiCluster, service_name
 from components.mysql.connection import MysqlConnection
-from components.nginx.ingress import NginxIngress, NginxIngressArgs
+from components.nginx.ingress import NginxIngress, NginxIngressArgs, RouteLimits
 from components.shared import metadata
 from components.shared.recommended_labels import PodMetadataArgs
 from components.shared.scheduling import SchedulingArgs
 from components.wso2ei.args import AdditionsArgs
+from settings.ingress import RouteSettings
 from settings.model import Settings
 from settings.secret_values import Secrets
 from stack import names, outputs, passwords
@@ -36,12 +37,14 @@ def ingress_args(settings: Settings, namespace: pulumi.Input[str]) -> NginxIngre
                 "port": 9443,
                 "max_body": settings.ingress.max_body,
                 "affinity_cookie": names.AFFINITY_COOKIE,
+                **_limits(settings, settings.ingress.console),
             },
             "gateway": {
                 "host": settings.hosts.gateway,
                 "service": service,
                 "port": 8243,
                 "max_body": settings.ingress.gateway_max_body,
+                **_limits(settings, settings.ingress.gateway),
             },
         },
         "node_ports": (settings.ingress.http_node_port, settings.ingress.https_node_port),
@@ -51,6 +54,11 @@ def ingress_args(settings: Settings, namespace: pulumi.Input[str]) -> NginxIngre
         # The Ingresses are made first, and EI's nodes follow the database.
         "wait_minutes": settings.images.pull_minutes + settings.ei_minutes,
     }
+
+
+def _limits(settings: Settings, route: RouteSettings) -> RouteLimits:
+    limits = route.as_args(RouteLimits)
+    return {**limits, "annotations": {**settings.ingress.annotations, **route.annotations}}
 
 
 def cluster_args(
@@ -115,6 +123,14 @@ def acceptance_args(
         "console_host": settings.hosts.console,
         "gateway_host": settings.hosts.gateway,
         "console_port": nginx.https_port,
+        "restricted_hosts": [
+            host
+            for host, route in (
+                (settings.hosts.console, settings.ingress.console),
+                (settings.hosts.gateway, settings.ingress.gateway),
+            )
+            if route.allowed_sources
+        ],
         "affinity_cookie": names.AFFINITY_COOKIE if settings.ei.most_replicas > 1 else None,
         "pods": settings.pods.as_args(PodMetadataArgs),
         "scheduling": settings.scheduling.as_args(SchedulingArgs),

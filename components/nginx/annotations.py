@@ -34,6 +34,10 @@ class Backend:
     """Largest request body, e.g. ``256m``."""
     affinity_cookie: str | None = None
     """Name of the cookie that keeps a browser on one node; a console session lives in one node's memory."""
+    allowed_sources: tuple[str, ...] = ()
+    """Ranges of clients that are served; none: all. F5's dialect has no annotation for it, see ``problem``."""
+    requests_per_second: int | None = None
+    """Requests of one client address that are answered; five times as many may come at once."""
 
 
 def ingress_annotations(dialect: Dialect, backend: Backend) -> dict[str, str]:
@@ -58,6 +62,15 @@ def _f5(backend: Backend) -> dict[str, str]:
         annotations["nginx.org/sticky-cookie-services"] = (
             f"serviceName={backend.service} {backend.affinity_cookie} path=/ httponly secure samesite=lax"
         )
+    if backend.requests_per_second:
+        annotations |= {
+            "nginx.org/limit-req-rate": f"{backend.requests_per_second}r/s",
+            # As ingress-nginx does by default (internal/ingress/annotations/ratelimit, defBurst).
+            "nginx.org/limit-req-burst": str(5 * backend.requests_per_second),
+            "nginx.org/limit-req-no-delay": "true",
+            # Each controller counts alone, and gets its share of the rate.
+            "nginx.org/limit-req-scale": "true",
+        }
     return annotations
 
 
@@ -81,4 +94,8 @@ def _community(backend: Backend) -> dict[str, str]:
             f"{prefix}/session-cookie-secure": "true",
             f"{prefix}/session-cookie-change-on-failure": "true",
         }
+    if backend.allowed_sources:
+        annotations[f"{prefix}/whitelist-source-range"] = ",".join(backend.allowed_sources)
+    if backend.requests_per_second:
+        annotations[f"{prefix}/limit-rps"] = str(backend.requests_per_second)
     return annotations

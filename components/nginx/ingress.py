@@ -14,6 +14,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
+from components.nginx import additions
 from components.nginx import objects as nginx_objects
 from components.nginx.annotations import Backend, Dialect, ingress_annotations
 from components.nginx.objects import Expose, ServiceArgs
@@ -25,7 +26,18 @@ from components.shared.registered_specs import RegisteredSpecs
 from components.shared.scheduling import SchedulingArgs
 
 
-class Route(TypedDict):
+class RouteLimits(TypedDict):
+    """What limits the clients of one host name."""
+
+    annotations: NotRequired[Mapping[str, str]]
+    """More annotations of the Ingress; those that the component sets itself are rejected."""
+    allowed_sources: NotRequired[Sequence[str]]
+    """Ranges of clients that are served, ``community`` only; default all."""
+    requests_per_second: NotRequired[int | None]
+    """Requests of one client address that are answered; default all."""
+
+
+class Route(RouteLimits):
     """One host name and its backend, an HTTPS Service."""
 
     host: str
@@ -118,6 +130,8 @@ class NginxIngress(pulumi.ComponentResource):
             raise ValueError(f"NginxIngress {name}: controller install needs image")
         if install and args["dialect"] != "f5":
             raise ValueError(f"NginxIngress {name}: the installed controller reads the f5 dialect only")
+        for key, route in args["routes"].items():
+            _validate(f"NginxIngress {name}: routes[{key}]", args, route)
         if not args["routes"]:
             raise ValueError(f"NginxIngress {name}: routes is empty")
         child = pulumi.ResourceOptions(parent=self)
@@ -333,8 +347,24 @@ def _deadline(args: NginxIngressArgs) -> Deadline:
 
 
 def _route_annotations(args: NginxIngressArgs, route: Route) -> dict[str, str]:
-    backend = Backend(route["service"], args["read_timeout"], route["max_body"], route.get("affinity_cookie"))
-    return ingress_annotations(args["dialect"], backend)
+    backend = Backend(
+        route["service"],
+        args["read_timeout"],
+        route["max_body"],
+        route.get("affinity_cookie"),
+        tuple(route.get("allowed_sources", ())),
+        route.get("requests_per_second"),
+    )
+    return {**route.get("annotations", {}), **ingress_annotations(args["dialect"], backend)}
+
+
+def _validate(place: str, args: NginxIngressArgs, route: Route) -> None:
+    if route.get("allowed_sources") and args["dialect"] == "f5":
+        raise ValueError(f"{place}.allowed_sources {additions.NO_ALLOWED_SOURCES}")
+    for key, value in route.get("annotations", {}).items():
+        problem = additions.problem(key, value, args["dialect"], installed=args["controller"] == "install")
+        if problem:
+            raise ValueError(f'{place}.annotations["{key}"] {problem}')
 
 
 def _awaits_no_address(args: NginxIngressArgs) -> dict[str, str]:

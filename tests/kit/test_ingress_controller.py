@@ -64,10 +64,11 @@ def test_each_update_of_endpoints_of_an_ingress_reloads_nginx(
     assert controller.main.Controller._is_endpoints_of_an_ingress(stub, task) is reloads
 
 
-def rendered(controller: Any, annotations: dict[str, str], config: dict[str, str], **options: bool) -> str:
+def rendered(controller: Any, annotations: dict[str, str], config: dict[str, str], **options: int) -> str:
     settings = controller.annotations.read(annotations, {"gateway"})
     upstream = controller.model.Upstream("a", ("10.0.0.1:8243",), True, "")
-    server = controller.model.Server("h", None, (controller.model.Location("/", False, upstream),), settings)
+    locations = (controller.model.Location("/", False, upstream),)
+    server = controller.model.Server("h", None, locations, settings, "wso2/gateway")
     return str(controller.render.render([server], config, False, {"status": 8080}, **options))
 
 
@@ -99,3 +100,36 @@ def test_an_ingress_with_a_secret_that_is_not_watched_gets_no_handshake(controll
     del tls["secretName"]
     assert controller.model._certificate(ingress, "h", {}, True, {}) == "wildcard"
     assert controller.model._certificate(ingress, "h", {}, False, {}) == ""
+
+
+LIMIT = {"nginx.org/limit-req-rate": "10r/s", "nginx.org/limit-req-burst": "50", "nginx.org/limit-req-no-delay": "true"}
+
+
+def test_a_rate_limit_is_counted_for_each_client_address_and_ingress(controller: Any) -> None:
+    """As internal/configs/version1/nginx.ingress.tmpl writes it, with the defaults of config_params.go."""
+    text = rendered(controller, LIMIT, {})
+    assert "limit_req_zone ${binary_remote_addr} zone=wso2/gateway:10m rate=10r/s;" in text
+    assert "limit_req zone=wso2/gateway burst=50 nodelay;" in text
+    assert "limit_req_status 429;" in text
+    assert "limit_req" not in rendered(controller, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("rate", "replicas", "share"), [("10r/s", 3, "3r/s"), ("1r/s", 2, "30r/m"), ("10r/s", 0, "10r/s")]
+)
+def test_controllers_share_a_rate_where_the_ingress_wants_it(
+    controller: Any, rate: str, replicas: int, share: str
+) -> None:
+    annotations = LIMIT | {"nginx.org/limit-req-rate": rate, "nginx.org/limit-req-scale": "true"}
+    assert f"rate={share};" in rendered(controller, annotations, {}, replicas=replicas)
+    assert f"rate={rate};" in rendered(controller, LIMIT | {"nginx.org/limit-req-rate": rate}, {}, replicas=replicas)
+
+
+@pytest.mark.parametrize("rate", ["10", "0r/s", "10r/h", "10 r/s"])
+def test_an_invalid_rate_leaves_the_host_without_a_limit_and_an_invalid_key_rejects_it(
+    controller: Any, rate: str
+) -> None:
+    """internal/configs/annotations.go only logs the rate; internal/k8s/validation.go checks the key."""
+    assert "limit_req" not in rendered(controller, LIMIT | {"nginx.org/limit-req-rate": rate}, {})
+    with pytest.raises(controller.annotations.Rejected, match="limit-req-key"):
+        rendered(controller, LIMIT | {"nginx.org/limit-req-key": "address"}, {})

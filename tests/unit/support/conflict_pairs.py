@@ -32,6 +32,21 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ),
     ({"ingress": {"httpsNodePort": 30443}}, "ingress.httpsNodePort", ["ingress.expose", "ingress.controller"]),
     ({"ingress": {"dialect": "community"}}, "ingress.dialect", ["ingress.controller"]),
+    (
+        {"ingress": {"console": {"allowedSources": ["10.0.0.0/8"]}}},
+        "ingress.console.allowedSources",
+        ["ingress.dialect"],
+    ),
+    (
+        {"ingress": {"annotations": {"nginx.org/server-snippets": "x"}}},
+        'ingress.annotations["nginx.org/server-snippets"]',
+        [],
+    ),
+    (
+        {"ingress": {"gateway": {"annotations": {"nginx.ingress.kubernetes.io/limit-rps": "5"}}}},
+        'ingress.gateway.annotations["nginx.ingress.kubernetes.io/limit-rps"]',
+        ["ingress.dialect"],
+    ),
     ({"ingress": {"cpu": 4}}, "ingress.cpuLimit", ["ingress.cpu"]),
     (
         {"ingress": {"expose": "hostPort", "address": "localhost", "replicas": 2}},

@@ -66,6 +66,7 @@ def kinds_for(key: Key) -> set[str]:
 
 
 _NODE_PORT = {"ingress": {"expose": "NodePort", "address": "localhost"}}
+_COMMUNITY = {"ingress": {"controller": "existing", "className": "nginx", "dialect": "community"}}
 _EXTERNAL = {"mysql": {"external": {"host": "mysql.example.com"}}}
 _METRICS: dict[str, Any] = {"ei": {"metrics": {"prometheus": {"namespace": "monitoring"}}}}
 
@@ -75,6 +76,8 @@ def _of_metrics(**more: Any) -> dict[str, Any]:
 
 
 COMPANIONS: dict[str, dict[str, Any]] = {
+    "ingress.console.allowedSources": _COMMUNITY,
+    "ingress.gateway.allowedSources": _COMMUNITY,
     "registryUsername": {"ei": {"image": "registry.example.com/ei:1"}},
     "ingress.httpNodePort": _NODE_PORT,
     "ingress.httpsNodePort": _NODE_PORT,

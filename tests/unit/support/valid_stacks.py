@@ -261,6 +261,21 @@ STACKS: dict[str, dict[str, Any]] = {
             },
         }
     ),
+    "rate limits and annotations": with_(
+        ingress={
+            "annotations": {"nginx.org/hsts": "true", "example.com/note": ""},
+            "console": {"annotations": {"nginx.org/proxy-buffer-size": "16k"}},
+            "gateway": {"requestsPerSecond": 100},
+        }
+    ),
+    "allowed sources with the community's dialect": with_(
+        ingress=EXISTING
+        | {
+            "dialect": "community",
+            "console": {"allowedSources": ["10.0.0.0/8", "fd00::/8"], "requestsPerSecond": 10},
+            "gateway": {"annotations": {"nginx.ingress.kubernetes.io/proxy-buffering": "on"}},
+        }
+    ),
     "nodes without IPv6": with_(ingress={"ipv6": False}),
     "address of an existing controller": with_(ingress=EXISTING | {"address": "lb.example.com"}),
     "protected": with_(protect=True),

@@ -41,7 +41,19 @@ _CHECKS: dict[str, re.Pattern[str]] = {
     "proxy-next-upstream": re.compile(r"^[a-z0-9_ ]+$"),
     "proxy-hide-headers": re.compile(r"^[\w-]+(,[\w-]+)*$"),
     "proxy-pass-headers": re.compile(r"^[\w-]+(,[\w-]+)*$"),
+    "limit-req-key": re.compile(r"^(\$\{[a-zA-Z_][a-zA-Z0-9_]*\}|\$[a-zA-Z_][a-zA-Z0-9_]*)+$"),
 }
+_LIMITS: dict[str, re.Pattern[str]] = {
+    "rate": re.compile(r"^\s*0*[1-9]\d*(r/s|r/m)\s*$"),
+    "zone-size": _SIZE,
+    "delay": re.compile(r"^[+-]?\d+$"),
+    "burst": re.compile(r"^[+-]?\d+$"),
+    "reject-code": re.compile(r"^[+-]?\d+$"),
+    "log-level": re.compile(r"^(info|notice|warn|error)$"),
+    **dict.fromkeys(("no-delay", "dry-run", "scale"), re.compile(r"^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$")),
+}
+"""Values of ``limit-req-*`` that are used. Another one is logged and left out, and the Ingress is served without it, as
+by the real controller (internal/configs/annotations.go, parseRateLimitAnnotations)."""
 _SWITCHES = frozenset(
     {"proxy-buffering", "ssl-redirect", "redirect-to-https", "hsts", "hsts-include-subdomains", "hsts-behind-proxy"}
 )
@@ -50,16 +62,6 @@ _NOT_IMITATED = frozenset(
         "app-root",
         "basic-auth-secret",
         "basic-auth-realm",
-        "limit-req-rate",
-        "limit-req-key",
-        "limit-req-zone-size",
-        "limit-req-delay",
-        "limit-req-no-delay",
-        "limit-req-burst",
-        "limit-req-dry-run",
-        "limit-req-log-level",
-        "limit-req-reject-code",
-        "limit-req-scale",
         "rewrites",
         "rewrite-target",
         "path-regex",
@@ -105,6 +107,8 @@ class Settings:
     redirect_to_https: bool = False
     redirect_code: int = 301
     hsts: str = ""
+    limit: dict[str, str] = field(default_factory=dict)
+    """Values of ``limit-req-*`` by the rest of the name; empty without a rate."""
 
 
 def read(annotations: dict[str, str], services: set[str]) -> Settings:
@@ -126,7 +130,8 @@ def read(annotations: dict[str, str], services: set[str]) -> Settings:
     copied = {
         key.replace("-", "_"): value
         for key, value in given.items()
-        if key in _CHECKS and not key.startswith(("lb-", "keepalive", "http-", "hsts", "max-fails", "fail-"))
+        if key in _CHECKS
+        and not key.startswith(("lb-", "keepalive", "http-", "hsts", "max-fails", "fail-", "limit-req-"))
     }
     if "proxy-buffering" in given:
         copied["proxy_buffering"] = "on" if _on(given["proxy-buffering"]) else "off"
@@ -142,6 +147,7 @@ def read(annotations: dict[str, str], services: set[str]) -> Settings:
         redirect_to_https=_on(given.get("redirect-to-https", "false")),
         redirect_code=int(given.get("http-redirect-code", "301")),
         hsts=_hsts(given),
+        limit=_limit(given),
     )
 
 
@@ -168,6 +174,16 @@ def _cookies(value: str, known: set[str]) -> dict[str, str]:
             raise Rejected(f"annotations.nginx.org/sticky-cookie-services: service {match['service']!r} not found")
         found[match["service"]] = match["cookie"] + match["parameters"]
     return found
+
+
+def _limit(given: dict[str, str]) -> dict[str, str]:
+    limit = {"key": "${binary_remote_addr}", "zone-size": "10m", "log-level": "error", "reject-code": "429"}
+    for name, used in _LIMITS.items():
+        value = given.get(f"limit-req-{name}")
+        if value is not None and used.match(value):
+            limit[name] = value.strip()
+    limit["key"] = given.get("limit-req-key", limit["key"])
+    return limit if "rate" in limit else {}
 
 
 def _hsts(given: dict[str, str]) -> str:

@@ -100,6 +100,16 @@ class Controller:
         service = (item["metadata"].get("labels") or {}).get("kubernetes.io/service-name")
         return (item["metadata"]["namespace"], service) in self.backends
 
+    def _replicas(self) -> int:
+        """Count the endpoints of its own Service (internal/k8s, updateNumberOfIngressControllerReplicas)."""
+        service = self.args.text("external-service")
+        return sum(
+            len(item.get("endpoints") or [])
+            for item in self.slices
+            if item["metadata"]["namespace"] == self.own
+            and (item["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == service
+        )
+
     def config(self) -> dict[str, str]:
         """Return the data of the ConfigMap of the command line."""
         pair = self.args.pair("nginx-configmaps")
@@ -126,7 +136,12 @@ class Controller:
         changed = [self.nginx.write_secret(name, pem) for name, pem in certificates.items()]
         ports = {"status": int(self.args.text("nginx-status-port"))}
         text = render(
-            result.servers, config, "default-server" in self.special, ports, ipv6=not self.args.on("disable-ipv6")
+            result.servers,
+            config,
+            "default-server" in self.special,
+            ports,
+            ipv6=not self.args.on("disable-ipv6"),
+            replicas=self._replicas(),
         )
         refused = self.nginx.apply(text, forced or any(changed), ports["status"])
         if not refused:

@@ -41,6 +41,8 @@ class Server:
     """Name of the certificate file; ``None``: no TLS; empty: handshakes are rejected."""
     locations: tuple[Location, ...]
     settings: Settings
+    ingress: str = ""
+    """``namespace/name`` of the Ingress."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,9 @@ def _servers(
         ]
         if not locations:
             raise Rejected("spec.rules[0].http.paths: Required value")
-        found.append(
-            Server(host, _certificate(ingress, host, secrets, wildcard, certificates), tuple(locations), settings)
-        )
+        certificate = _certificate(ingress, host, secrets, wildcard, certificates)
+        name = f"{ingress['metadata']['namespace']}/{ingress['metadata']['name']}"
+        found.append(Server(host, certificate, tuple(locations), settings, name))
     if not found:
         raise Rejected("spec.rules: Required value")
     return found

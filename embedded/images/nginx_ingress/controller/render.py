@@ -33,9 +33,17 @@ def identifier(upstream: Upstream) -> str:
 
 
 def render(
-    servers: list[Server], config: dict[str, str], default_certificate: bool, ports: dict[str, int], ipv6: bool = True
+    servers: list[Server],
+    config: dict[str, str],
+    default_certificate: bool,
+    ports: dict[str, int],
+    ipv6: bool = True,
+    replicas: int = 0,
 ) -> str:
-    """Return the whole nginx.conf."""
+    """Return the whole nginx.conf.
+
+    :param replicas: endpoints of the controller's own Service, which share a rate limit; 0: not known.
+    """
     upstreams: dict[str, str] = {}
     for server in servers:
         for location in server.locations:
@@ -43,6 +51,7 @@ def render(
     parts = [
         _head(config),
         *upstreams.values(),
+        *dict.fromkeys(_limit_zone(server, replicas) for server in servers if server.settings.limit),
         _default_server(default_certificate, config),
         *(_server(server, config) for server in servers),
         _status(ports),
@@ -113,6 +122,32 @@ def _upstream(upstream: Upstream, settings: Settings, config: dict[str, str]) ->
     return "\n".join([*lines, "    }"])
 
 
+def _limit_zone(server: Server, replicas: int) -> str:
+    limit = server.settings.limit
+    number, unit = int(limit["rate"][:-3]), limit["rate"][-3:]
+    if replicas and limit.get("scale", "").lower() in {"true", "1", "t"}:
+        # internal/configs/ingress.go, scaleRatelimit.
+        share = number / replicas
+        number, unit = (int(share * 60), "r/m") if unit == "r/s" and share < 1 else (int(share), unit)
+    return f"    limit_req_zone {limit['key']} zone={server.ingress}:{limit['zone-size']} rate={number}{unit};"
+
+
+def _limit(server: Server) -> list[str]:
+    limit, on = server.settings.limit, {"true", "1", "t"}
+    if not limit:
+        return []
+    burst = f" burst={limit['burst']}" if int(limit.get("burst", "0")) else ""
+    delay = f" delay={limit['delay']}" if int(limit.get("delay", "0")) else ""
+    delay = " nodelay" if limit.get("no-delay", "").lower() in on else delay
+    dry_run = ["            limit_req_dry_run on;"] if limit.get("dry-run", "").lower() in on else []
+    return [
+        f"            limit_req zone={server.ingress}{burst}{delay};",
+        *dry_run,
+        f"            limit_req_log_level {limit['log-level']};",
+        f"            limit_req_status {limit['reject-code']};",
+    ]
+
+
 def _default_server(certificate: bool, config: dict[str, str]) -> str:
     tls = (
         "ssl_certificate /etc/nginx/secrets/default-server; ssl_certificate_key /etc/nginx/secrets/default-server;"
@@ -166,11 +201,12 @@ def _server(server: Server, config: dict[str, str]) -> str:
             f"            return {settings.redirect_code} https://$host$request_uri;",
             "        }",
         ]
-    lines += [_location(location, settings, config) for location in server.locations]
+    lines += [_location(location, server, config) for location in server.locations]
     return "\n".join([*lines, "    }"])
 
 
-def _location(location: Location, settings: Settings, config: dict[str, str]) -> str:
+def _location(location: Location, server: Server, config: dict[str, str]) -> str:
+    settings = server.settings
     scheme = "https" if location.upstream.https else "http"
     directives = {
         "proxy_connect_timeout": config.get("proxy-connect-timeout", "60s"),
@@ -180,6 +216,7 @@ def _location(location: Location, settings: Settings, config: dict[str, str]) ->
     } | {key: value for key, value in settings.directives.items() if "header" not in key}
     lines = [f"        location {'= ' if location.exact else ''}{location.path} {{"]
     lines += [f"            {key} {value};" for key, value in directives.items()]
+    lines += _limit(server)
     for key in ("proxy_hide_headers", "proxy_pass_headers"):
         for name in filter(None, settings.directives.get(key, "").split(",")):
             lines.append(f"            {key[:-1]} {name};")

@@ -194,3 +194,13 @@ def test_an_address_that_means_the_pod_itself_is_reported_at_once_with_the_setti
     words = ["--address", "localhost:443", "--console-host", "console", "--gateway-host", "gateway"]
     assert acceptance.main([*words, "--timeout", "3600"]) == 1
     assert "ingress.controllerAddress" in capsys.readouterr().out
+
+
+def test_a_host_with_allowed_sources_may_forbid_the_check_and_no_other_host_may(port: int) -> None:
+    forbidden = (403, {"Server": "nginx"})
+    Handler.answers = GOOD | {("console", "/carbon"): forbidden}
+    assert run(port, "--restricted", "console", "--affinity-cookie", "NODE") == 0
+    assert run(port, "--restricted", "gateway") == 1
+    assert run(port) == 1
+    Handler.answers = {("console", "/carbon"): forbidden, ("gateway", "/services"): forbidden}
+    assert run(port, "--restricted", "console", "--restricted", "gateway") == 0
