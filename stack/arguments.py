@@ -44,6 +44,7 @@ def ingress_args(settings: Settings, namespace: pulumi.Input[str]) -> NginxIngre
                 "service": service,
                 "port": 8243,
                 "max_body": settings.ingress.gateway_max_body,
+                "affinity_cookie": None,
                 **_limits(settings, settings.ingress.gateway),
             },
         },

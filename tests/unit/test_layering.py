@@ -19,7 +19,7 @@ ALLOWED = {
     "components.nginx": {"components.shared"},
     "components.ei": {"components.shared", "components.wso2ei", "components.mysql", "components.in_pod"},
     "components": {"components.shared"},
-    "settings": {"components.shared", "components.wso2ei", "components.mysql", "components.ei"},
+    "settings": {"components.shared", "components.wso2ei", "components.mysql", "components.nginx", "components.ei"},
     "preflight": {"settings", "stack.names", "components.shared", "components.wso2ei", "components.ei"},
     "stack.names": set[str](),
     "stack": {

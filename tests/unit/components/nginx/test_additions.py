@@ -16,7 +16,7 @@ COMMUNITY = {"ingress": {"controller": "existing", "className": "nginx", "dialec
 PREFIX = "nginx.ingress.kubernetes.io"
 
 
-def annotations(change: dict[str, Any], route: str, stack: str = "local") -> dict[str, str]:
+def annotations_of(change: dict[str, Any], route: str, stack: str = "local") -> dict[str, str]:
     recorder = run(stack, change)
     item = next(one for one in recorder.registered if one.name == f"wso2ei-nginx-{route}")
     return dict(item.body()["metadata"]["annotations"])
@@ -24,22 +24,22 @@ def annotations(change: dict[str, Any], route: str, stack: str = "local") -> dic
 
 def test_each_dialect_limits_the_rate_of_one_host() -> None:
     limited = {"gateway": {"requestsPerSecond": 20}}
-    f5 = annotations({"ingress": limited}, "gateway")
+    f5 = annotations_of({"ingress": limited}, "gateway")
     assert {key: value for key, value in f5.items() if "limit-req" in key} == {
         "nginx.org/limit-req-rate": "20r/s",
         "nginx.org/limit-req-burst": "100",
         "nginx.org/limit-req-no-delay": "true",
         "nginx.org/limit-req-scale": "true",
     }
-    assert not any("limit-req" in key for key in annotations({"ingress": limited}, "console"))
-    community = annotations({"ingress": COMMUNITY["ingress"] | limited}, "gateway", "prod")
+    assert not any("limit-req" in key for key in annotations_of({"ingress": limited}, "console"))
+    community = annotations_of({"ingress": COMMUNITY["ingress"] | limited}, "gateway", "prod")
     assert community[f"{PREFIX}/limit-rps"] == "20"
 
 
 def test_the_community_dialect_allows_sources_of_one_host() -> None:
     allowed = {"ingress": COMMUNITY["ingress"] | {"console": {"allowedSources": ["10.0.0.0/8", "fd00::/8"]}}}
-    assert annotations(allowed, "console", "prod")[f"{PREFIX}/whitelist-source-range"] == "10.0.0.0/8,fd00::/8"
-    assert f"{PREFIX}/whitelist-source-range" not in annotations(allowed, "gateway", "prod")
+    assert annotations_of(allowed, "console", "prod")[f"{PREFIX}/whitelist-source-range"] == "10.0.0.0/8,fd00::/8"
+    assert f"{PREFIX}/whitelist-source-range" not in annotations_of(allowed, "gateway", "prod")
 
 
 def test_annotations_of_both_routes_and_of_one() -> None:
@@ -47,7 +47,7 @@ def test_annotations_of_both_routes_and_of_one() -> None:
         "annotations": {"nginx.org/hsts": "true", "example.com/owner": "all"},
         "console": {"annotations": {"example.com/owner": "console"}},
     }
-    console, gateway = (annotations({"ingress": given}, route) for route in ("console", "gateway"))
+    console, gateway = (annotations_of({"ingress": given}, route) for route in ("console", "gateway"))
     assert (console["nginx.org/hsts"], console["example.com/owner"]) == ("true", "console")
     assert (gateway["nginx.org/hsts"], gateway["example.com/owner"]) == ("true", "all")
 
