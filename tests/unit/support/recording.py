@@ -148,7 +148,8 @@ def record(
         await run_pulumi_func(run)
 
     # The SDK keeps its state in context variables: a context of its own keeps one program from seeing another's.
-    with patch.dict("os.environ", environment):
+    # The thread that reports init containers would outlive the program, and poll a cluster during all later tests.
+    with patch.dict("os.environ", environment), patch("preflight.init_containers.report"):
         contextvars.copy_context().run(asyncio.run, main())
     return recorder
 
