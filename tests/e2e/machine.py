@@ -61,7 +61,19 @@ class Machine:
         done = self.run(["make", "-s", *words])
         if words[0] in {"up", "destroy", "clean"}:
             self._up = self._current = words[0] == "up" and done.code == 0
+        if words[0] == "up" and done.code == 0:
+            self._roll_out()
         return done
+
+    def _roll_out(self) -> None:
+        """Wait until all pods are of the last update, if the stack is there.
+
+        The provider can take an object's status from before the update for that of the update, and end while nodes are
+        replaced: it compares the generations of object and status in its first event only (pulumi-kubernetes 4.25.0,
+        provider/pkg/await/deployment.go, ``waitUntilDeploymentControllerReconciles``).
+        """
+        for name in ("statefulset/wso2ei-mysql", "deployment/wso2ei"):
+            self.kubectl("rollout", "status", name, "--timeout=5m")
 
     def bring_up(self, *, changes_may_wait: bool = False) -> None:
         """``make up``, unless it would find nothing to do.
@@ -97,6 +109,8 @@ class Machine:
         """``pulumi up`` without questions; what became of it."""
         done = self.pulumi("up", "-s", "local", "--yes", "--skip-preview")
         self._current = done.code == 0
+        if self._current:
+            self._roll_out()
         self._up = self._up or self._current
         return done
 
