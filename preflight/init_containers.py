@@ -18,6 +18,8 @@ import pulumi
 
 from preflight.context import TIMEOUT, connected
 
+THREAD = "init containers"
+"""Name of the thread that reports."""
 INTERVAL_SECONDS = 5.0
 _SELECTOR = "app.kubernetes.io/part-of=wso2ei"
 _FINAL = (401, 403)
@@ -32,7 +34,7 @@ def report(context: str, namespace: str) -> None:
     """
     # The SDK keeps its connection to the engine in context variables, which a thread does not inherit.
     run = contextvars.copy_context().run
-    threading.Thread(target=run, args=(_report, context, namespace), daemon=True).start()
+    threading.Thread(target=run, args=(_report, context, namespace), name=THREAD, daemon=True).start()
 
 
 def _report(context: str, namespace: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, Queue
@@ -25,6 +26,12 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
         (tmp_path / "config").write_text(server.kubeconfig("here"))
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
         yield server
+        # Reporters do not end, and would go on during later tests: a rejected one does.
+        server.forbidden = (PODS,)
+        for thread in threading.enumerate():
+            if thread.name == init_containers.THREAD:
+                thread.join(20)
+                assert not thread.is_alive()
 
 
 @pytest.fixture
