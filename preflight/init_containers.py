@@ -8,9 +8,9 @@ provider does; without it nothing is reported.
 
 from __future__ import annotations
 
+import atexit
 import contextvars
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -34,25 +34,37 @@ def report(context: str, namespace: str) -> None:
     """
     # The SDK keeps its connection to the engine in context variables, which a thread does not inherit.
     run = contextvars.copy_context().run
-    threading.Thread(target=run, args=(_report, context, namespace), name=THREAD, daemon=True).start()
+    end = threading.Event()
+    thread = threading.Thread(target=run, args=(_report, context, namespace, end), name=THREAD, daemon=True)
+    thread.start()
+    atexit.register(_end, thread, end)
 
 
-def _report(context: str, namespace: str) -> None:
+def _end(thread: threading.Thread, end: threading.Event) -> None:
+    """Wait for the active request.
+
+    Python ends a daemon thread wherever it is at the end of the interpreter, which inside of a library in C++ aborts
+    the process (docs.python.org, C API, PyEval_RestoreThread): the engine then reported a failed program.
+    """
+    end.set()
+    thread.join(sum(TIMEOUT))
+
+
+def _report(context: str, namespace: str, end: threading.Event) -> None:
     reported = set[str]()
-    while True:
-        # First: an update that changes nothing ends earlier, and is spared the import.
-        time.sleep(INTERVAL_SECONDS)
+    # First: an update that changes nothing ends earlier, and is spared the import.
+    while not end.wait(INTERVAL_SECONDS):
         answered = False
         try:
             # One connection as long as it works: each new one runs the kubeconfig's credential plugin.
             with connected(context) as api:
-                while True:
+                while not end.is_set():
                     for reason in reasons(_pods(api, namespace)):
                         if reason not in reported:
                             reported.add(reason)
                             pulumi.log.warn(reason)
                     answered = True
-                    time.sleep(INTERVAL_SECONDS)
+                    end.wait(INTERVAL_SECONDS)
         except Exception as error:  # noqa: BLE001 - the client raises what kubeconfig plugins and sockets raise
             # Credentials that were accepted have expired; a new connection has new ones.
             if not answered and getattr(error, "status", None) in _FINAL:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -17,6 +21,7 @@ from tests.unit.support.api_server import ApiServer, api_server
 
 REASON = "check-volume: uid 999 cannot write this volume (owner 0:0, mode 755)"
 FAILED = {"terminated": {"exitCode": 1, "reason": "Error", "message": f"{REASON}\n"}}
+ROOT = Path(__file__).parents[3]
 PODS = "/api/v1/namespaces/team/pods"
 
 
@@ -26,12 +31,21 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
         (tmp_path / "config").write_text(server.kubeconfig("here"))
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
         yield server
-        # Reporters do not end, and would go on during later tests: a rejected one does.
-        server.forbidden = (PODS,)
-        for thread in threading.enumerate():
-            if thread.name == init_containers.THREAD:
-                thread.join(20)
-                assert not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], None]]]:
+    """What runs at the end of the interpreter, here at the end of the test: threads would poll during later ones."""
+    found: list[Callable[[], None]] = []
+    monkeypatch.setattr(atexit, "register", lambda function, *args: found.append(partial(function, *args)))
+    yield found
+    for end in found:
+        end()
+    assert not reporters()
+
+
+def reporters() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == init_containers.THREAD]
 
 
 @pytest.fixture
@@ -60,6 +74,25 @@ def test_each_reason_is_reported_once_and_also_one_that_comes_later(api: ApiServ
     assert warnings.get(timeout=20) == f"pod ei-1: {words}"
     with pytest.raises(Empty):
         warnings.get(timeout=0.3)
+
+
+def test_an_interpreter_that_ends_during_a_request_ends_well(api: ApiServer) -> None:
+    """Python ended the thread inside of the client's libraries, which aborts the process in one of three cases."""
+    program = """
+import threading
+from preflight import init_containers
+first = threading.Event()
+def reasons(pods):
+    first.set()
+    return ()
+init_containers.INTERVAL_SECONDS = 0.0
+init_containers.reasons = reasons
+init_containers.report("here", "team")
+assert first.wait(60)
+"""
+    running = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) for _ in range(6)]
+    assert [process.wait(60) for process in running] == [0] * 6
+    assert PODS in api.requests
 
 
 def test_an_account_that_may_not_list_pods_gets_no_warning(api: ApiServer, warnings: Queue[str]) -> None:
