@@ -10,7 +10,8 @@ from components.acceptance import AcceptanceArgs
 from components.ei.args import EiClusterArgs, NodeArgs, OperationsArgs
 from components.ei.cluster import EiCluster, service_name
 from components.mysql.connection import MysqlConnection
-from components.nginx.ingress import NginxIngress, NginxIngressArgs, RouteLimits
+from components.nginx.args import NginxIngressArgs, RouteLimits
+from components.nginx.ingress import NginxIngress
 from components.shared import metadata
 from components.shared.recommended_labels import PodMetadataArgs
 from components.shared.scheduling import SchedulingArgs

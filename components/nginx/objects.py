@@ -7,12 +7,12 @@ no CRD is needed; telemetry off, which is on by default; RBAC for what remains, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Literal, NotRequired, TypedDict
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.nginx.args import Expose, ServiceArgs
 from components.shared import network_policies, pods, scheduling, volumes
 from components.shared.deadlines import Deadline
 from components.shared.quantities import quantity
@@ -35,22 +35,6 @@ _FOLDERS = {
 so the limits protect the node; the largest body of each host limits what one request takes of them."""
 NOT_WATCHED = "no-namespace-watched-for-secrets"
 """Name of a namespace that the controller does not watch; whether it exists has no effect but a warning."""
-Expose = Literal["LoadBalancer", "NodePort", "hostPort"]
-
-
-class ServiceArgs(TypedDict):
-    """Fields of an installed controller's Service that configure a load balancer; those not given are left out."""
-
-    annotations: NotRequired[Mapping[str, str]]
-    """Annotations that the load balancer's implementation reads."""
-    load_balancer_class: NotRequired[str | None]
-    """Implementation; immutable, so another one replaces the Service."""
-    load_balancer_source_ranges: NotRequired[Sequence[str]]
-    """Ranges of clients that pass the load balancer."""
-    external_traffic_policy: NotRequired[Literal["Cluster", "Local"] | None]
-    """``Local`` keeps the client's address."""
-    load_balancer_ip: NotRequired[str | None]
-    """Address to assign."""
 
 
 def namespace_rules(certificate: pulumi.Input[str] | None = None) -> list[k8s.rbac.v1.PolicyRuleArgs]:
