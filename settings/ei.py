@@ -59,6 +59,7 @@ from settings.types import (
     Section,
     VariableName,
     camel_case_arguments,
+    cpu_limit_conflicts,
 )
 
 ConfigurationPath = Annotated[
@@ -181,13 +182,7 @@ class EiSettings(Section):
                 f"must be at most 70 % of ei.memory {self.memory}; more leaves too little for the rest of the JVM",
                 {"ei.heap": f"{most}Mi"},
             )
-        if quantity(self.cpu_limit) < quantity(self.cpu):
-            yield Conflict(
-                "ei.cpuLimit",
-                ("ei.cpu",),
-                f"must be at least ei.cpu {self.cpu}",
-                {"ei.cpuLimit": self.cpu},
-            )
+        yield from cpu_limit_conflicts("ei", self.cpu, self.cpu_limit)
         if self.autoscaler and self.autoscaler.max_replicas < self.replicas:
             yield Conflict(
                 "ei.autoscaler.maxReplicas",

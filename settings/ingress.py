@@ -11,7 +11,6 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from components.nginx import additions
 from components.shared.plain_secrets import sets_secret
-from components.shared.quantities import quantity
 from components.shared.recommended_labels import is_managed
 from settings.types import (
     Address,
@@ -28,6 +27,7 @@ from settings.types import (
     Port,
     Seconds,
     Section,
+    cpu_limit_conflicts,
 )
 
 
@@ -192,13 +192,7 @@ class IngressSettings(Section):
                 yield Conflict(key, (other,), f"must differ from {other}: a Service has each port once", both_removed)
         yield from self._service_conflicts()
         yield from self._route_conflicts()
-        if quantity(self.cpu_limit) < quantity(self.cpu):
-            yield Conflict(
-                "ingress.cpuLimit",
-                ("ingress.cpu",),
-                f"must be at least ingress.cpu {self.cpu}",
-                {"ingress.cpuLimit": self.cpu},
-            )
+        yield from cpu_limit_conflicts("ingress", self.cpu, self.cpu_limit)
         if self.uses_host_ports and self.replicas > 1:
             yield Conflict(
                 "ingress.replicas",

@@ -9,7 +9,18 @@ from pydantic import Field, StringConstraints
 
 from components.mysql.options import option_problems
 from components.shared.quantities import quantity
-from settings.types import Allowed, Bytes, Conflict, Cpu, Host, ObjectName, Port, Section, camel_case_arguments
+from settings.types import (
+    Allowed,
+    Bytes,
+    Conflict,
+    Cpu,
+    Host,
+    ObjectName,
+    Port,
+    Section,
+    camel_case_arguments,
+    cpu_limit_conflicts,
+)
 
 DatabaseName = Annotated[
     str,
@@ -93,10 +104,7 @@ class MysqlSettings(Section):
         for problem in reversed(list(option_problems(self.options))):
             path = f"mysql.options[{problem.place[1]}]"
             yield Conflict(path, (), camel_case_arguments(problem.expected), {path: None})
-        if quantity(self.cpu_limit) < quantity(self.cpu):
-            yield Conflict(
-                "mysql.cpuLimit", ("mysql.cpu",), f"must be at least mysql.cpu {self.cpu}", {"mysql.cpuLimit": self.cpu}
-            )
+        yield from cpu_limit_conflicts("mysql", self.cpu, self.cpu_limit)
 
     @property
     def memory_limit(self) -> str:

@@ -65,6 +65,13 @@ class Conflict:
     """What to set so that it is fixed, by path, in this order; ``None``: remove the key."""
 
 
+def cpu_limit_conflicts(section: str, cpu: str, limit: str) -> Iterator[Conflict]:
+    """Report a CPU limit below the request, which the API server rejects."""
+    if quantity(limit) < quantity(cpu):
+        key, request = f"{section}.cpuLimit", f"{section}.cpu"
+        yield Conflict(key, (request,), f"must be at least {request} {cpu}", {key: cpu})
+
+
 def camel_case_arguments(words: str) -> str:
     """Replace names of arguments by those of settings: ``java_options`` becomes ``javaOptions``."""
     return re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: to_camel(name[0]), words)
