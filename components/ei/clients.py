@@ -9,6 +9,7 @@ import pulumi_kubernetes as k8s
 
 from components.ei import metrics
 from components.ei.args import OperationsArgs
+from components.shared import network_policies
 from components.shared.problems import Problem
 from components.wso2ei.metrics import TAKEN_PORTS
 
@@ -23,14 +24,8 @@ def named_ports(args: OperationsArgs) -> dict[str, int]:
 
 def peers(args: OperationsArgs) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:
     """The clients, as a NetworkPolicy names them."""
-
-    def labels(found: object) -> k8s.meta.v1.LabelSelectorArgs | None:
-        return k8s.meta.v1.LabelSelectorArgs(match_labels=found) if found else None  # type: ignore[arg-type]
-
     return [
-        k8s.networking.v1.NetworkPolicyPeerArgs(
-            namespace_selector=labels(item.get("namespace_labels")), pod_selector=labels(item.get("pod_labels"))
-        )
+        network_policies.pods_with(item.get("pod_labels"), item.get("namespace_labels"))
         for item in args.get("clients") or ()
     ]
 

@@ -72,14 +72,9 @@ def pod_annotations(metrics: MetricsArgs | None) -> dict[str, str]:
 def network_policy_spec(selector: dict[str, str], metrics: MetricsArgs) -> k8s.networking.v1.NetworkPolicySpecArgs:
     """The pods of Prometheus reach the port, and nothing else of a node."""
     prometheus = metrics["prometheus"]
-    labels = prometheus.get("pod_labels")
-    peer = k8s.networking.v1.NetworkPolicyPeerArgs(
-        # The API server sets this label on every namespace, and no user can.
-        namespace_selector=k8s.meta.v1.LabelSelectorArgs(
-            match_labels={"kubernetes.io/metadata.name": prometheus["namespace"]}
-        ),
-        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels) if labels else None,
-    )
+    # The API server sets this label on every namespace, and no user can.
+    namespace = {"kubernetes.io/metadata.name": prometheus["namespace"]}
+    peer = network_policies.pods_with(prometheus.get("pod_labels"), namespace)
     return network_policies.ingress_spec(selector, network_policies.allow([peer], place(metrics)[0]))
 
 

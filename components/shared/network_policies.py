@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi_kubernetes as k8s
 
@@ -26,6 +26,12 @@ def allow(
     )
 
 
-def pods_with(labels: dict[str, str]) -> k8s.networking.v1.NetworkPolicyPeerArgs:
-    """Pods of the policy's namespace with ``labels``."""
-    return k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels))
+def pods_with(
+    labels: Mapping[str, str] | None, namespace_labels: Mapping[str, str] | None = None
+) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+    """Pods with ``labels``, by default all, of namespaces with ``namespace_labels``, by default the policy's."""
+    pods, namespaces = (
+        k8s.meta.v1.LabelSelectorArgs(match_labels=dict(found)) if found else None
+        for found in (labels, namespace_labels)
+    )
+    return k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=namespaces, pod_selector=pods)
