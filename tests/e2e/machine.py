@@ -61,8 +61,8 @@ class Machine:
         done = self.run(["make", "-s", *words])
         if words[0] in {"up", "destroy", "clean"}:
             self._up = self._current = words[0] == "up" and done.code == 0
-        if words[0] == "up" and done.code == 0:
-            self._roll_out()
+            if self._up:
+                self._roll_out()
         return done
 
     def _roll_out(self) -> None:
