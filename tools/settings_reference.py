@@ -69,9 +69,14 @@ def _top() -> Iterator[str]:
 def _section(section: Key) -> Iterator[str]:
     required = "Required. " if section.required else ""
     yield f"## {section.name}\n\n{required}{_description(section)}\n"
-    if not section.tag:
+    if section.tag:
+        yield from _kinds(section)
+    else:
         yield from _tables(list(section.children()))
-        return
+
+
+def _kinds(section: Key) -> Iterator[str]:
+    """The tables of a section whose keys depend on its kind, one for each."""
     for kind, model in zip(section.options, section.sections, strict=True):
         yield f"### {section.path}.{section.tag}: {kind}\n\n{_plain(model.__doc__ or '')}\n"
         children = [key for key in section.children() if key.variant == kind]
@@ -83,6 +88,9 @@ def _tables(keys: list[Key]) -> Iterator[str]:
     yield _table(keys)
     for key in keys:
         inner = key.item(0) if get_origin(key.base) is list else key
+        if inner.tag:
+            yield from _kinds(inner)
+            continue
         for model in inner.sections:
             yield f"### {inner.path}\n\n{_plain(model.__doc__ or '')}\n"
             yield from _tables(list(inner.children()))
