@@ -236,8 +236,7 @@ def test_outputs_and_the_console_s_redirect_follow_a_node_port_and_back(machine:
         assert found, outputs["console_url"]
         port = found[1]
         assert outputs["gateway_url"] == f"https://{GATEWAY}:{port}"
-        command = ["curl", "-sk", "-i", "--resolve", f"{CONSOLE}:{port}:{node}", outputs["console_url"]]
-        answer = machine.run(command, seconds=60).ok()
+        answer = machine.request(outputs["console_url"], "--resolve", f"{CONSOLE}:{port}:{node}").ok()
         assert answer.startswith("HTTP/2 302")
         assert f"\nlocation: https://{CONSOLE}:{port}/carbon/admin/index.jsp\n" in answer
     finally:
