@@ -27,23 +27,27 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        return self.status == http.client.OK
+        return self.status in {http.client.OK, http.client.CREATED}
 
 
 class Api:
-    """The API server of the cluster, as its administrator."""
+    """The API server of the cluster, as the user of one of its certificates."""
 
-    def __init__(self, pki: Path, timeout: float = 3.0) -> None:
+    def __init__(self, pki: Path, user: str = "admin", timeout: float = 3.0) -> None:
         self._context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-        self._context.load_cert_chain(str(pki / "admin.crt"), str(pki / "admin.key"))
+        self._context.load_cert_chain(str(pki / f"{user}.crt"), str(pki / f"{user}.key"))
         self._timeout = timeout
 
     def get(self, path: str) -> Answer:
+        return self.call("GET", path)
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
         connection = http.client.HTTPSConnection(
             n.node_address(1), n.API_PORT, timeout=self._timeout, context=self._context
         )
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         try:
-            connection.request("GET", path)
+            connection.request(method, path, json.dumps(body) if body else None, {"Content-Type": kind})
             response = connection.getresponse()
             text = response.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:

@@ -56,13 +56,12 @@ def node_unit(names: n.Names, node: int, nodes: int, programs: Programs) -> Spec
 
 def host_unit(names: n.Names) -> Spec:
     """Return the specification of the host's unit: the load balancer, in the machine's own network."""
-    kubeconfig = names.unit(HOST_UNIT) / "config" / "load-balancer.kubeconfig"
     repository = Path(__file__).resolve().parents[2]
     part = _component(
         names, HOST_UNIT, "load-balancer",
-        [_python(names), "-m", "embedded.cluster.loadbalancer", str(kubeconfig)],
+        [_python(names), "-m", "embedded.cluster.loadbalancer", str(names.pki)],
         requires=[f"tcp:{n.node_address(1)}:{n.API_PORT}"],
-        reads=[*Path(__file__).parent.glob("loadbalancer*.py"), *Path(__file__).parent.glob("forwarder.py")],
+        reads=[Path(__file__).with_name(f"{name}.py") for name in ("loadbalancer", "forwarder", "api")],
     )  # fmt: skip
     part["env"] = {"PYTHONPATH": str(repository), "PYTHONDONTWRITEBYTECODE": "1"}
     return _unit(names, HOST_UNIT, {"load-balancer": part})

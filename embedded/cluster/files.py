@@ -50,8 +50,7 @@ def prepare(
                 text = config.registry(port, root, passwords)
                 write_changed(folder / "config" / f"registry-{kind}.yml", text)
         specs.append(components.node_unit(names, node, nodes, programs))
-    folder = _folders(names, components.HOST_UNIT)
-    write_changed(folder / "config" / "load-balancer.kubeconfig", config.kubeconfig(names, "load-balancer"))
+    _folders(names, components.HOST_UNIT)
     write_changed(names.kubeconfig, config.kubeconfig(names, "admin"))
     specs.append(components.host_unit(names))
     return specs

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from embedded.cluster.api import Answer, Api
 from embedded.cluster.forwarder import Forwarder
-from embedded.cluster.loadbalancer import Balanced, Balancer, grant
+from embedded.cluster.loadbalancer import Balanced, Balancer, grant, read
 
 
 def service(name: str, *ports: int, **changes: Any) -> Balanced:
@@ -57,47 +58,61 @@ def test_udp_is_refused_by_name_and_other_services_are_left_alone() -> None:
     assert refused == {"uid-dns": "protocol UDP is not imitated, only TCP is"}
 
 
-class FakeCore:
+def test_services_of_another_type_or_class_are_not_wanted() -> None:
+    meta = {"namespace": "wso2", "name": "nginx", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    ports = [{"port": 443, "protocol": "TCP"}, {"port": 53, "protocol": "UDP"}]
+    spec = {"type": "LoadBalancer", "clusterIP": "10.96.0.7", "ports": ports}
+    status = {"loadBalancer": {"ingress": [{"hostname": "localhost"}]}}
+    found = read({"metadata": meta, "spec": spec, "status": status})
+    assert (found.ports, found.other_protocols, found.shown, found.wanted) == ((443,), ("UDP",), ("localhost",), True)
+    for change in ({"type": "ClusterIP"}, {"loadBalancerClass": "other"}):
+        assert not read({"metadata": meta, "spec": spec | change}).wanted
+    assert not read({"metadata": meta | {"deletionTimestamp": "2026-01-02T00:00:00Z"}, "spec": spec}).wanted
+
+
+class FakeApi(Api):
     """Records what the load balancer writes."""
 
     def __init__(self) -> None:
         self.shown: list[tuple[str, object]] = []
         self.events: list[dict[str, Any]] = []
 
-    def patch_namespaced_service_status(self, name: str, namespace: str, body: dict[str, Any]) -> None:
-        self.shown.append((name, body["status"]["loadBalancer"]["ingress"]))
-
-    def create_namespaced_event(self, namespace: str, body: dict[str, Any]) -> None:
-        self.events.append(body)
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+        assert body
+        if method == "PATCH":
+            self.shown.append((path, body["status"]["loadBalancer"]["ingress"]))
+        else:
+            self.events.append(body)
+        return Answer(200, {})
 
 
 def test_a_port_of_another_program_leaves_the_service_pending_with_an_event() -> None:
-    async def scenario() -> FakeCore:
-        core = FakeCore()
+    async def scenario() -> FakeApi:
+        fake = FakeApi()
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
             other.listen()
             wanted = service("nginx", other.getsockname()[1])
-            balancer = Balancer(core)
+            balancer = Balancer(fake)
             await balancer.reconcile([wanted])
             await balancer.reconcile([wanted])
-        return core
+        return fake
 
-    core = asyncio.run(scenario())
-    assert core.shown == []
-    assert [event["type"] for event in core.events] == ["Warning"]
-    assert "cannot be had on this machine" in core.events[0]["message"]
+    fake = asyncio.run(scenario())
+    assert fake.shown == []
+    assert [event["type"] for event in fake.events] == ["Warning"]
+    assert "cannot be had on this machine" in fake.events[0]["message"]
 
 
 def test_a_service_gets_localhost_and_loses_its_port_when_it_goes() -> None:
-    async def scenario() -> tuple[FakeCore, list[bytes]]:
+    async def scenario() -> tuple[FakeApi, list[bytes]]:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"answer to " + await reader.read())
             writer.close()
 
-        core, port, answers = FakeCore(), free_port(), []
+        fake, port, answers = FakeApi(), free_port(), []
         server = await asyncio.start_server(answer, "127.0.0.2", port)
-        balancer = Balancer(core)
+        balancer = Balancer(fake)
         wanted = service("nginx", port, address="127.0.0.2")
         await balancer.reconcile([wanted])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -109,12 +124,12 @@ def test_a_service_gets_localhost_and_loses_its_port_when_it_goes() -> None:
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
         server.close()
-        return core, answers
+        return fake, answers
 
-    core, answers = asyncio.run(scenario())
+    fake, answers = asyncio.run(scenario())
     assert answers == [b"answer to question"]
-    assert core.shown == [("nginx", [{"hostname": "localhost"}])]
-    assert core.events[0]["reason"] == "EnsuredLoadBalancer"
+    assert fake.shown == [("/api/v1/namespaces/wso2/services/nginx/status", [{"hostname": "localhost"}])]
+    assert fake.events[0]["reason"] == "EnsuredLoadBalancer"
 
 
 def test_a_service_without_endpoints_closes_the_connection_and_does_not_refuse_it() -> None:
