@@ -89,15 +89,3 @@ def remove(path: str, root: Path = ROOT) -> list[Path]:
         if existing(path, root):
             time.sleep(0.05)
     return existing(path, root)
-
-
-def memory_mib(path: str, root: Path = ROOT) -> float:
-    """Return resident memory (no file cache) of all processes at or below ``path``, in MiB; 0 if unreadable."""
-    top = root if unified(root) else root / "memory"
-    key = "anon" if unified(root) else "total_rss"
-    with suppress(OSError):
-        for line in (top / path / "memory.stat").read_text().splitlines():
-            name, _, value = line.partition(" ")
-            if name == key:
-                return int(value) / 1024**2
-    return 0.0

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from rich.table import Table
-
-from embedded.cluster import leftovers, lifecycle
-from embedded.cluster.status import ClusterStatus, status
+from embedded.cluster import components, leftovers, lifecycle, units, waiting
+from embedded.cluster import names as n
 from embedded.progress import Reporter
 
 
@@ -38,25 +36,15 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
         for line in found:
             reporter.console.print(line, markup=False)
         return 1 if found else 0
-    return _show(status(), reporter)
+    return _status(reporter)
 
 
-def _show(found: ClusterStatus, reporter: Reporter) -> int:
-    if found.units:
-        table = Table("unit", "pid", "components", "MiB")
-        for unit in found.units:
-            table.add_row(
-                unit.name,
-                str(unit.pid or "dead"),
-                "\n".join(f"{part}: {text}" for part, text in unit.components.items()),
-                "\n".join(f"{part} {size:.0f}" for part, size in sorted(unit.memory_mib.items())),
-            )
-        reporter.console.print(table)
-        reporter.note(
-            f"memory: control plane {found.control_plane_mib:.0f} MiB, the nodes' own parts {found.node_mib:.0f} MiB, "
-            f"pods {found.pods_mib:.0f} MiB"
-        )
-        reporter.note(f"kubeconfig: {found.kubeconfig}")
-    for problem in found.problems:
+def _status(reporter: Reporter) -> int:
+    names = n.current()
+    problems = waiting.status(names)
+    for unit in [*units.nodes(names), components.HOST_UNIT]:
+        reporter.note(f"{unit}: process {units.alive(names, unit) or '-'}")
+    reporter.note(f"kubeconfig: {names.kubeconfig}")
+    for problem in problems:
         reporter.note(f"problem: {problem}")
-    return 0 if found.running else 1
+    return 1 if problems else 0

@@ -135,7 +135,7 @@ def _alone(names: n.Names) -> Iterator[None]:
 
 
 def _node_count(names: n.Names, wanted: int | None) -> int:
-    present = len([entry for entry in names.root.glob("node-*") if (entry / "spec.json").exists()])
+    present = len(units.nodes(names))
     count = wanted or present or 1
     if not 1 <= count <= n.MAX_NODES:
         raise KitError(f"the embedded cluster has 1 to {n.MAX_NODES} nodes, not {count}")

@@ -46,6 +46,11 @@ def alive(names: n.Names, name: str) -> int:
     return pid if same and not zombie else 0
 
 
+def nodes(names: n.Names) -> list[str]:
+    """Return the nodes of this cluster, alive or not."""
+    return sorted(entry.parent.name for entry in names.root.glob("node-*/spec.json"))
+
+
 def specification(names: n.Names, name: str) -> Spec:
     """Return the specification that the unit was last given."""
     return read_json(names.unit(name) / "spec.json")

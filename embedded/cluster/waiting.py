@@ -41,6 +41,14 @@ def problems(names: n.Names, connection: api.Api, nodes: int) -> list[str]:
     return found
 
 
+def status(names: n.Names) -> list[str]:
+    """List what is missing or wrong of the cluster of today's state folder; empty when all of it runs."""
+    nodes = len(units.nodes(names))
+    if not nodes or not names.kubeconfig.exists():
+        return ["there is no embedded cluster"]
+    return problems(names, api.Api(names.pki), nodes)
+
+
 def not_running(names: n.Names, nodes: int) -> list[str]:
     """List the components that do not run right now."""
     found = []

@@ -12,7 +12,7 @@ import yaml
 
 from embedded.cluster import api, cgroups, components, leftovers, lifecycle, network, units
 from embedded.cluster import names as n
-from embedded.cluster.status import status
+from embedded.cluster.waiting import status
 from embedded.errors import KitError
 from embedded.progress import Reporter
 
@@ -90,7 +90,7 @@ def test_a_killed_part_comes_back(unit: str, part: str) -> None:
     while any(lives(process) for process in killed):
         time.sleep(0.01)
     start()
-    assert status().problems == []
+    assert status(n.current()) == []
     assert processes(unit, part).isdisjoint(killed)
 
 
@@ -100,7 +100,7 @@ def test_a_dead_node_takes_its_processes_along_and_comes_back_with_its_objects(u
     uid = object_uid()
     os.kill(units.alive(n.current(), unit), signal.SIGKILL)
     start()
-    assert status().problems == []
+    assert status(n.current()) == []
     assert object_uid() == uid
 
 
@@ -112,7 +112,7 @@ def test_after_a_reboot_start_brings_the_same_cluster_back() -> None:
     network.remove(names)
     assert cgroups.remove(names.cgroup) == []
     start()
-    assert status().problems == []
+    assert status(n.current()) == []
     assert object_uid() == uid
 
 
