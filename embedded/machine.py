@@ -10,19 +10,18 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from embedded.cluster import names as n
+from embedded.cluster import preconditions, units
 from embedded.errors import KitError
 from embedded.paths import cache_dir, state_dir
 
 EMBEDDED_CONTEXT = "embedded"
-_BUILD_DISK_GIB = 16
-_RUN_MEMORY_GIB = 5
 
 
 @dataclass(frozen=True)
@@ -155,20 +154,9 @@ def _check_exposure(context: str, settings: dict[str, Any]) -> None:
 
 
 def _check_can_embed(settings: dict[str, Any]) -> None:
-    if sys.platform != "linux":
-        raise KitError(
-            "no running cluster was found, and one can be embedded on Linux only",
-            "start Docker Desktop's or OrbStack's Kubernetes, `kubectl config use-context` it, and run this again",
-        )
-    if os.geteuid() != 0:
-        raise KitError(
-            "no running cluster was found, and embedding one needs root (network namespaces, containerd)",
-            "run `sudo -E make up`, or start your own cluster and make its context the current one",
-        )
+    preconditions.check(preconditions.observe(), running=units.alive(n.current(), n.node_name(1)) != 0)
     if not (state_dir() / "cluster").exists():
         _check_ports(settings)
-        _check_memory()
-    _check_disk()
 
 
 def _check_ports(settings: dict[str, Any]) -> None:
@@ -186,29 +174,6 @@ def _check_ports(settings: dict[str, Any]) -> None:
                     f"stop what listens (`ss -ltnp 'sport = :{port}'` names it), or set other ports in the stack file: "
                     "ingress.httpsPort, ingress.httpPort",
                 ) from error
-
-
-def _check_memory() -> None:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            available = int(line.split()[1]) / 1024**2
-            if available < _RUN_MEMORY_GIB:
-                raise KitError(
-                    f"{available:.1f} GiB of memory are free, and cluster and stack need {_RUN_MEMORY_GIB} GiB",
-                    "stop other programs, or use a larger machine",
-                )
-
-
-def _check_disk() -> None:
-    needed = _BUILD_DISK_GIB if not (cache_dir() / "images").exists() else 4
-    for folder in (cache_dir(), state_dir()):
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
-        free = shutil.disk_usage(existing).free / 1024**3
-        if free < needed:
-            raise KitError(
-                f"{free:.1f} GiB of disk are free under {folder}, and {needed} GiB are needed",
-                "free some, or set XDG_CACHE_HOME and XDG_STATE_HOME to folders on a larger disk",
-            )
 
 
 def user_program(program: str) -> Path | None:

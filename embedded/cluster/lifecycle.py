@@ -53,7 +53,7 @@ def _start(
 ) -> None:
     count = _node_count(names, nodes)
     if not units.alive(names, n.node_name(1)):
-        preconditions.check(preconditions.observe(names))
+        preconditions.check(preconditions.observe())
     preconditions.check_network(names, count)
     toolchain.ensure_debian(n.DEBIAN_PACKAGES, reporter)
     programs = components.Programs(

@@ -39,9 +39,7 @@ def identities(nodes: int) -> dict[str, Identity]:
     for node in range(1, nodes + 1):
         name = n.node_name(node)
         wanted[f"kubelet-{node}"] = Identity(f"system:node:{name}", "system:nodes")
-        wanted[f"kubelet-server-{node}"] = Identity(
-            f"system:node:{name}", "system:nodes", (name, n.node_address(node))
-        )
+        wanted[f"kubelet-server-{node}"] = Identity(f"system:node:{name}", "system:nodes", (name, n.node_address(node)))
     return wanted
 
 
@@ -64,9 +62,7 @@ def ensure(folder: Path, nodes: int) -> None:
         _write(folder / "service-account.pub", signer.cert_pem)
     for name, identity in identities(nodes).items():
         if not (folder / f"{name}.crt").exists():
-            leaf = authority.issue_cert(
-                *identity.hosts, common_name=identity.user, organization_name=identity.group
-            )
+            leaf = authority.issue_cert(*identity.hosts, common_name=identity.user, organization_name=identity.group)
             _write(folder / f"{name}.key", leaf.private_key_pem)
             _write(folder / f"{name}.crt", *leaf.cert_chain_pems)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,10 +13,12 @@ from pathlib import Path
 from embedded.cluster import config, network
 from embedded.cluster import names as n
 from embedded.errors import KitError
+from embedded.paths import cache_dir, state_dir
 
 GIB = 1024**3
-LEAST_MEMORY_BYTES = 4 * GIB
-LEAST_DISK_BYTES = 5 * GIB
+LEAST_MEMORY_BYTES = 5 * GIB
+_BUILD_DISK_BYTES = 16 * GIB
+_RUN_DISK_BYTES = 5 * GIB
 # overlayfs on top of these is rejected by the kernel, or loses file attributes that images need.
 _UNFIT_FILE_SYSTEMS = {"overlay", "nfs", "nfs4", "cifs", "9p", "virtiofs", "fuse", "vfat", "msdos"}
 
@@ -30,23 +31,31 @@ class Host:
     uid: int
     memory_free: int
     disk_free: int
+    disk_needed: int
+    disk_folder: Path
     file_system: str
     features: dict[str, bool]
 
 
-def check(host: Host) -> None:
+def check(host: Host, *, running: bool = False) -> None:
     """Reject a machine that cannot run the cluster.
 
+    :param running: it runs already, so that only its user is checked.
     :raises KitError: one sentence on the first thing that is missing, and the fix.
     """
-    elsewhere = "use another cluster: Docker Desktop, OrbStack, Rancher Desktop, kind or k3d"
+    elsewhere = (
+        "use a cluster of your own (Docker Desktop, OrbStack, Rancher Desktop, kind or k3d): start it and "
+        "`kubectl config use-context` it"
+    )
     if not host.platform.startswith("linux"):
-        raise KitError("the embedded cluster runs on Linux only", elsewhere)
+        raise KitError("no running cluster was found, and one can be embedded on Linux only", elsewhere)
     if host.uid != 0:
         raise KitError(
-            "the embedded cluster needs root (it makes namespaces, mounts and a bridge)",
-            f"run the command with sudo, or {elsewhere}",
+            "no running cluster was found, and embedding one needs root (it makes namespaces, mounts and a bridge)",
+            f"run the command with sudo (sudo -E make up), or {elsewhere}",
         )
+    if running:
+        return
     missing = [name for name, present in host.features.items() if not present]
     if missing:
         raise KitError(f"this kernel or container lacks: {', '.join(missing)}", elsewhere)
@@ -57,19 +66,20 @@ def check(host: Host) -> None:
         )
     if host.memory_free < LEAST_MEMORY_BYTES:
         raise KitError(
-            f"{host.memory_free / GIB:.1f} GiB of memory are free; the cluster needs 4 GiB",
+            f"{host.memory_free / GIB:.1f} GiB of memory are free; the stack needs {LEAST_MEMORY_BYTES // GIB} GiB",
             "end other programs, or give the machine more memory",
         )
-    if host.disk_free < LEAST_DISK_BYTES:
+    if host.disk_free < host.disk_needed:
         raise KitError(
-            f"{host.disk_free / GIB:.1f} GiB of disk are free at the state folder; the cluster needs 5 GiB",
-            "free some space, or set WSO2EI_EMBEDDED_STATE to a folder on a larger disk",
+            f"{host.disk_free / GIB:.1f} GiB of disk are free at {host.disk_folder}; {host.disk_needed // GIB} are needed",
+            "free some space, or set XDG_CACHE_HOME and XDG_STATE_HOME to folders on a larger disk",
         )
 
 
-def observe(names: n.Names) -> Host:
+def observe() -> Host:
     """Look at this machine; changes nothing, but loads kernel modules that are installed."""
-    place = _existing(names.state)
+    folders = [_existing(cache_dir()), _existing(state_dir())]
+    smallest = min(folders, key=lambda folder: shutil.disk_usage(folder).free)
     linux = sys.platform.startswith("linux")
     features: dict[str, bool] = {}
     if linux and os.geteuid() == 0:
@@ -81,8 +91,10 @@ def observe(names: n.Names) -> Host:
         platform=sys.platform,
         uid=os.geteuid(),
         memory_free=_meminfo("MemAvailable") if linux else 0,
-        disk_free=shutil.disk_usage(place).free,
-        file_system=_file_system(place) if linux else "",
+        disk_free=shutil.disk_usage(smallest).free,
+        disk_needed=_RUN_DISK_BYTES if (cache_dir() / "images").exists() else _BUILD_DISK_BYTES,
+        disk_folder=smallest,
+        file_system=_file_system(folders[1]) if linux else "",
         features=features,
     )
 
@@ -132,12 +144,9 @@ def _existing(path: Path) -> Path:
 
 
 def _file_system(path: Path) -> str:
-    done = subprocess.run(
-        ["findmnt", "--json", "--output", "FSTYPE", "--target", str(path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    with suppress(ValueError, KeyError, IndexError):
-        return str(json.loads(done.stdout)["filesystems"][0]["fstype"]).split(".")[0]
+    command = ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", str(path)]
+    with suppress(OSError):
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip().split(".")[0]
     return ""
 
 

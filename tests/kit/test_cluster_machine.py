@@ -18,6 +18,8 @@ FIT = preconditions.Host(
     uid=0,
     memory_free=6 * preconditions.GIB,
     disk_free=20 * preconditions.GIB,
+    disk_needed=16 * preconditions.GIB,
+    disk_folder=Path("/cache"),
     file_system="ext4",
     features={"overlayfs": True, "network namespaces": True},
 )
@@ -32,12 +34,12 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> n.Names:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"platform": "darwin"}, "Linux only"),
+        ({"platform": "darwin"}, "on Linux only"),
         ({"uid": 1000}, "needs root"),
         ({"features": {"overlayfs": False}}, "lacks: overlayfs"),
         ({"file_system": "overlay"}, "file system of type overlay"),
-        ({"memory_free": 3 * preconditions.GIB}, "3.0 GiB of memory"),
-        ({"disk_free": 4 * preconditions.GIB}, "4.0 GiB of disk"),
+        ({"memory_free": 4 * preconditions.GIB}, "4.0 GiB of memory"),
+        ({"disk_free": 15 * preconditions.GIB}, "15.0 GiB of disk are free at /cache; 16 are"),
     ],
 )
 def test_an_unfit_machine_is_refused_in_one_sentence_with_a_way_out(change: dict[str, object], words: str) -> None:
@@ -48,8 +50,9 @@ def test_an_unfit_machine_is_refused_in_one_sentence_with_a_way_out(change: dict
     assert "\n" not in caught.value.message
 
 
-def test_a_fit_machine_passes() -> None:
+def test_a_fit_machine_passes_and_one_that_runs_the_cluster_needs_no_more_memory() -> None:
     preconditions.check(FIT)
+    preconditions.check(dataclasses.replace(FIT, memory_free=0, disk_free=0), running=True)
 
 
 def test_a_record_of_another_boot_or_of_another_process_counts_for_nothing(names: n.Names) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from embedded import machine
+from embedded.cluster import preconditions
 from embedded.environment import pulumi_environment
 from embedded.errors import KitError
 from embedded.machine import make_plan, user_kubeconfigs
@@ -35,6 +35,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(preconditions, "_features", dict)
+    monkeypatch.setattr(preconditions, "_file_system", lambda _: "ext4")
     folder = tmp_path / "checkout"
     folder.mkdir()
     stack(folder, "local", ingress(httpsPort=free_port(), httpPort=free_port()))
@@ -183,5 +185,5 @@ def test_too_little_disk_is_said_with_the_folder(checkout: Path, monkeypatch: py
 
 
 def test_too_little_memory_is_said(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_RUN_MEMORY_GIB", 10**6)
+    monkeypatch.setattr(preconditions, "LEAST_MEMORY_BYTES", 2**60)
     assert "GiB of memory are free" in refusal(checkout)
