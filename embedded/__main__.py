@@ -28,6 +28,10 @@ PARTS = {
 }
 
 
+# Failures that are the machine's and not a mistake of the kit.
+_MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one part; an expected failure is printed with its fix and gives exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m embedded", description=__doc__)
@@ -46,11 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         reporter.note(f"error: {error}")
         return 1
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno not in _MACHINE_ERRORS:
             raise
         reporter.note(
-            f"error: the disk is full{f' ({error.filename})' if error.filename else ''}\n  -> free some space, or set "
-            "XDG_CACHE_HOME and XDG_STATE_HOME to folders on a larger disk; run the same command again to resume"
+            f"error: {error}\n  -> free some space, check who owns it, or set XDG_CACHE_HOME and XDG_STATE_HOME to "
+            "folders on a larger disk; run the same command again to resume"
         )
         return 1
     except KeyboardInterrupt:

@@ -71,7 +71,7 @@ def check(host: Host, *, running: bool = False) -> None:
         )
     if host.disk_free < host.disk_needed:
         raise KitError(
-            f"{host.disk_free / GIB:.1f} GiB of disk are free at {host.disk_folder}; {host.disk_needed // GIB} are needed",
+            f"{host.disk_free / GIB:.1f} GiB are free at {host.disk_folder}, {host.disk_needed // GIB} are needed",
             "free some space, or set XDG_CACHE_HOME and XDG_STATE_HOME to folders on a larger disk",
         )
 

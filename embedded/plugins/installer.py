@@ -18,22 +18,26 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from embedded import toolchain
 from embedded.errors import KitError
 from embedded.plugins import BUILT, NAMES, STAND_IN, Plugin
+from embedded.process import follow
 from embedded.progress import Reporter
 
-_DOWNLOAD_SECONDS = 90.0
 _GIVE_UP = ("will retry", "no such host", "failed to download")  # the CLI's own five tries change nothing offline
 _MARKER = "MADE-HERE.json"
 _OLD_MARKER = "STAND-IN.json"
 """Of the stand-ins that kits up to 1.0.0 made, of the kubernetes plugin too."""
 _KIT = Path(__file__).resolve().parent.parent
 _GROUP = "pulumi-kubernetes"
+
+
+class _GivenUpError(Exception):
+    """The download goes on, in vain."""
 
 
 def version(name: str) -> str:
@@ -103,27 +107,19 @@ def _official(pulumi_home: Path, name: str, env: dict[str, str]) -> str:
     if marker is not None:
         return marker.get("reason", "") or "it was made here before"
     command = ["pulumi", "plugin", "install", "resource", name, f"v{version(name)}", "--non-interactive"]
+    output: list[str] = []
+
+    def heard(line: str) -> None:
+        output.append(line)
+        if any(word in line.lower() for word in _GIVE_UP):
+            raise _GivenUpError
+
     try:
-        process = subprocess.Popen(
-            command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        with suppress(_GivenUpError):
+            if follow(command, heard, env=env) == 0:
+                return ""
     except OSError as error:
         raise KitError(f"the pulumi command cannot be run: {error}", "run `make up`, which installs it") from error
-    timer = threading.Timer(_DOWNLOAD_SECONDS, process.kill)
-    timer.start()
-    output = []
-    try:
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        for line in process.stdout:
-            output.append(line.strip())
-            if any(word in line.lower() for word in _GIVE_UP):
-                process.kill()
-                break
-        if process.wait() == 0:
-            return ""
-    finally:
-        timer.cancel()
-        process.kill()
     return f"release {version(name)} could not be downloaded ({_reason(output)})"
 
 

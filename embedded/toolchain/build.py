@@ -5,8 +5,6 @@ Folders of the cache are named by what they were made of.
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import re
 import shutil
@@ -18,6 +16,7 @@ from pathlib import Path
 from embedded.errors import KitError
 from embedded.machine import user_program
 from embedded.paths import cache_dir
+from embedded.process import follow
 from embedded.progress import Reporter, Step
 from embedded.toolchain import golang, releases
 from embedded.toolchain.failures import explain
@@ -25,13 +24,6 @@ from embedded.toolchain.groups import GROUPS, MODULES, Group, Module, key, neede
 from embedded.toolchain.locks import locked
 
 __all__ = ["built", "ensure", "key"]
-
-_STAMP = "complete.json"
-# Failures that are the machine's and not a mistake of the kit.
-_MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-_NEEDED_GIB = 4
-# A large package may take Go longer than this to compile, an answer of the module proxy should not take it so long.
-_STUCK_SECONDS = 30
 
 
 def built(name: str) -> Path | None:
@@ -47,24 +39,19 @@ def ensure(name: str, reporter: Reporter) -> Path:
     Safe to call from several processes: one works, the others wait for it. A folder gets its final name when it is
     complete and on the disk; what was left half made is removed and made again.
 
-    :raises KitError: when Go cannot be had, a module cannot be downloaded, or the disk does not hold the build.
+    :raises KitError: when Go cannot be had, a module cannot be downloaded, or the build fails.
     """
     found = built(name)
     if found:
         return found
     group, final = GROUPS[name], _folder(name)
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        with locked(final, reporter, f"getting {group.title}", group.expected) as lock:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with locked(final, reporter, f"getting {group.title}", group.expected) as lock:
+        found = built(name)
+        if found is None:
+            if not _downloaded(group, _release_folder(name), reporter):
+                _make(group, final, lock, reporter)
             found = built(name)
-            if found is None:
-                if not _downloaded(group, _release_folder(name), reporter):
-                    _make(group, final, lock, reporter)
-                found = built(name)
-    except OSError as error:
-        if error.errno not in _MACHINE_ERRORS:
-            raise
-        raise explain(group.title, [str(error)], "", group.instead) from error
     if found is None:
         raise KitError(
             f"{group.title} was put into {final.parent}, but cannot be run there",
@@ -97,13 +84,7 @@ def _on_path(group: Group) -> Path | None:
 
 
 def _whole(folder: Path, group: Group) -> bool:
-    try:
-        sizes = json.loads((folder / _STAMP).read_text())
-        return all((folder / "bin" / name).stat().st_size == size for name, size in sizes.items()) and all(
-            binary in sizes and os.access(folder / "bin" / binary, os.X_OK) for binary in group.binaries
-        )
-    except (OSError, ValueError, AttributeError):
-        return False
+    return all(os.access(folder / "bin" / binary, os.X_OK) for binary in group.binaries)
 
 
 def _downloaded(group: Group, final: Path, reporter: Reporter) -> bool:
@@ -114,19 +95,17 @@ def _downloaded(group: Group, final: Path, reporter: Reporter) -> bool:
     try:
         with reporter.step(f"downloading {group.title} {version}", "20s") as step:
             releases.download(group.release, version, group.binaries, making / "bin", step)
-            step.detail(f"{_seal(making) / 2**20:.0f} MiB")
     except releases.UnavailableError as error:
         reporter.note(f"{group.title} {version} was not downloaded, and is built from Go modules: {error}")
         if not any((making / "bin").iterdir()):
             shutil.rmtree(making)
         return False
     shutil.rmtree(final, ignore_errors=True)
-    making.rename(final)
+    _complete(making, final)
     return True
 
 
 def _make(group: Group, final: Path, lock: int, reporter: Reporter) -> None:
-    _check_disk(group, final.parent)
     # The process that made a leftover has ended: the lock is ours.
     for leftover in final.parent.glob(f"{final.name}*"):
         if leftover.is_dir():
@@ -145,33 +124,15 @@ def _make(group: Group, final: Path, lock: int, reporter: Reporter) -> None:
             for module in group.modules:
                 _Build(go, group, module, making, lock, step).run()
             shutil.rmtree(making / "tmp")
-            step.detail(f"{_seal(making) / 2**20:.0f} MiB")
-        making.rename(final)
+        _complete(making, final)
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _check_disk(group: Group, folder: Path) -> None:
-    free = shutil.disk_usage(folder).free / 2**30
-    if free < _NEEDED_GIB:
-        raise KitError(
-            f"{free:.1f} GiB are free under {folder}, and building {group.title} needs {_NEEDED_GIB}",
-            "free some, or set XDG_CACHE_HOME to a folder on a larger disk",
-        )
-
-
-def _seal(making: Path) -> int:
-    """Write the stamp when everything is on the disk, so that a power cut leaves no whole-looking half."""
-    sizes = {}
-    for path in sorted((making / "bin").iterdir()):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        sizes[path.name] = path.stat().st_size
-    with (making / _STAMP).open("w") as stamp:
-        json.dump(sizes, stamp)
-        stamp.flush()
-        os.fsync(stamp.fileno())
-    return sum(sizes.values())
+def _complete(making: Path, final: Path) -> None:
+    """Rename when everything is on the disk, so that a power cut leaves no whole-looking half."""
+    os.sync()
+    making.rename(final)
 
 
 class _Build:
@@ -183,7 +144,6 @@ class _Build:
         self.variables = golang.environment(making / "tmp")
         self.label = f"{module.folder}: " if len(group.modules) > 1 else ""
         self.downloads = self.total = self.compiled = 0
-        self.package = ""
         # Lines that are neither a package's name nor progress: what a failure is explained with.
         self.output: deque[str] = deque(maxlen=12)
 
@@ -191,16 +151,17 @@ class _Build:
         self.step.detail(f"{self.label}looking at its packages")
         flags, target = self.module.flags(), self.module.target
         stale = ["list", "-deps", "-f", "{{if .Stale}}stale{{end}}", *flags, target]
-        self._go(stale, self._listed, self._download_silent)
+        self._go(stale, self._listed)
         self.step.detail(f"{self.label}{self.total} packages to compile")
-        self._go(["build", "-v", *flags, "-o", f"{self.bin}/", target], self._built, self._compile_silent)
+        self._go(["build", "-v", *flags, "-o", f"{self.bin}/", target], self._built)
         if self.module.files:
             self._copy_files()
 
-    def _go(self, arguments: list[str], on_line: Callable[[str], None], on_silence: Callable[[float], None]) -> None:
+    def _go(self, arguments: list[str], on_line: Callable[[str], None]) -> None:
+        # Go inherits the lock: when this process is killed and Go goes on, no second build starts.
         folder = MODULES / self.module.folder
-        if golang.follow([self.go, *arguments], folder, self.variables, self.lock, on_line, on_silence):
-            raise explain(self.group.title, list(self.output), self._proxy(), self.group.instead)
+        if follow([self.go, *arguments], on_line, cwd=folder, env=self.variables, pass_fds=(self.lock,)):
+            raise explain(self.group.title, list(self.output), self.group.instead)
 
     def _listed(self, line: str) -> None:
         if line == "stale":
@@ -211,29 +172,13 @@ class _Build:
         elif line:
             self.output.append(line)
 
-    def _download_silent(self, seconds: float) -> None:
-        if seconds >= _STUCK_SECONDS:
-            self.step.detail(f"{self.label}the module proxy ({self._proxy()}) has sent nothing for {seconds:.0f}s")
-
     def _built(self, line: str) -> None:
         if not line or " " in line or line.startswith("#"):
             self.output.append(line)
             return
         self.compiled += 1
-        self.package = line
-        self.step.detail(f"{self.label}{self.compiled} of {self.total} packages compiled")
-
-    def _compile_silent(self, seconds: float) -> None:
-        if self.compiled >= self.total:
-            self.step.detail(f"{self.label}linking")
-        else:
-            self.step.detail(f"{self.label}{self.compiled} of {self.total} packages, a large one: {self.package}")
-
-    def _proxy(self) -> str:
-        answer = subprocess.run(
-            [self.go, "env", "GOPROXY"], env=self.variables, check=False, capture_output=True, text=True
-        )
-        return answer.stdout.strip()
+        what = f"packages compiled, {line}" if self.compiled < self.total else "packages compiled, linking"
+        self.step.detail(f"{self.label}{self.compiled} of {self.total} {what}")
 
     def _copy_files(self) -> None:
         answer = subprocess.run(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from embedded.errors import KitError
 from embedded.paths import cache_dir
+from embedded.process import follow
 from embedded.progress import Reporter, Step
 from embedded.toolchain.locks import locked
 
@@ -128,18 +129,12 @@ def _apt(arguments: list[str], step: Step) -> tuple[bool, list[str]]:
     """Run apt-get; whether it succeeded, and its last lines."""
     # The two levels are what init scripts, where there is no systemd, take for "single user": start nothing.
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1", "PREVLEVEL": "N", "LC_ALL": "C.UTF-8"}
-    process = subprocess.Popen(
-        ["apt-get", "-o", "DPkg::Lock::Timeout=300", *arguments],
-        env={**os.environ, **quiet},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
     tail: deque[str] = deque(maxlen=8)
-    for line in process.stdout or ():
-        if line.strip():
-            tail.append(line.strip())
+
+    def heard(line: str) -> None:
+        if line:
+            tail.append(line)
             step.detail(line)
-    return process.wait() == 0, list(tail)
+
+    command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *arguments]
+    return follow(command, heard, env={**os.environ, **quiet}) == 0, list(tail)

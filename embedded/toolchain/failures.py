@@ -39,13 +39,13 @@ _CAUSES = (
     ),
     _Cause(
         r"\b40[1347] [A-Z]|410 Gone|unknown revision",
-        "the module proxy ({proxy}) does not serve a module",
-        "set GOPROXY to a proxy that serves it",
+        "the module proxy does not serve a module",
+        "set GOPROXY to a proxy that serves it (`go env GOPROXY` prints the present one)",
     ),
     _Cause(
         r"dial tcp|no such host|connection re|i/o timeout|TLS|x509|proxyconnect|deadline|unexpected EOF"
         r"|\b50[0234] [A-Z]",
-        "the module proxy ({proxy}) cannot be reached",
+        "the module proxy cannot be reached",
         "check the network, HTTPS_PROXY and GOPROXY",
     ),
     _Cause(
@@ -56,7 +56,7 @@ _CAUSES = (
 )
 
 
-def explain(what: str, output: list[str], proxy: str, instead: str) -> KitError:
+def explain(what: str, output: list[str], instead: str) -> KitError:
     """Return the error for a failed build of ``what``: the cause if it is a known one, Go's last lines, the fix."""
     text = "\n".join(output)
     # Go repeats one reason for each import that it breaks.
@@ -64,7 +64,6 @@ def explain(what: str, output: list[str], proxy: str, instead: str) -> KitError:
     quoted = "\n    ".join(list(reversed(first.values()))[-6:]) or "(it printed nothing)"
     for cause in _CAUSES:
         if re.search(cause.pattern, text):
-            meaning = cause.meaning.format(proxy=proxy)
             way_out = f"{cause.way_out}, and run the same command again; or {instead}"
-            return KitError(f"{what} could not be built, since {meaning}:\n    {quoted}", way_out)
+            return KitError(f"{what} could not be built, since {cause.meaning}:\n    {quoted}", way_out)
     return KitError(f"{what} could not be built:\n    {quoted}", f"fix the error that Go reports; or {instead}")

@@ -1,16 +1,12 @@
-"""Finds Go, and runs it with its output followed line by line."""
+"""Finds Go, and the variables that it runs with."""
 
 from __future__ import annotations
 
 import os
-import queue
 import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from embedded.errors import KitError
@@ -20,7 +16,6 @@ from embedded.toolchain.locks import locked
 
 # A user's choice of these would change what is built, or point at another Go than the one that is run.
 _NOT_INHERITED = ("GOOS", "GOARCH", "GOAMD64", "GOARM64", "GOEXPERIMENT", "GOROOT", "GOBIN")
-_SILENCE_SECONDS = 5.0
 
 
 def find_go(needed: tuple[int, int], reporter: Reporter) -> Path:
@@ -96,52 +91,3 @@ def environment(temporary: Path | None = None) -> dict[str, str]:
         "GOWORK": "off",
         "CGO_ENABLED": "0",
     }
-
-
-def follow(
-    command: list[str],
-    folder: Path,
-    variables: dict[str, str],
-    lock: int,
-    on_line: Callable[[str], None],
-    on_silence: Callable[[float], None],
-) -> int:
-    """Run, hand over each line of output, and every few seconds without one the seconds since the last.
-
-    The process inherits ``lock``: when this one is killed and Go goes on, no second build starts.
-    """
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        pass_fds=(lock,),
-    )
-    lines: queue.Queue[str | None] = queue.Queue()
-    threading.Thread(target=_pump, args=(process, lines), daemon=True).start()
-    heard = time.monotonic()
-    try:
-        while True:
-            try:
-                line = lines.get(timeout=_SILENCE_SECONDS)
-            except queue.Empty:
-                on_silence(time.monotonic() - heard)
-                continue
-            if line is None:
-                return process.wait()
-            heard = time.monotonic()
-            on_line(line)
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
-
-
-def _pump(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
-    for line in process.stdout or ():
-        lines.put(line.rstrip())
-    lines.put(None)

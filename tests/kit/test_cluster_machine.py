@@ -39,7 +39,7 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> n.Names:
         ({"features": {"overlayfs": False}}, "lacks: overlayfs"),
         ({"file_system": "overlay"}, "file system of type overlay"),
         ({"memory_free": 4 * preconditions.GIB}, "4.0 GiB of memory"),
-        ({"disk_free": 15 * preconditions.GIB}, "15.0 GiB of disk are free at /cache; 16 are"),
+        ({"disk_free": 15 * preconditions.GIB}, "15.0 GiB are free at /cache, 16 are"),
     ],
 )
 def test_an_unfit_machine_is_refused_in_one_sentence_with_a_way_out(change: dict[str, object], words: str) -> None:

@@ -180,7 +180,7 @@ def test_too_little_disk_is_said_with_the_folder(checkout: Path, monkeypatch: py
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100, 98, 2 * 1024**3))
     text = refusal(checkout)
-    assert "2.0 GiB of disk are free" in text
+    assert "2.0 GiB are free" in text
     assert "XDG_CACHE_HOME" in text
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
 import signal
@@ -29,7 +28,6 @@ FAKE_GO = """#!/bin/sh
 echo "$*" >> "$FAKE/log"
 case "$*" in
   version) cat "$FAKE/version" ;;
-  "env GOPROXY") echo "https://proxy.invalid,direct" ;;
   "list -m "*) echo "$FAKE/sdk" ;;
   list*) printf 'go: downloading example.org/a v1.0.0\\nstale\\n\\nstale\\n' ;;
   build*)
@@ -188,20 +186,8 @@ def test_a_changed_version_is_built_beside_the_old_one(fake: Fake, modules: Path
     assert old.is_dir()
 
 
-def _without_stamp(folder: Path) -> None:
-    (folder / build._STAMP).unlink()
-
-
-def _torn_stamp(folder: Path) -> None:
-    (folder / build._STAMP).write_text('{"coredns"')
-
-
 def _missing_binary(folder: Path) -> None:
     (folder / "bin" / "coredns").unlink()
-
-
-def _short_binary(folder: Path) -> None:
-    (folder / "bin" / "coredns").write_text("")
 
 
 def _not_executable(folder: Path) -> None:
@@ -212,9 +198,7 @@ def _never_renamed(folder: Path) -> None:
     folder.rename(folder.with_name(f"{folder.name}.making"))
 
 
-@pytest.mark.parametrize(
-    "damage", [_without_stamp, _torn_stamp, _missing_binary, _short_binary, _not_executable, _never_renamed]
-)
+@pytest.mark.parametrize("damage", [_missing_binary, _not_executable, _never_renamed])
 def test_a_half_built_folder_is_built_again(fake: Fake, damage: Callable[[Path], None]) -> None:
     folder = toolchain.ensure("coredns", Recorder()).parent
     damage(folder)
@@ -275,12 +259,8 @@ def test_progress_tells_how_much_is_left(fake: Fake) -> None:
         with (fake.folder / "lock").open("w") as lock:
             job = build._Build(fake.folder / "bin" / "go", group, group.modules[0], making, lock.fileno(), step)
             job.run()
-            job._download_silent(31)
-            job._compile_silent(31)
     assert "downloading module 1, example.org/a v1.0.0" in details
-    assert "1 of 2 packages compiled" in details
-    assert any("https://proxy.invalid,direct) has sent nothing for 31s" in text for text in details)
-    assert details[-1] == "1 of 2 packages, a large one: example.org/a"
+    assert details[-1] == "1 of 2 packages compiled, example.org/a"
 
 
 def test_the_checkout_and_the_pinned_sums_are_not_written(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +313,6 @@ def test_a_failed_build_leaves_nothing_and_quotes_go(fake: Fake) -> None:
     with pytest.raises(KitError) as caught:
         toolchain.ensure("pulumi", Recorder())
     assert "dial tcp 192.0.2.1:443" in caught.value.message
-    assert "https://proxy.invalid,direct" in caught.value.message
     assert "install the Pulumi CLI and put it on PATH" in caught.value.way_out
     assert [path for path in (fake.folder / "cache" / "wso2ei-embedded" / "toolchain").iterdir() if path.is_dir()] == []
     (fake.folder / "fail").unlink()
@@ -356,7 +335,7 @@ def test_a_failed_build_leaves_nothing_and_quotes_go(fake: Fake) -> None:
     ],
 )
 def test_what_go_says_is_explained(said: str, meaning: str, way_out: str) -> None:
-    error = explain("CoreDNS", [said], "https://p.invalid", "do without")
+    error = explain("CoreDNS", [said], "do without")
     assert meaning in error.message
     assert said in error.message
     assert way_out in error.way_out
@@ -365,17 +344,7 @@ def test_what_go_says_is_explained(said: str, meaning: str, way_out: str) -> Non
 
 def test_one_reason_for_many_imports_is_quoted_once() -> None:
     said = [f"main.go:{line}:2: a@v1: dial tcp: connection refused" for line in range(9)]
-    assert explain("CoreDNS", said, "", "do without").message.count("dial tcp") == 1
-
-
-def test_a_disk_that_is_too_small_is_refused_before_anything_is_built(
-    fake: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(build, "_NEEDED_GIB", 10**9)
-    with pytest.raises(KitError, match="GiB are free") as caught:
-        toolchain.ensure("coredns", Recorder())
-    assert "XDG_CACHE_HOME" in caught.value.way_out
-    assert fake.calls("build") == []
+    assert explain("CoreDNS", said, "do without").message.count("dial tcp") == 1
 
 
 def test_a_cache_that_cannot_be_run_from_is_named(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,9 +369,3 @@ def test_print_dir_prints_the_folders_and_nothing_else(fake: Fake, capsys: pytes
     with pytest.raises(SystemExit):
         parser.parse_args(["no-such"])
     assert "there are pulumi, kubernetes, coredns, kube-router, pulumi-kubernetes" in capsys.readouterr().err
-
-
-def test_the_stamp_holds_the_size_of_each_binary(fake: Fake) -> None:
-    folder = toolchain.ensure("kubernetes", Recorder()).parent
-    sizes = json.loads((folder / build._STAMP).read_text())
-    assert set(sizes) >= set(groups.GROUPS["kubernetes"].binaries)
