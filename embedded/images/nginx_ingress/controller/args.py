@@ -1,7 +1,6 @@
 """Parse the command line of F5's NGINX Ingress Controller 5.5 (cmd/nginx-ingress/flags.go), in Go's flag syntax.
 
-An unknown flag ends the program with the usage, as there; a flag of the real controller that is not imitated ends it
-too, with its name.
+An unknown flag ends the program with the usage, as there; so does a flag of the real controller that is not imitated.
 """
 
 from __future__ import annotations
@@ -38,56 +37,6 @@ IMITATED: dict[str, tuple[bool, str]] = {
     "default-http-listener-port": (False, "80"),
     "default-https-listener-port": (False, "443"),
 }
-NOT_IMITATED = frozenset(
-    [
-        "agent",
-        "agent-instance-group",
-        "app-protect-cookie-seed",
-        "app-protect-dos-debug",
-        "app-protect-dos-max-daemons",
-        "app-protect-dos-max-workers",
-        "app-protect-dos-memory",
-        "app-protect-log-level",
-        "enable-app-protect",
-        "enable-app-protect-dos",
-        "enable-cert-manager",
-        "enable-config-safety",
-        "enable-custom-resources-status",
-        "enable-dynamic-ssl-reload",
-        "enable-dynamic-weight-changes-reload",
-        "enable-external-dns",
-        "enable-jwt",
-        "enable-latency-metrics",
-        "enable-oidc",
-        "enable-service-insight",
-        "enable-tls-passthrough",
-        "external-service-name",
-        "global-configuration",
-        "health-status",
-        "health-status-uri",
-        "ingress-template-path",
-        "ingresslink",
-        "include-year",
-        "main-template-path",
-        "mgmt-configmap",
-        "nginx-debug",
-        "nginx-plus",
-        "nginx-status-allow-cidrs",
-        "prometheus-metrics-listen-port",
-        "prometheus-tls-secret",
-        "proxy",
-        "service-insight-listen-port",
-        "service-insight-tls-secret",
-        "ssl-dynamic-reload",
-        "tls-passthrough-port",
-        "transportserver-template-path",
-        "version",
-        "virtualserver-template-path",
-        "vs-template-path",
-        "watch-namespace-label",
-        "weight-changes-dynamic-reload",
-    ]
-)
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 
 
@@ -130,10 +79,8 @@ def parse(command_line: list[str]) -> Arguments:
         if not match:
             raise UsageError(f"unhandled command-line argument: {word}")
         name, value = match[1], match[2]
-        if name in NOT_IMITATED:
-            raise UsageError(f"STAND-IN: not imitated: -{name}")
         if name not in IMITATED:
-            raise UsageError(f"flag provided but not defined: -{name}")
+            raise UsageError(f"flag provided but not defined, or not imitated by this STAND-IN: -{name}")
         boolean = IMITATED[name][0]
         if value is None:
             if not boolean and not rest:

@@ -17,7 +17,7 @@ from typing import Any
 
 import args as arguments
 from kube import Api, Watched, log, need
-from model import Object, backends, build, tls_pem
+from model import Object, backends, build, service_of, tls_pem
 from nginx import Nginx
 from render import CONFIG_KEYS, render
 from status import Leader, addresses, event, publish
@@ -36,7 +36,7 @@ class Controller:
         self.ready = threading.Event()
         self.tasks = Tasks()
         self.events: dict[str, str] = {}
-        self.backends: set[tuple[str, str | None]] = set()
+        self.backends: set[tuple[str, str]] = set()
         # Left out, every namespace is watched, as by the real one.
         namespace = args.text("watch-namespace")
         below = f"/namespaces/{namespace}" if namespace else ""
@@ -95,20 +95,12 @@ class Controller:
         (internal/k8s/endpoint_slice.go, configurator.go UpdateEndpoints).
         """
         item = self.slices.objects.get(task.name) if task.kind == "endpointslices" else None
-        if item is None:
-            return False
-        service = (item["metadata"].get("labels") or {}).get("kubernetes.io/service-name")
-        return (item["metadata"]["namespace"], service) in self.backends
+        return item is not None and service_of(item) in self.backends
 
     def _replicas(self) -> int:
         """Count the endpoints of its own Service (internal/k8s, updateNumberOfIngressControllerReplicas)."""
-        service = self.args.text("external-service")
-        return sum(
-            len(item.get("endpoints") or [])
-            for item in self.slices
-            if item["metadata"]["namespace"] == self.own
-            and (item["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == service
-        )
+        own = (self.own, self.args.text("external-service"))
+        return sum(len(item.get("endpoints") or []) for item in self.slices if service_of(item) == own)
 
     def config(self) -> dict[str, str]:
         """Return the data of the ConfigMap of the command line."""

@@ -90,7 +90,7 @@ def build(
     return result
 
 
-def backends(ingresses: Iterable[Object]) -> set[tuple[str, str | None]]:
+def backends(ingresses: Iterable[Object]) -> set[tuple[str, str]]:
     """Return namespace and name of every Service of these Ingresses."""
     return {
         (ingress["metadata"]["namespace"], path["backend"]["service"]["name"])
@@ -111,13 +111,7 @@ def _servers(
 ) -> list[Server]:
     spec = ingress["spec"]
     rules = spec.get("rules") or []
-    backends = {
-        path["backend"]["service"]["name"]
-        for rule in rules
-        for path in (rule.get("http") or {}).get("paths", [])
-        if "service" in path["backend"]
-    }
-    settings = read(ingress["metadata"].get("annotations") or {}, backends)
+    settings = read(ingress["metadata"].get("annotations") or {}, {name for _, name in backends([ingress])})
     found = []
     for rule in rules:
         host = rule.get("host", "")
@@ -183,6 +177,12 @@ def _upstream(
     )
 
 
+def service_of(item: Object) -> tuple[str, str]:
+    """Return namespace and name of the Service of an EndpointSlice; the name is ``-`` where it has none."""
+    labels = item["metadata"].get("labels") or {}
+    return item["metadata"]["namespace"], labels.get("kubernetes.io/service-name", "-")
+
+
 def endpoints(service: Object | None, port: str | int | None, slices: list[Object]) -> list[str]:
     """host:port of the ready endpoints of one port of a Service, from its EndpointSlices."""
     ports = (service or {}).get("spec", {}).get("ports", [])
@@ -191,9 +191,7 @@ def endpoints(service: Object | None, port: str | int | None, slices: list[Objec
         return []
     found = []
     for item in slices:
-        if item["metadata"]["namespace"] != service["metadata"]["namespace"]:
-            continue
-        if (item["metadata"].get("labels") or {}).get("kubernetes.io/service-name") != service["metadata"]["name"]:
+        if service_of(item) != (service["metadata"]["namespace"], service["metadata"]["name"]):
             continue
         numbers = [p["port"] for p in item.get("ports") or [] if (p.get("name") or "") == (match.get("name") or "")]
         for endpoint in item.get("endpoints") or []:
