@@ -79,15 +79,16 @@ def _folders(names: n.Names, unit: str) -> Path:
     return folder
 
 
-def write_changed(path: Path, text: str) -> None:
-    """Write as a whole, for its owner alone, and only when the content differs."""
+def write_changed(path: Path, text: str) -> bool:
+    """Write as a whole, for its owner alone, and only when the content differs; returns whether it did."""
     if path.exists() and path.read_text() == text:
-        return
+        return False
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.new")
     new.touch(mode=0o600)
     new.write_text(text)
     new.replace(path)
+    return True
 
 
 def image_sources(names: n.Names) -> dict[str, str]:

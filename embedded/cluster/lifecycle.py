@@ -7,6 +7,7 @@ and does nothing on a healthy cluster. `stop` removes all of it, also after a st
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -63,9 +64,9 @@ def _start(
         private_root=roots[1],
     )
     began = time.monotonic()
-    before = files.image_sources(names)
     specs = files.prepare(names, count, programs, sources)
-    if config.stand_ins(before) != config.stand_ins({**before, **sources}):
+    served = [config.stand_ins(files.image_sources(names)), *map(str, roots)]
+    if files.write_changed(names.root / "served.json", json.dumps(served)):
         _forget_images(names, count)
     changed = _repaired(names, specs, count, programs, reporter)
     elapsed = time.monotonic() - began
@@ -167,8 +168,6 @@ def _converge(names: n.Names, specs: list[Spec], reporter: Reporter) -> bool:
                 network.connect(names, int(spec["name"].rpartition("-")[2]), pid)
         for spec in stale:
             step.detail(f"new specification of {spec['name']}")
-            if _other_images(names, spec):
-                _forget_images(names, nodes)
             units.reload(names, spec)
         network.ensure_routes(names, nodes)
         step.detail(", ".join(spec["name"] for spec in missing + stale))
@@ -179,16 +178,6 @@ def _forget_images(names: n.Names, nodes: int) -> None:
     for node in range(1, nodes + 1):
         if units.alive(names, n.node_name(node)):
             units.forget_images(names, n.node_name(node))
-
-
-def _other_images(names: n.Names, spec: Spec) -> bool:
-    """Return whether the registries of this unit serve other content than before."""
-    before = units.specification(names, spec["name"]).get("components", {})
-    registries = ("registry-public", "registry-private")
-    return any(
-        part in before and part in spec["components"] and before[part]["digest"] != spec["components"][part]["digest"]
-        for part in registries
-    )
 
 
 def _differs(names: n.Names, spec: Spec) -> bool:

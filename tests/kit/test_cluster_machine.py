@@ -108,11 +108,11 @@ def test_where_images_come_from_is_known_as_long_as_the_cluster_lives(names: n.N
 
 def test_configuration_is_written_only_when_it_changes(tmp_path: Path) -> None:
     path = tmp_path / "a" / "file"
-    files.write_changed(path, "one")
+    assert files.write_changed(path, "one")
     before = path.stat().st_mtime_ns, path.stat().st_ino
-    files.write_changed(path, "one")
+    assert not files.write_changed(path, "one")
     assert before == (path.stat().st_mtime_ns, path.stat().st_ino)
-    files.write_changed(path, "two")
+    assert files.write_changed(path, "two")
     assert path.read_text() == "two"
     assert path.stat().st_mode & 0o077 == 0
 
