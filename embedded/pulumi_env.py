@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +57,7 @@ class PulumiEnv:
 
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs, secrets as ``[secret]``; empty when there are none."""
-        answer = subprocess.run(
-            ["pulumi", "--non-interactive", "-C", str(self.checkout), "stack", "output", "--json", "-s", self.stack],
-            env=self.environment(), check=False, capture_output=True, text=True,
-        )  # fmt: skip
+        answer = self.read(["stack", "output", "--json"])
         return dict(json.loads(answer.stdout)) if answer.returncode == 0 and answer.stdout.strip() else {}
 
 
@@ -147,24 +144,15 @@ def ensure_stack(env: PulumiEnv) -> None:
     """
     if env.read(["stack", "export"]).returncode == 0:
         return
-    if env.config_file is None:
-        _init(env, env.checkout)
-        return
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        shutil.copy(env.checkout / "Pulumi.yaml", folder)
-        _init(env, folder)
-        written = folder / f"Pulumi.{env.stack}.yaml"
-        salted = yaml.safe_load(written.read_text()) or {} if written.exists() else {}
-    content = yaml.safe_load(env.config_file.read_text()) or {}
-    content |= {key: salted[key] for key in _SALT_KEYS if key in salted}
-    env.config_file.write_text(yaml.safe_dump(content, sort_keys=False))
-
-
-def _init(env: PulumiEnv, folder: Path) -> None:
-    answer = subprocess.run(
-        ["pulumi", "--non-interactive", "-C", str(folder), "stack", "init", env.stack, "--no-select"],
-        env=env.environment(), check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    if answer.returncode != 0:
-        raise KitError(f"pulumi stack init failed: {answer.stderr.strip()}")
+        folder = Path(temporary) if env.config_file else env.checkout
+        if env.config_file:
+            shutil.copy(env.checkout / "Pulumi.yaml", folder)
+        answer = replace(env, checkout=folder).read(["stack", "init", "--no-select"])
+        if answer.returncode != 0:
+            raise KitError(f"pulumi stack init failed: {answer.stderr.strip()}")
+        if env.config_file:
+            written = folder / f"Pulumi.{env.stack}.yaml"
+            salted = _read(written) if written.exists() else {}
+            content = _read(env.config_file) | {key: salted[key] for key in _SALT_KEYS if key in salted}
+            env.config_file.write_text(yaml.safe_dump(content, sort_keys=False))
