@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from embedded.errors import KitError
 from embedded.images import sources
 from embedded.machine import Plan, choose, make_plan, stack_settings, user_kubeconfigs
 from embedded.paths import state_dir
+from embedded.process import capture
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables
 
@@ -128,5 +128,4 @@ def _has_own_backend(plan: Plan) -> bool:
 def _logged_in(pulumi: Path) -> bool:
     if os.environ.get("PULUMI_BACKEND_URL") or os.environ.get("PULUMI_ACCESS_TOKEN"):
         return True
-    answer = subprocess.run([str(pulumi), "whoami", "--non-interactive"], capture_output=True, check=False)
-    return answer.returncode == 0
+    return capture([pulumi, "whoami", "--non-interactive"]).returncode == 0

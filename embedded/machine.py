@@ -9,7 +9,6 @@ import fnmatch
 import os
 import shutil
 import socket
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from embedded.cluster import names as n
 from embedded.cluster import preconditions, units
 from embedded.errors import KitError
 from embedded.paths import cache_dir, state_dir
+from embedded.process import capture
 
 EMBEDDED_CONTEXT = "embedded"
 
@@ -118,11 +118,8 @@ def _check_answer(context: str) -> None:
     kubectl = user_program("kubectl")
     if kubectl is None:
         raise KitError(f"the context {context} is current, but there is no kubectl on PATH", "install kubectl")
-    answer = subprocess.run(
+    answer = capture(
         [kubectl, "--context", context, "get", "--raw", "/readyz", "--request-timeout=5s"],
-        capture_output=True,
-        text=True,
-        check=False,
         env={**os.environ, "KUBECONFIG": os.pathsep.join(map(str, user_kubeconfigs()))},
     )
     if answer.returncode != 0:

@@ -1,10 +1,22 @@
-"""Runs a command whose output is followed line by line."""
+"""Runs commands whose output is kept, or followed line by line."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
+
+
+def capture(command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run, and keep what it prints. A command that cannot be started is exit code 127, as in a shell.
+
+    :param options: of `subprocess.run`.
+    """
+    try:
+        return subprocess.run(command, check=False, capture_output=True, text=True, **options)
+    except OSError as error:
+        return subprocess.CompletedProcess(command, 127, "", f"{command[0]}: {error.strerror}")
 
 
 def follow(command: list[str], on_line: Callable[[str], None], **options: Any) -> int:

@@ -20,6 +20,7 @@ import yaml
 
 from embedded.errors import KitError
 from embedded.paths import state_dir
+from embedded.process import capture
 
 _SALT_KEYS = ("encryptionsalt", "encryptedkey", "secretsprovider")
 
@@ -51,9 +52,7 @@ class PulumiEnv:
 
     def read(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         """Run and keep what it prints."""
-        return subprocess.run(
-            self.arguments(command), env=self.environment(), check=False, capture_output=True, text=True
-        )
+        return capture(self.arguments(command), env=self.environment())
 
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs, secrets as ``[secret]``; empty when there are none."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import copy
 import json
 import os
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from embedded.errors import KitError
+from embedded.process import capture
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv
 
@@ -118,7 +118,7 @@ def _existing(env: PulumiEnv, inputs: dict[str, Any]) -> Live | None:
     resource = f"{kind}.{group}" if group else kind
     where = ["--namespace", namespace] if namespace else []
     command = ["kubectl", "get", resource, name, "--output=json", "--show-managed-fields", *where]
-    answer = subprocess.run(command, env=env.environment(), check=False, capture_output=True, text=True)
+    answer = capture(command, env=env.environment())
     if answer.returncode != 0:
         return None
     managers = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import time
 from typing import Any
 
@@ -17,6 +16,7 @@ from embedded.images import sources
 from embedded.images.references import parse
 from embedded.images.registries import FORCE_STAND_INS, base
 from embedded.machine import make_plan, stack_settings
+from embedded.process import capture
 from embedded.progress import Reporter, elapsed_text
 from embedded.pulumi_env import PulumiEnv, ensure_stack
 from embedded.recover import recover
@@ -99,5 +99,5 @@ def _password(pulumi: PulumiEnv) -> str:
 def pods(pulumi: PulumiEnv, namespace: str) -> list[dict[str, Any]]:
     """Return the pods of the stack, those of finished Jobs too."""
     command = ["kubectl", "get", "pods", "--namespace", namespace, "--output=json"]
-    answer = subprocess.run(command, env=pulumi.environment(), check=False, capture_output=True, text=True)
+    answer = capture(command, env=pulumi.environment())
     return list(json.loads(answer.stdout)["items"]) if answer.returncode == 0 else []

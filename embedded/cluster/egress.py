@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from embedded.cluster import names as n
 from embedded.cluster import network, units
 from embedded.errors import KitError
+from embedded.process import capture
 
 _RESOLV_CONF = Path("/etc/resolv.conf")
 _FLAGS = Path("/proc/sys/net/ipv4")
@@ -111,10 +112,7 @@ def _from_node(proxy: str) -> str:
 def why_closed(names: n.Names, url: str, environment: Mapping[str, str]) -> str:
     """Return '' when node 1 gets an answer from ``url``, whatever it is; else the reason."""
     inside = ["nsenter", "--target", str(units.alive(names, n.node_name(1))), "--net", "--mount"]
-    done = subprocess.run(
-        [*inside, sys.executable, "-I", "-c", _PROBE, url],
-        env=variables(environment), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = capture([*inside, sys.executable, "-I", "-c", _PROBE, url], env=variables(environment))
     return done.stderr.strip().rpartition("\n")[2] if done.returncode else ""
 
 
@@ -226,7 +224,4 @@ def _record(names: n.Names) -> Path:
 
 
 def _nft(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(["nft", *arguments], input=stdin, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return subprocess.CompletedProcess(["nft"], 127, "", "nft is not installed")
+    return capture(["nft", *arguments], input=stdin)

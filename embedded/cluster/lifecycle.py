@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from embedded.cluster import api, cgroups, components, config, egress, files, ne
 from embedded.cluster import names as n
 from embedded.cluster.leftovers import leftovers, mounts_below
 from embedded.errors import KitError
+from embedded.process import capture
 from embedded.progress import Reporter
 
 Spec = dict[str, Any]
@@ -114,7 +114,7 @@ def stop(reporter: Reporter | None = None) -> None:
         if left:
             raise KitError(f"cgroups cannot be removed: {', '.join(map(str, left))}")
         for point in sorted(mounts_below(names.root), reverse=True):
-            subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+            capture(["umount", "--lazy", point])
         step.detail("removing its files")
         if names.root.exists():
             shutil.rmtree(names.root)

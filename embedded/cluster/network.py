@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import shutil
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
 from embedded.cluster import names as n
 from embedded.errors import KitError
+from embedded.process import capture
 
 _ALIAS_START = n.current().alias.split(" ", 1)[0]
 
@@ -30,9 +29,7 @@ class Route:
 
 def ip(*arguments: str, check: bool = True) -> str:
     """Run `ip`; a failure is a KitError with its message. Without ``check``, no `ip` means no output."""
-    if not check and shutil.which("ip") is None:
-        return ""
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    done = capture(["ip", *arguments])
     if check and done.returncode != 0:
         raise KitError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from embedded.cluster import config, network
 from embedded.cluster import names as n
 from embedded.errors import KitError
 from embedded.paths import cache_dir, state_dir
+from embedded.process import capture
 
 GIB = 1024**3
 LEAST_MEMORY_BYTES = 5 * GIB
@@ -84,8 +83,7 @@ def observe() -> Host:
     features: dict[str, bool] = {}
     if linux and os.geteuid() == 0:
         for module in ("overlay", "bridge", "br_netfilter", "veth"):
-            with suppress(OSError):
-                subprocess.run(["modprobe", "-q", module], check=False, capture_output=True)
+            capture(["modprobe", "-q", module])
         features = _features()
     return Host(
         platform=sys.platform,
@@ -125,10 +123,7 @@ def _can_make_bridge() -> bool:
     """Try it in a new network namespace, which removes the bridge again."""
     if shutil.which("ip") is None:
         return True  # `ip` is installed later; what is really missing shows then
-    command = ["unshare", "--net", "ip", "link", "add", "probe0", "type", "bridge"]
-    with suppress(OSError):
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
-    return False
+    return capture(["unshare", "--net", "ip", "link", "add", "probe0", "type", "bridge"]).returncode == 0
 
 
 def _meminfo(field: str) -> int:
@@ -145,9 +140,7 @@ def _existing(path: Path) -> Path:
 
 def _file_system(path: Path) -> str:
     command = ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", str(path)]
-    with suppress(OSError):
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip().split(".")[0]
-    return ""
+    return capture(command).stdout.strip().split(".")[0]
 
 
 def check_network(names: n.Names, nodes: int) -> None:
@@ -157,6 +150,4 @@ def check_network(names: n.Names, nodes: int) -> None:
     """
     network.check_ranges(network.routes(), names.bridge)
     if nodes > 1:
-        with suppress(OSError):
-            done = subprocess.run(["iptables", "-S", "FORWARD"], capture_output=True, text=True, check=False)
-            network.check_forwarding(done.stdout)
+        network.check_forwarding(capture(["iptables", "-S", "FORWARD"]).stdout)

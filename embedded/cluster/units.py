@@ -15,6 +15,7 @@ from typing import Any
 from embedded.cluster import cgroups, unit
 from embedded.cluster import names as n
 from embedded.errors import KitError
+from embedded.process import capture
 
 Spec = dict[str, Any]
 _END_PATIENCE_SECONDS = 20.0
@@ -131,10 +132,9 @@ def forget_images(names: n.Names, name: str) -> None:
     """
     pid = alive(names, name)
     inside = ["nsenter", "--target", str(pid), "--mount", "--pid", "ctr", "--namespace", "k8s.io", "images"]
-    listed = subprocess.run([*inside, "ls", "--quiet"], capture_output=True, text=True, check=False)
-    images = [line for line in listed.stdout.splitlines() if line != n.PAUSE_IMAGE]
+    images = [line for line in capture([*inside, "ls", "--quiet"]).stdout.splitlines() if line != n.PAUSE_IMAGE]
     if images:
-        subprocess.run([*inside, "rm", *images], capture_output=True, check=False)
+        capture([*inside, "rm", *images])
 
 
 def end_processes(cgroup: str) -> None:

@@ -12,6 +12,7 @@ from embedded.cluster import api, components, egress, manifests, units
 from embedded.cluster import names as n
 from embedded.cluster.files import write_changed
 from embedded.errors import KitError
+from embedded.process import capture
 from embedded.progress import Reporter, Step
 
 API_PATIENCE_SECONDS = 90.0
@@ -192,4 +193,4 @@ def _kubectl(
 ) -> subprocess.CompletedProcess[str]:
     command = [str(programs.kubernetes / "kubectl"), "--kubeconfig", str(names.kubeconfig), *arguments]
     environment = {**os.environ, **egress.direct(os.environ), "KUBECONFIG": ""}
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=environment)
+    return capture(command, input=stdin, env=environment)

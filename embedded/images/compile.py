@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 from embedded.errors import KitError
+from embedded.process import capture
 from embedded.progress import Reporter
 from embedded.toolchain import ensure_debian
 
@@ -19,7 +19,7 @@ def static_binary(source: Path, reporter: Reporter) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         binary = Path(folder) / "binary"
         command = ["gcc", "-static", "-Os", "-s", "-Wall", "-Wextra", "-o", str(binary), str(source)]
-        answer = subprocess.run(command, check=False, capture_output=True, text=True)
+        answer = capture(command)
         if answer.returncode != 0:
             raise KitError(f"gcc could not build {source.name}: {answer.stderr.strip()}", "install gcc and libc6-dev")
         return binary.read_bytes()

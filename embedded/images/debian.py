@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 from embedded.errors import KitError
 from embedded.images.spec import Layer
+from embedded.process import capture
 from embedded.progress import Reporter
 from embedded.toolchain import ensure_debian
 
@@ -50,7 +50,7 @@ def debian_layer(
             str(destination),
             f"deb {mirror()} {suite} main",
         ]
-        answer = subprocess.run(command, check=False, capture_output=True, text=True)
+        answer = capture(command)
         if answer.returncode != 0:
             full = "No space left on device" in answer.stderr
             first = "free some disk space" if full else "check that the Debian mirror can be reached"

