@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
-import socket
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
 
 _CAUSES = {
     404: "NGINX has no Ingress for this host name",
@@ -53,40 +52,26 @@ class Answer:
         return self.target.path == "/services" and self.status == 403 and self.empty
 
 
-class _Named(http.client.HTTPSConnection):
-    """Connects to an address and requests another host name."""
-
-    def __init__(self, target: Target, timeout: float) -> None:
-        # Whether the way to EI is open is the question; the certificate may be self-signed.
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        super().__init__(target.host, target.port, timeout=timeout)
-        self._target, self._tls = target, context
-
-    def connect(self) -> None:
-        plain = socket.create_connection((self._target.address, self._target.port), self.timeout)
-        self.sock = self._tls.wrap_socket(plain, server_hostname=self._target.host)
-
-
 def ask(target: Target, timeout: float = 5.0) -> Answer:
     """Send one request; an error is an answer, too."""
-    connection = _Named(target, timeout)
+    address = f"[{target.address}]" if ":" in target.address else target.address
     try:
-        connection.request("GET", target.path)
-        answer = connection.getresponse()
-        empty = not answer.read(1)
-    except (OSError, http.client.HTTPException) as error:
+        # Whether the way to EI is open is the question; the certificate may be self-signed.
+        with httpx.Client(verify=False, trust_env=False, timeout=timeout) as client:  # noqa: S501
+            answer = client.get(
+                f"https://{address}:{target.port}{target.path}",
+                headers={"Host": urlsplit(target.url).netloc},
+                extensions={"sni_hostname": target.host},
+            )
+    except httpx.HTTPError as error:
         return Answer(target, 0, f"no answer from {target.address}: {error}")
-    finally:
-        connection.close()
-    shown = answer.getheader("Location") or answer.getheader("Content-Type") or ""
-    found = Answer(target, answer.status, f"{answer.status} {shown}".rstrip(), empty)
+    shown = answer.headers.get("Location") or answer.headers.get("Content-Type") or ""
+    found = Answer(target, answer.status_code, f"{answer.status_code} {shown}".rstrip(), not answer.content)
     if found.good:
         return found
     meaning = f", expected {target.wanted}"
-    if answer.status in _CAUSES:
-        meaning += f": {_CAUSES[answer.status]}"
+    if found.status in _CAUSES:
+        meaning += f": {_CAUSES[found.status]}"
     return replace(found, text=found.text + meaning)
 
 
@@ -97,10 +82,3 @@ def targets(hosts: Mapping[str, str], found: list[str], port: int) -> list[Targe
     address = "127.0.0.1" if found[0] == "localhost" else found[0]
     wanted = (("console", "/carbon", 302), ("gateway", "/services", 200))
     return [Target(hosts[key], path, status, address, port) for key, path, status in wanted if hosts.get(key)]
-
-
-def port_of(outputs: Mapping[str, Any]) -> int:
-    """Return the port of ``console_url``."""
-    rest = str(outputs.get("console_url", "")).removeprefix("https://").partition("/")[0]
-    port = rest.rpartition(":")[2]
-    return int(port) if port.isdigit() else 443

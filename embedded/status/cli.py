@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -31,13 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Command-line arguments of ``status``."""
     parser.add_argument("--stack", default="local")
     parser.add_argument("--once", action="store_true", help="look once and end, in a terminal too")
-
-
-class Looks(Protocol):
-    """What can be looked at."""
-
-    def look(self, note: str = "") -> tuple[Group, bool]:
-        """Return the screen, and whether all is well. Raises ``KitError`` when the cluster does not answer."""
 
 
 class Looker:
@@ -81,10 +74,10 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
         drawn, good = looker.look()
         console.print(drawn)
         return 0 if good else 1
-    return live(console, looker)
+    return live(console, looker.look)
 
 
-def live(console: Console, looker: Looks) -> int:
+def live(console: Console, look: Callable[[str], tuple[Group, bool]]) -> int:
     """Look again and again; the last screen stays in the terminal, however it ends."""
     note, good = "looks every 2 s until all is well; Ctrl-C ends it", False
     drawn = Group("looking ...")
@@ -92,7 +85,7 @@ def live(console: Console, looker: Looks) -> int:
         with Live(drawn, console=console, auto_refresh=False, transient=True) as shown:
             while not good:
                 try:
-                    drawn, good = looker.look(note)
+                    drawn, good = look(note)
                 except KitError as error:
                     # The API server may be away for a moment; only its error can be shown.
                     drawn = Group(Text(str(error)), Text(note))
@@ -102,5 +95,5 @@ def live(console: Console, looker: Looks) -> int:
     except KeyboardInterrupt:
         console.print(drawn)
         return 130
-    console.print(looker.look()[0])
+    console.print(look("")[0])
     return 0

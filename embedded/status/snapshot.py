@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from embedded.errors import KitError
 from embedded.process import capture
@@ -83,7 +84,7 @@ def addresses_of(seen: Snapshot) -> list[str]:
 def port_of(seen: Snapshot, outputs: Mapping[str, Any]) -> int:
     """Return the port that clients use: that of the outputs, else that of the controller's Service, else 443."""
     if outputs.get("console_url"):
-        return checks.port_of(outputs)
+        return urlsplit(outputs["console_url"]).port or 443
     for item in seen.kind("Service"):
         kind = item["spec"].get("type")
         for port in item["spec"].get("ports") or []:
