@@ -139,9 +139,9 @@ def ruleset(names: n.Names, out: Egress, proxy_ports: set[int]) -> str:
         f'    iifname "{bridge}" ip daddr {n.HOST_ADDRESS} tcp dport {port} dnat to 127.0.0.1\n'
         for port in sorted(proxy_ports)
     )
-    return f"""table ip {names.table} {{}}
-delete table ip {names.table}
-table ip {names.table} {{
+    return f"""table ip {names.cgroup} {{}}
+delete table ip {names.cgroup}
+table ip {names.cgroup} {{
   chain guard {{
     type filter hook prerouting priority raw
     iifname "{bridge}" ip daddr 127.0.0.0/8 drop
@@ -202,7 +202,7 @@ def _forward(names: n.Names) -> None:
 def close(names: n.Names) -> None:
     """Remove the table, and take forwarding back unless all of the machine forwards since; nothing there is fine."""
     if exists(names):
-        _nft("delete", "table", "ip", names.table)
+        _nft("delete", "table", "ip", names.cgroup)
     record = _record(names)
     if not record.exists():
         return
@@ -216,7 +216,7 @@ def close(names: n.Names) -> None:
 
 def exists(names: n.Names) -> bool:
     """Return whether the table is there."""
-    return _nft("list", "table", "ip", names.table).returncode == 0
+    return _nft("list", "table", "ip", names.cgroup).returncode == 0
 
 
 def _record(names: n.Names) -> Path:

@@ -95,11 +95,6 @@ class Names:
         return self.root / "image-sources.json"
 
     @property
-    def table(self) -> str:
-        """The nftables table of egress, in the machine's own network."""
-        return f"wso2ei-{self.key}"
-
-    @property
     def bridge(self) -> str:
         """The host's bridge (an interface name has at most 15 characters)."""
         return f"ei-{self.key}"
@@ -111,7 +106,7 @@ class Names:
 
     @property
     def cgroup(self) -> str:
-        """Path of the cluster's cgroup below every hierarchy's root, without a leading slash."""
+        """Path of the cluster's cgroup below every hierarchy's root; also the name of its nftables table."""
         return f"wso2ei-{self.key}"
 
     def veth(self, node: int) -> str:

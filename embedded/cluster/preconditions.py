@@ -106,8 +106,6 @@ def _features() -> dict[str, bool]:
     file_systems = Path("/proc/filesystems").read_text().split()
     return {
         "overlayfs": "overlay" in file_systems,
-        "network namespaces": Path("/proc/self/ns/net").exists(),
-        "PID namespaces": Path("/proc/self/ns/pid").exists(),
         "bridge netfilter (module br_netfilter)": Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
         "writable cgroups at /sys/fs/cgroup": os.access("/sys/fs/cgroup", os.W_OK) and _has_cgroups(),
         "the right to make bridges": _can_make_bridge(),

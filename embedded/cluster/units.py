@@ -39,12 +39,7 @@ def alive(names: n.Names, name: str) -> int:
     pid = int(record.get("pid", 0))
     if not pid or record.get("boot_id") != unit.boot_id():
         return 0
-    try:
-        same = unit.start_time(pid) == record.get("start_time")
-        zombie = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (OSError, IndexError, ValueError):
-        return 0
-    return pid if same and not zombie else 0
+    return pid if _started(pid) == record.get("start_time") else 0
 
 
 def nodes(names: n.Names) -> list[str]:
@@ -63,7 +58,7 @@ def component_states(names: n.Names, name: str) -> dict[str, dict[str, Any]]:
     A component that was killed this very moment is no longer ``running``, whether PID 1 has noticed or not.
     """
     states = read_json(names.unit(name) / "state.json")
-    living = _start_times(f"{names.cgroup}/{name}/system")
+    living = {_started(pid) for pid in cgroups.processes(f"{names.cgroup}/{name}/system")}
     for state in states.values():
         # A unit that an older kit started records no start times.
         if state["running"] and state.get("start_time", 0) not in {0, *living}:
@@ -71,15 +66,12 @@ def component_states(names: n.Names, name: str) -> dict[str, dict[str, Any]]:
     return states
 
 
-def _start_times(cgroup: str) -> set[int]:
-    """Return when each living process of a cgroup was started, in clock ticks since boot."""
-    found = set()
-    for pid in cgroups.processes(cgroup):
-        with suppress(OSError, IndexError, ValueError):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            if fields[0] not in {"Z", "X"}:
-                found.add(int(fields[19]))
-    return found
+def _started(pid: int) -> int:
+    """Return when a living process was started, in clock ticks since boot; 0 for one that has ended."""
+    with suppress(OSError, IndexError, ValueError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return 0 if fields[0] in {"Z", "X"} else int(fields[19])
+    return 0
 
 
 def write_spec(names: n.Names, spec: Spec) -> None:

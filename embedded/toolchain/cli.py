@@ -1,4 +1,4 @@
-"""``python -m embedded toolchain [--print-dir] [GROUP ...]``."""
+"""``python -m embedded toolchain [GROUP ...]``."""
 
 from __future__ import annotations
 
@@ -11,19 +11,12 @@ from embedded.toolchain import GROUPS, ensure
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Command-line arguments of ``toolchain``."""
     parser.add_argument("groups", nargs="*", type=_group, metavar="GROUP", help=f"{', '.join(GROUPS)}; default: all")
-    parser.add_argument(
-        "--print-dir", action="store_true", help="print the folder of each group's binaries, a line each"
-    )
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Build what is missing of the named groups, or of all."""
     for group in args.groups or GROUPS:
-        folder = ensure(group, reporter)
-        if args.print_dir:
-            print(folder)
-        else:
-            reporter.note(f"{group} {GROUPS[group].version()}: {folder}")
+        reporter.note(f"{group} {GROUPS[group].version()}: {ensure(group, reporter)}")
     return 0
 
 
