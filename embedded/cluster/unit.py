@@ -163,7 +163,6 @@ class Component:
     identity: int = 0
     started: float = 0.0
     since: float = 0.0
-    starts: int = 0
     next_start: float = 0.0
     pause: float = 0.5
     last_exit: str = ""
@@ -185,7 +184,6 @@ class Component:
             setsigdef=[signal.SIGPIPE, signal.SIGHUP, signal.SIGTERM],
         )
         self.started, self.since, self.identity = time.monotonic(), time.time(), start_time(self.pid)
-        self.starts += 1
 
     def ended(self, status: int) -> None:
         code = os.waitstatus_to_exitcode(status)
@@ -268,21 +266,18 @@ class Unit:
     def _take_spec(self, spec: Spec) -> None:
         self.spec = spec
         for name in [name for name in self.components if name not in spec["components"]]:
-            self._leave(self.components.pop(name))
+            self._end(self.components.pop(name), "no longer wanted")
         for name, component in spec["components"].items():
             known = self.components.get(name)
             if known is None:
                 self.components[name] = Component(name, component)
             elif known.spec != component:
                 known.spec, known.pause = component, 0.5
-                if known.pid:
-                    self._say(f"{name}: has a new specification")
-                    os.kill(known.pid, signal.SIGTERM)
-                    self.leaving[known.pid] = time.monotonic() + 10
+                self._end(known, "has a new specification")
 
-    def _leave(self, component: Component) -> None:
+    def _end(self, component: Component, why: str) -> None:
         if component.pid:
-            self._say(f"{component.name}: no longer wanted")
+            self._say(f"{component.name}: {why}")
             os.kill(component.pid, signal.SIGTERM)
             self.leaving[component.pid] = time.monotonic() + 10
 
@@ -345,7 +340,6 @@ class Unit:
                 "running": bool(component.pid),
                 "start_time": component.identity,
                 "since": component.since,
-                "starts": component.starts,
                 "last_exit": component.last_exit,
             }
             for component in self.components.values()

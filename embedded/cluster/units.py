@@ -53,7 +53,7 @@ def specification(names: n.Names, name: str) -> Spec:
 
 
 def component_states(names: n.Names, name: str) -> dict[str, dict[str, Any]]:
-    """Return the components as PID 1 last wrote them: ``running``, ``since`` (Unix time), ``starts``, ``last_exit``.
+    """Return the components as PID 1 last wrote them: ``running``, ``since`` (Unix time), ``last_exit``.
 
     A component that was killed this very moment is no longer ``running``, whether PID 1 has noticed or not.
     """

@@ -30,11 +30,7 @@ def problems(names: n.Names, connection: api.Api, nodes: int) -> list[str]:
     found = not_running(names, nodes)
     if not connection.ready():
         return [*found, "the API server does not answer"]
-    conditions = connection.node_conditions(kubelets_since(names, nodes))
-    for node in range(1, nodes + 1):
-        text = conditions.get(n.node_name(node), "has not registered yet")
-        if text:
-            found.append(f"{n.node_name(node)}: {text}")
+    found += _nodes_not_ready(names, connection, nodes)
     if not found and (text := connection.dns_problem()):
         found.append(f"CoreDNS: {text}")
     if _applied(names) != _fingerprint():
@@ -63,10 +59,12 @@ def not_running(names: n.Names, nodes: int) -> list[str]:
     return found
 
 
-def kubelets_since(names: n.Names, nodes: int) -> dict[str, float]:
-    """Return node name to the Unix time at which its kubelet was last started."""
-    every = (n.node_name(node) for node in range(1, nodes + 1))
-    return {name: float(units.component_states(names, name).get("kubelet", {}).get("since", 0)) for name in every}
+def _nodes_not_ready(names: n.Names, connection: api.Api, nodes: int) -> list[str]:
+    every = [n.node_name(node) for node in range(1, nodes + 1)]
+    since = {name: float(units.component_states(names, name).get("kubelet", {}).get("since", 0)) for name in every}
+    conditions = connection.node_conditions(since)
+    texts = {name: conditions.get(name, "has not registered yet") for name in every}
+    return [f"{name}: {text}" for name, text in texts.items() if text]
 
 
 def bring_up(
@@ -91,16 +89,7 @@ def bring_up(
     with reporter.step("wait for CoreDNS", "4 s") as step:
         # A pod that had to wait for its image or its node would go on waiting for minutes.
         if "BackOff" in connection.dns_problem():
-            _kubectl(
-                names,
-                programs,
-                "delete",
-                "pod",
-                "--namespace=kube-system",
-                "--selector=k8s-app=kube-dns",
-                "--wait=false",
-            )
-
+            _kubectl(names, programs, "delete", "pod", "-n=kube-system", "-l=k8s-app=kube-dns", "--wait=false")
         parts = [(first, "kubelet"), (first, "kube-proxy")]
         _wait(names, step, DNS_PATIENCE_SECONDS, connection.dns_problem, parts)
 
@@ -109,11 +98,7 @@ def _wait_for_nodes(names: n.Names, connection: api.Api, nodes: int, reporter: R
     with reporter.step("wait for the nodes and the load balancer", "5 s") as step:
 
         def nodes_ready() -> str:
-            conditions = connection.node_conditions(kubelets_since(names, nodes))
-            waiting = (n.node_name(node) for node in range(1, nodes + 1))
-            texts = {name: conditions.get(name, "has not registered yet") for name in waiting}
-            found = [f"{name}: {text}" for name, text in texts.items() if text]
-            return "; ".join([*not_running(names, nodes), *found])
+            return "; ".join([*not_running(names, nodes), *_nodes_not_ready(names, connection, nodes)])
 
         kubelets = [(n.node_name(node), "kubelet") for node in range(1, nodes + 1)]
         _wait(
