@@ -12,7 +12,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,23 +28,14 @@ NODE_RESOLV_CONF = f"nameserver {n.HOST_ADDRESS}\noptions timeout:2 attempts:2\n
 """The same with and without egress: where nothing answers, lookups are rejected at once."""
 
 
-@dataclass(frozen=True)
-class Egress:
-    """What this machine reaches the outside by."""
-
-    name_server: str
-    """The first IPv4 one of resolv.conf; a loopback address counts."""
-
-
-def find() -> Egress | None:
-    """Return this machine's egress; ``None`` without a default route or an IPv4 name server."""
-    server = name_server(_RESOLV_CONF.read_text() if _RESOLV_CONF.exists() else "")
+def find() -> str:
+    """Return the name server that this machine reaches the outside by; '' without an IPv4 one or a default route."""
     has_route = any(route.destination == "default" for route in network.routes())
-    return Egress(server) if server and has_route else None
+    return name_server(_RESOLV_CONF.read_text()) if has_route and _RESOLV_CONF.exists() else ""
 
 
 def name_server(resolv_conf: str) -> str:
-    """Return the first IPv4 name server of a resolv.conf; '' where there is none."""
+    """Return the first IPv4 name server of a resolv.conf, one on loopback too; '' where there is none."""
     for line in resolv_conf.splitlines():
         word, _, rest = line.strip().partition(" ")
         if word == "nameserver" and _version(rest.strip()) == 4:
@@ -127,7 +117,7 @@ except OSError as error:
 """
 
 
-def ruleset(names: n.Names, out: Egress, proxy_ports: set[int]) -> str:
+def ruleset(names: n.Names, server: str, proxy_ports: set[int]) -> str:
     """Return the table, as `nft -f` reads it: it replaces an earlier one as a whole.
 
     ``guard`` keeps pods from this machine's loopback addresses, which ``route_localnet`` opens for the two kinds of
@@ -148,7 +138,7 @@ table ip {names.cgroup} {{
   }}
   chain lead {{
     type nat hook prerouting priority dstnat
-    iifname "{bridge}" ip daddr {n.HOST_ADDRESS} meta l4proto {{ tcp, udp }} th dport 53 dnat to {out.name_server}
+    iifname "{bridge}" ip daddr {n.HOST_ADDRESS} meta l4proto {{ tcp, udp }} th dport 53 dnat to {server}
 {proxies}  }}
   chain own {{
     type nat hook input priority 100
@@ -172,11 +162,11 @@ def ensure(names: n.Names, environment: Mapping[str, str]) -> None:
 
     :raises KitError: with nft's words, when the table cannot be made.
     """
-    out = find()
-    if out is None:
+    server = find()
+    if not server:
         close(names)
         return
-    done = _nft("-f", "-", stdin=ruleset(names, out, loopback_ports(environment)))
+    done = _nft("-f", "-", stdin=ruleset(names, server, loopback_ports(environment)))
     if done.returncode != 0:
         raise KitError(
             f"egress of the nodes cannot be set up: {done.stderr.strip()}",

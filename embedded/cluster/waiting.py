@@ -148,7 +148,7 @@ def _fingerprint() -> str:
 
 
 def _objects() -> str:
-    return manifests.as_yaml(outside=egress.find() is not None)
+    return manifests.as_yaml(outside=bool(egress.find()))
 
 
 def _applied(names: n.Names) -> str:

@@ -139,7 +139,7 @@ def test_a_node_reaches_name_server_and_proxy_on_loopback_and_hosts_elsewhere_an
 ) -> None:
     """Local resolvers and proxies see a sender on loopback; hosts elsewhere see the machine."""
     node, machine, far = three
-    table = egress.ruleset(NAMES, egress.Egress("127.0.0.53"), {3128})
+    table = egress.ruleset(NAMES, "127.0.0.53", {3128})
     (tmp_path / "table").write_text(table)
     flags = "".join(
         f"sysctl -qw net.ipv4.conf.{flag}=1\n"
