@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from rich.table import Table
 from rich.text import Text
@@ -34,7 +35,8 @@ def summary_table(stack: str, outputs: Mapping[str, Any], plugins: Sequence[Plug
     :param images: as `image_lines` gives them.
     """
     hosts = outputs.get("ingress_hosts") or {}
-    base = f"https://{_address(str(outputs.get('hosts_file_line', '')))}{_port(str(outputs.get('gateway_url', '')))}"
+    port = urlsplit(str(outputs.get("gateway_url", ""))).port
+    base = f"https://{_address(str(outputs.get('hosts_file_line', '')))}{f':{port}' if port else ''}"
     rows = [
         ("console", outputs.get("console_url")),
         ("gateway", f"{outputs.get('gateway_url')}/services"),
@@ -64,11 +66,6 @@ def _stand_ins(plugins: Sequence[Plugin], images: Sequence[str]) -> list[str]:
     some = any(line.startswith("STAND-IN") for line in images)
     announced = ["the images marked above:\nthey announce themselves in their logs"] if some else []
     return [*announced, *(f"plugin {plugin.name}" for plugin in plugins if plugin.stand_in)]
-
-
-def _port(url: str) -> str:
-    tail = url.rsplit(":", 1)[-1]
-    return f":{tail}" if tail.isdigit() else ""
 
 
 def _address(lines: str) -> str:

@@ -78,7 +78,7 @@ def pod_row(pod: Object, view: View) -> PodRow:
     return PodRow(
         name=meta["name"],
         ready=f"{sum(bool(state.get('ready')) for state in containers)}/{len(pod['spec']['containers'])}",
-        restarts=_restarts(status),
+        restarts=sum(state.get("restartCount", 0) for state in [*_inits(status), *containers]),
         age=elapsed_text(ev.seconds_since(meta.get("creationTimestamp"), view.now)),
         level=level,
         text=text,
@@ -234,13 +234,6 @@ def _past(containers: list[Object], view: View) -> str:
             return f"; restarted{ago}, since its node went down"
         return f"; restarted{ago}, {_ending({'terminated': ended | {'finishedAt': ''}}, view)}"
     return ""
-
-
-def _restarts(status: Object) -> int:
-    """Count restarts as kubectl does: of the init containers until they are through, then of the others."""
-    main = status.get("containerStatuses") or []
-    begun = any("running" in (state.get("state") or {}) or state.get("restartCount") for state in main)
-    return sum(state.get("restartCount", 0) for state in (main if begun else _inits(status)))
 
 
 def _way_to_a_node(text: str) -> str:
