@@ -7,8 +7,6 @@ it is. It reports its true version; the engine then warns that it expected a new
 
 from __future__ import annotations
 
-import compileall
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -31,7 +29,7 @@ _GIVE_UP = ("will retry", "no such host", "failed to download")  # the CLI's own
 _MARKER = "MADE-HERE.json"
 _OLD_MARKER = "STAND-IN.json"
 """Of the stand-ins that kits up to 1.0.0 made, of the kubernetes plugin too."""
-_KIT = Path(__file__).resolve().parent.parent
+_CHECKOUT = Path(__file__).resolve().parents[2]
 _GROUP = "pulumi-kubernetes"
 
 
@@ -82,7 +80,7 @@ def _current(pulumi_home: Path, name: str) -> bool:
     marker = _marker(place)
     if marker is None:
         return (place / f"pulumi-resource-{name}").is_file()
-    return marker.get("key") == _key(name) and (name != "kubernetes" or toolchain.built(_GROUP) is not None)
+    return marker.get("key") == _key(name) != ""
 
 
 def _installed(pulumi_home: Path, name: str) -> Plugin:
@@ -130,21 +128,16 @@ def _reason(output: list[str]) -> str:
 
 
 def _make(name: str, reason: str, env: dict[str, str], reporter: Reporter) -> None:
+    what = version(name)
+    if name == "kubernetes":
+        toolchain.ensure(_GROUP, reporter)
+        what = toolchain.GROUPS[_GROUP].version().removeprefix("v")
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary) / "plugin"
         made.mkdir()
-        if name == "kubernetes":
-            what = toolchain.GROUPS[_GROUP].version().removeprefix("v")
-            program = [str(toolchain.ensure(_GROUP, reporter) / f"pulumi-resource-{name}")]
-        else:
-            what = version(name)
-            _write_sources(made, name)
-            # -I keeps the program's own PYTHONPATH out.
-            program = [sys.executable, "-I"]
         # A shell line instead of a shebang or a copy: a path may hold spaces, and the provider has 300 MB.
-        last = "" if name == "kubernetes" else ' "$(dirname "$0")/main.py"'
         script = made / f"pulumi-resource-{name}"
-        script.write_text(f'#!/bin/sh\nexec {shlex.join(program)}{last} "$@"\n')
+        script.write_text(f'#!/bin/sh\nexec {_key(name)} "$@"\n')
         script.chmod(0o755)
         marker = {"key": _key(name), "name": name, "version": what, "reason": reason}
         (made / _MARKER).write_text(json.dumps(marker) + "\n")
@@ -154,36 +147,13 @@ def _make(name: str, reason: str, env: dict[str, str], reporter: Reporter) -> No
             raise KitError(f"the plugin {name} cannot be installed: {answer.stderr.strip()}")
 
 
-def _write_sources(made: Path, name: str) -> None:
-    for source in _sources(name):
-        target = made / "sources" / "embedded" / source.relative_to(_KIT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-    compileall.compile_dir(made / "sources", quiet=2)
-    (made / "main.py").write_text(
-        "import sys\n"
-        "from pathlib import Path\n\n"
-        'sys.path.insert(0, str(Path(__file__).resolve().parent / "sources"))\n'
-        "from embedded.plugins.lifeline import end_with_parent\n"
-        f"from embedded.plugins.{name}.server import main\n\n"
-        "end_with_parent()\n"
-        f"main(sys.argv[1:], {version(name)!r})\n"
-    )
-
-
-def _sources(name: str) -> list[Path]:
-    plugins = _KIT / "plugins"
-    shared = [_KIT / "__init__.py", plugins / "__init__.py", plugins / "lifeline.py"]
-    return [*shared, *sorted((plugins / name).glob("*.py"))]
-
-
 def _key(name: str) -> str:
-    """Hash what a plugin that was made here depends on: the build, or sources, interpreter and SDK versions."""
+    """Return the command that a plugin runs which is made here; '' when its program is still to be built."""
     if name == "kubernetes":
-        return f"{toolchain.key(_GROUP)} {toolchain.built(_GROUP)}"
-    digest = hashlib.sha256()
-    for source in _sources(name):
-        digest.update(str(source.relative_to(_KIT)).encode() + b"\0" + source.read_bytes() + b"\0")
-    for part in (sys.executable, sys.version, version(name)):
-        digest.update(part.encode() + b"\0")
-    return digest.hexdigest()[:16]
+        folder = toolchain.built(_GROUP)
+        return shlex.join([str(folder / f"pulumi-resource-{name}")]) if folder else ""
+    serve = f"from embedded.plugins.{name}.server import main; main({version(name)!r})"
+    # -I keeps the program's own PYTHONPATH out, -B compiled files out of the checkout.
+    return shlex.join(
+        [sys.executable, "-I", "-B", "-c", f"import sys; sys.path.insert(0, {str(_CHECKOUT)!r}); {serve}"]
+    )

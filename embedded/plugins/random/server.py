@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -114,12 +115,16 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
 
-def main(arguments: list[str], version: str) -> None:
+def main(version: str) -> None:
     """``pulumi-resource-random ENGINE_ADDRESS``: serve on a free port of the loopback and print it."""
+    engine = os.getppid()
     server = grpc.server(ThreadPoolExecutor(max_workers=8))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(version), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    server.wait_for_termination()
+    # An engine that was killed ends no plugin.
+    while os.getppid() == engine and server.wait_for_termination(timeout=2):
+        pass
+    os._exit(0)

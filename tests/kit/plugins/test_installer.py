@@ -154,7 +154,7 @@ def test_a_missing_command_is_reported_with_a_way_out(tmp_path: Path) -> None:
         plugins.install(tmp_path, {"PATH": str(tmp_path)}, Reporter(Console(file=io.StringIO())))
 
 
-def test_the_stand_in_prints_its_port_and_answers_with_its_version_without_the_checkout(
+def test_the_stand_in_prints_its_port_and_answers_with_its_version_wherever_its_folder_is(
     offline: Home, tmp_path: Path
 ) -> None:
     import grpc
