@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from embedded.errors import KitError
 from embedded.progress import Reporter
 
-# Each part is a module with `add_arguments(parser)` and `run(args, reporter) -> int`; it is imported only when it
-# is run, so that `env` does not pay for the cluster's dependencies.
+# Each part is a module with `run(args, reporter) -> int`, and `add_arguments(parser)` where it has more than a stack;
+# it is imported only when it is run, so that `env` does not pay for the cluster's dependencies.
 PARTS = {
     "toolchain": ("embedded.toolchain.cli", "build the Pulumi CLI and Kubernetes from Go modules"),
     "images": ("embedded.images.cli", "build the stand-in images"),
@@ -26,6 +26,7 @@ PARTS = {
     "status": ("embedded.status.cli", "show what runs, and whether console and gateway answer"),
     "clean": ("embedded.clean", "remove everything but the cache"),
 }
+STACK_PARTS = {"up", "preview", "destroy", "run", "env", "status"}
 
 
 # Failures that are the machine's and not a mistake of the kit.
@@ -40,8 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = arguments[0] if arguments else ""
     for name, (module, text) in PARTS.items():
         part = parts.add_parser(name, help=text, description=text)
-        if name == chosen:
-            importlib.import_module(module).add_arguments(part)
+        if name in STACK_PARTS:
+            part.add_argument("--stack", default="local")
+        if name == chosen and hasattr(loaded := importlib.import_module(module), "add_arguments"):
+            loaded.add_arguments(part)
     args = parser.parse_args(arguments)
     reporter = Reporter()
     try:

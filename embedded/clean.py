@@ -12,10 +12,6 @@ from embedded.paths import cache_dir, state_dir
 from embedded.progress import Reporter
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add none: ``clean`` has no arguments."""
-
-
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Stop, remove, and check that nothing is left."""
     with reporter.step("stopping the embedded cluster", "5s"):

@@ -11,11 +11,6 @@ from embedded.progress import Reporter
 from embedded.recover import recover
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Command-line arguments of ``destroy``."""
-    parser.add_argument("--stack", default="local")
-
-
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Destroy; the cluster itself stays (``make clean`` removes it)."""
     environment = ensure(make_plan(CHECKOUT, args.stack), reporter, pulls=False)

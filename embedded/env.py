@@ -9,11 +9,6 @@ from embedded.environment import existing
 from embedded.progress import Reporter
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Command-line arguments of ``env``."""
-    parser.add_argument("--stack", default="local")
-
-
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Print the lines. Makes nothing: raises ``KitError`` when there is nothing to use yet."""
     pulumi = existing(args.stack)

@@ -21,7 +21,6 @@ from embedded.pulumi_env import PulumiEnv, copy_stack_file, embedded_variables, 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Command-line arguments of ``preview``."""
-    parser.add_argument("--stack", default="local")
     parser.add_argument("--stack-file", type=Path, metavar="FILE", help="instead of the checkout's Pulumi.STACK.yaml")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the plan as JSON into FILE, too")
 

@@ -15,7 +15,6 @@ from embedded.pulumi_env import ensure_stack
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Command-line arguments of ``run``."""
-    parser.add_argument("--stack", default="local")
     parser.add_argument("command", nargs="+", help="program and its arguments, after --")
 
 

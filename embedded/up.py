@@ -24,11 +24,6 @@ from embedded.status.pulls import Account
 from embedded.summary import image_lines, summary_table
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Command-line arguments of ``up``."""
-    parser.add_argument("--stack", default="local")
-
-
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Plan, make what is missing, update the stack, and show how to use it."""
     started = time.monotonic()

@@ -8,10 +8,6 @@ from embedded.images.store import ensure
 from embedded.progress import Reporter
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add none: ``images`` has no arguments."""
-
-
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Build the images."""
     reporter.note(f"in {ensure(reporter).public_root.parent}")

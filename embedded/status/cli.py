@@ -29,7 +29,6 @@ _WIDTH_WITHOUT_A_TERMINAL = 160
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Command-line arguments of ``status``."""
-    parser.add_argument("--stack", default="local")
     parser.add_argument("--once", action="store_true", help="look once and end, in a terminal too")
 
 

@@ -255,7 +255,3 @@ def cache_of(folder: Path, size: str) -> Path:
     made.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", made], check=True)
     return made
-
-
-def add_arguments(_: object) -> None:
-    """This module is a part of the command line in the test above."""
