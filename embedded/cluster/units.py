@@ -148,10 +148,6 @@ def end_processes(cgroup: str) -> None:
 
 def log_tail(names: n.Names, name: str, component: str, lines: int = 12) -> list[str]:
     """Return the last lines of a component's log."""
-    try:
-        with (names.logs / name / f"{component}.log").open("rb") as handle:
-            handle.seek(0, os.SEEK_END)
-            handle.seek(max(0, handle.tell() - 16384))
-            return handle.read().decode(errors="replace").splitlines()[-lines:]
-    except OSError:
-        return []
+    with suppress(OSError):
+        return (names.logs / name / f"{component}.log").read_text(errors="replace").splitlines()[-lines:]
+    return []

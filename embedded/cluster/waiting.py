@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import time
@@ -33,7 +32,8 @@ def problems(names: n.Names, connection: api.Api, nodes: int) -> list[str]:
     found += _nodes_not_ready(names, connection, nodes)
     if not found and (text := connection.dns_problem()):
         found.append(f"CoreDNS: {text}")
-    if _applied(names) != _fingerprint():
+    applied = names.root / "applied"
+    if not applied.exists() or applied.read_text() != _objects():
         found.append("its own objects are not up to date")
     return found
 
@@ -143,17 +143,8 @@ def _first_line(body: object) -> str:
     return str(body.get("message", body) if isinstance(body, dict) else body).strip().split("\n")[0]
 
 
-def _fingerprint() -> str:
-    return hashlib.sha256(_objects().encode()).hexdigest()
-
-
 def _objects() -> str:
     return manifests.as_yaml(outside=bool(egress.find()))
-
-
-def _applied(names: n.Names) -> str:
-    path = names.root / "applied"
-    return path.read_text() if path.exists() else ""
 
 
 def _apply(names: n.Names, programs: components.Programs, step: Step) -> None:
@@ -165,7 +156,7 @@ def _apply(names: n.Names, programs: components.Programs, step: Step) -> None:
             stdin=_objects(),
         )  # fmt: skip
         if done.returncode == 0:
-            write_changed(names.root / "applied", _fingerprint())
+            write_changed(names.root / "applied", _objects())
             return
         step.detail(done.stderr)
         if time.monotonic() > end:
