@@ -6,13 +6,11 @@ and does nothing on a healthy cluster. `stop` removes all of it, also after a st
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from embedded.cluster.leftovers import leftovers, mounts_below
 from embedded.errors import KitError
 from embedded.process import capture
 from embedded.progress import Reporter
+from embedded.toolchain.locks import locked
 
 Spec = dict[str, Any]
 
@@ -45,7 +44,8 @@ def start(
     """
     reporter = reporter or Reporter()
     names = n.current()
-    with _alone(names):
+    names.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locked(names.root, reporter, "starting the embedded cluster"):
         _start(names, nodes, (store_public_root.resolve(), store_private_root.resolve()), reporter, sources or {})
 
 
@@ -103,7 +103,9 @@ def stop(reporter: Reporter | None = None) -> None:
     if not leftovers(names):
         reporter.note("embedded cluster: there is none, nothing to stop")
         return
-    with _alone(names), reporter.step("stop the embedded cluster", "2 s") as step:
+    names.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stopping = "stop the embedded cluster"
+    with locked(names.root, reporter, stopping), reporter.step(stopping, "2 s") as step:
         step.detail("ending its processes")
         units.end_processes(names.cgroup)
         step.detail("removing its network")
@@ -118,21 +120,6 @@ def stop(reporter: Reporter | None = None) -> None:
         step.detail("removing its files")
         if names.root.exists():
             shutil.rmtree(names.root)
-
-
-@contextmanager
-def _alone(names: n.Names) -> Iterator[None]:
-    """Hold the lock of start and stop; it ends with the process that holds it."""
-    names.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (names.state / "cluster.lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise KitError(
-                "another command is starting or stopping the embedded cluster right now",
-                "wait for it, then try again",
-            ) from error
-        yield
 
 
 def _node_count(names: n.Names, wanted: int | None) -> int:

@@ -54,15 +54,13 @@ class Image:
             "Entrypoint": list(self.entrypoint),
             "Labels": {"org.opencontainers.image.title": "STAND-IN made on this machine"},
         }
-        if self.command:
-            found["Cmd"] = list(self.command)
-        if self.user:
-            found["User"] = self.user
-        if self.working_dir:
-            found["WorkingDir"] = self.working_dir
-        if self.ports:
-            found["ExposedPorts"] = {f"{port}/tcp": {} for port in self.ports}
-        return found
+        optional = {
+            "Cmd": list(self.command),
+            "User": self.user,
+            "WorkingDir": self.working_dir,
+            "ExposedPorts": {f"{port}/tcp": {} for port in self.ports},
+        }
+        return found | {name: value for name, value in optional.items() if value}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +15,7 @@ from embedded.images.references import Reference, parse
 from embedded.images.spec import Image, Layer
 from embedded.paths import cache_dir
 from embedded.progress import Reporter
+from embedded.toolchain.locks import locked
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -51,8 +51,7 @@ def ensure(reporter: Reporter, registries: Collection[str] = n.IMITATED) -> Imag
     for folder in (store.public_root, store.private_root):
         folder.mkdir(parents=True, exist_ok=True)
     if _missing(store, every, registries):
-        with (root / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(root, reporter, "making images"):
             for image, references in _missing(store, every, registries):
                 layers = [_layer(layer, root / "layers", reporter) for layer in image.layers]
                 for reference in references:

@@ -5,6 +5,6 @@ Versions are stated in the ``go.mod`` files below ``modules/`` and nowhere else.
 
 from embedded.toolchain.build import built, ensure
 from embedded.toolchain.debian import ensure_debian
-from embedded.toolchain.groups import GROUPS, key, kubernetes_version, module_version
+from embedded.toolchain.groups import GROUPS, key, module_version
 
-__all__ = ["GROUPS", "built", "ensure", "ensure_debian", "key", "kubernetes_version", "module_version"]
+__all__ = ["GROUPS", "built", "ensure", "ensure_debian", "key", "module_version"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 from collections import deque
@@ -60,7 +61,7 @@ def _missing(packages: Iterable[str]) -> list[str]:
 
 def _check_allowed(missing: list[str]) -> None:
     names = ", ".join(missing)
-    release = _os_release()
+    release = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
     family = f"{release.get('ID', '')} {release.get('ID_LIKE', '')}".split()
     if not {"debian", "ubuntu"} & set(family) or not shutil.which("apt-get"):
         raise KitError(
@@ -72,14 +73,6 @@ def _check_allowed(missing: list[str]) -> None:
         raise KitError(
             f"these packages are missing, and only root can install them: {names}", "run it as root (sudo -E)"
         )
-
-
-def _os_release() -> dict[str, str]:
-    try:
-        lines = Path("/etc/os-release").read_text().splitlines()
-    except OSError:
-        return {}
-    return {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in lines)}
 
 
 def _install(missing: list[str], step: Step) -> None:

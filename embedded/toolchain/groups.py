@@ -200,11 +200,6 @@ def module_version(folder: str, path: str) -> str:
     return _required(rf"(?m)^(?:require )?\s*{re.escape(path)} (?:v\S+ // )?(v\S+)", folder, path)
 
 
-def kubernetes_version() -> str:
-    """Return the version of the embedded cluster, e.g. ``v1.35.4``."""
-    return GROUPS["kubernetes"].version()
-
-
 def needed_go(group: Group) -> tuple[int, int]:
     """Return the Go release that builds the group, e.g. ``(1, 26)``: the newest of its modules' ``go`` lines."""
     stated = (_required(r"(?m)^go (\d+\.\d+)", module.folder, "go") for module in group.modules)

@@ -85,11 +85,6 @@ def test_a_cluster_grows_but_does_not_shrink(names: n.Names) -> None:
         count(names, 10)
 
 
-def test_two_commands_at_the_same_time_do_not_mix(names: n.Names) -> None:
-    with lifecycle._alone(names), pytest.raises(KitError, match="right now"), lifecycle._alone(names):
-        pass
-
-
 def test_registry_credentials_are_made_once_and_are_nobody_elses(names: n.Names) -> None:
     made = files.credentials(names)
     assert files.credentials(names) == made

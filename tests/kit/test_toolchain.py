@@ -117,7 +117,7 @@ def test_every_group_has_a_version_and_every_module_states_the_go_it_needs() -> 
 
 def test_kubernetes_is_built_from_the_libraries_of_its_own_release() -> None:
     text = (groups.MODULES / "kubernetes" / "go.mod").read_text()
-    library = toolchain.kubernetes_version().replace("v1.", "v0.", 1)
+    library = groups.GROUPS["kubernetes"].version().replace("v1.", "v0.", 1)
     replaced = [line.split()[-1] for line in text.splitlines() if line.startswith("\tk8s.io/") and "=>" in line]
     assert len(replaced) > 20
     assert set(replaced) == {library}
@@ -125,7 +125,7 @@ def test_kubernetes_is_built_from_the_libraries_of_its_own_release() -> None:
 
 def test_kubernetes_is_linked_with_its_version() -> None:
     flags = " ".join(groups.GROUPS["kubernetes"].modules[0].flags())
-    assert f"k8s.io/component-base/version.gitVersion={toolchain.kubernetes_version()}" in flags
+    assert f"k8s.io/component-base/version.gitVersion={groups.GROUPS['kubernetes'].version()}" in flags
     assert "-trimpath" in flags
 
 

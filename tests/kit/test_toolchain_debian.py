@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,8 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(debian, "_os_release", lambda: {"ID": "ubuntu", "ID_LIKE": "debian", "PRETTY_NAME": "Ubuntu"})
+    ubuntu = {"ID": "ubuntu", "ID_LIKE": "debian", "PRETTY_NAME": "Ubuntu"}
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: ubuntu)
     return tmp_path
 
 
@@ -113,7 +115,8 @@ def test_without_root_the_missing_packages_are_named(fake: Path, monkeypatch: py
 
 
 def test_another_distribution_is_named(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(debian, "_os_release", lambda: {"ID": "fedora", "PRETTY_NAME": "Fedora Linux 43"})
+    fedora = {"ID": "fedora", "PRETTY_NAME": "Fedora Linux 43"}
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: fedora)
     with pytest.raises(KitError, match="this is Fedora Linux 43") as caught:
         ensure_debian(["ipset"], reporter())
     assert "context" in caught.value.way_out
