@@ -81,7 +81,7 @@ e2e: export WSO2EI_EMBEDDED_STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state
 # What is tested is the same on every machine; tests/e2e/test_images.py sees to the rest.
 e2e: export WSO2EI_IMAGES := $(or $(WSO2EI_IMAGES),stand-in)
 e2e: export KUBECONFIG = $(WSO2EI_EMBEDDED_STATE)/cluster/kubeconfig
-e2e: E2E := artifacts operations metrics secrets vault lifecycle database storage versions volumes traefik
+e2e: E2E := artifacts deployment operations metrics secrets vault lifecycle database storage versions volumes traefik
 e2e: $(VENV)/.complete ## the whole stack on a real cluster, then everything is removed
 	@$(PY) -m embedded clean
 	@$(PY) -m pytest -v -p no:randomly --durations=25 -m 'cluster or e2e' tests/e2e/test_stack.py tests/kit/plugins \

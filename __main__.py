@@ -56,5 +56,8 @@ outputs.export(
     namespace,
     admin_password,
     kept_data(settings, checked.storage),
-    confirmed(checked.storage, [*mysql_claims, *([ei.carbonapps.claim_name] if ei.carbonapps else [])]),
+    confirmed(
+        checked.storage,
+        [*mysql_claims, *(volume.claim_name for volume in (ei.carbonapps, ei.deployment_volume) if volume)],
+    ),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from policies.objects import Finding, Manifest, Path, items, mapping, pod_template
 
-OWN_FOLDER = frozenset({"own-folder", "own-folder-logs"})
+OWN_FOLDER = frozenset({"own-folder", "own-folder-logs", "own-folder-deployment"})
 """The only containers that may run as root: each gives a hostPath folder to the user that writes there
 (``stack`` checks that the stack has such a folder)."""
 

@@ -92,7 +92,7 @@ def _volume(settings: Settings, purpose: Purpose, old: StorageRecord | None) -> 
 
 
 def kept_data(settings: Settings, record: StorageRecord) -> list[str]:
-    """Return what remains of the data after ``pulumi destroy``: MySQL's first, then the integration artifacts'."""
+    """Return what remains of the data after ``pulumi destroy``: MySQL's first, then that of EI's nodes."""
     external, namespace = settings.mysql.external, settings.namespace
     databases = [f"the databases on {external.host}"] if external else []
     return databases + [
@@ -127,8 +127,8 @@ class Change:
     @property
     def unmounted(self) -> list[str]:
         """Volumes that the stack no longer has, whose data stays: only a class may delete it with the claim."""
-        names = ["carbonapps"] if "carbonapps" not in self.new.volumes else []
-        return [name for name in names if name in self.old.volumes and self.old.place.split()[0] != "class"]
+        names = [name for name in self.old.volumes if name != "mysql" and name not in self.new.volumes]
+        return names if self.old.place.split()[0] != "class" else []
 
     @property
     def moved(self) -> bool:
@@ -278,8 +278,9 @@ def _fate(change: Change) -> str:
 def _save(change: Change) -> str:
     where = f"kubectl -n {change.old.namespace}"
     lines = []
-    if "carbonapps" in change.moves or not change.moves:
-        lines.append(f"{where} exec deploy/{EI} -c ei -- tar -C {_carbonapps(change)} -cf - . > carbonapps.tar")
+    for name, (folder, content) in _archives(change.settings).items():
+        if name in change.old.volumes and (name in change.moves or not change.moves):
+            lines.append(f"{where} exec deploy/{EI} -c ei -- tar -C {folder} -cf - {content} > {name}.tar")
     lines += [f"{where} delete deployment/{EI}", f"{where} {_GONE}"]
     if "mysql" in change.moves or not change.moves:
         lines.append(f"{where} exec {MYSQL}-0 -c mysql -- sh /in_pod/mysql_dump.sh > wso2ei.sql")
@@ -301,13 +302,19 @@ def _restore(change: Change) -> str:
             f"{where} scale deployment/{EI} --replicas={change.settings.ei.replicas}",
             f"{where} rollout status deployment/{EI}",
         ]
-    if "carbonapps" in change.new.volumes and ("carbonapps" in change.moves or not change.moves):
-        lines.append(f"{where} exec -i deploy/{EI} -c ei -- tar -C {_carbonapps(change)} -xf - < carbonapps.tar")
+    for name, (folder, _) in _archives(change.settings).items():
+        if name in change.new.volumes and (name in change.moves or not change.moves):
+            lines.append(f"{where} exec -i deploy/{EI} -c ei -- tar -C {folder} -xf - < {name}.tar")
     return _indented(lines)
 
 
-def _carbonapps(change: Change) -> str:
-    return f"{version_of(change.settings.ei.version).home}/repository/deployment/server/carbonapps"
+def _archives(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Folder and content of each volume of EI's nodes, as tar takes them; that of the CARs is in the other one."""
+    repository = f"{version_of(settings.ei.version).home}/repository"
+    return {
+        "carbonapps": (f"{repository}/deployment/server/carbonapps", "."),
+        "deployment": (repository, "--exclude='deployment/server/carbonapps/*' deployment/server tenants"),
+    }
 
 
 def _indented(lines: list[str]) -> str:

@@ -120,26 +120,24 @@ def _unnamed_volumes(settings: Settings) -> Iterator[Conflict]:
     """A claim or a class is required for the volumes that the stack has, and for no other."""
     kind = settings.storage.kind
     samples = {
-        "claim": {"mysql": "wso2ei-mysql", "carbonapps": "wso2ei-carbonapps"},
-        "class": {"mysql": "standard", "carbonapps": "nfs-client"},
+        "claim": {"mysql": "wso2ei-mysql", "carbonapps": "wso2ei-carbonapps", "deployment": "wso2ei-deployment"},
+        "class": {"mysql": "standard", "carbonapps": "nfs-client", "deployment": "nfs-client"},
     }
     for purpose in settings.purposes if kind in samples else ():
         if getattr(settings.storage, f"{purpose}_{kind}") is None:
-            key = f"storage.{purpose}{kind.capitalize()}"
-            yield Conflict(
-                key, ("storage.kind",), f"is required with storage.kind {kind}", {key: samples[kind][purpose]}
-            )
+            key, also = f"storage.{purpose}{kind.capitalize()}", ("ei.deployment",) if purpose == "deployment" else ()
+            expected = f"is required with storage.kind {kind}" + (" and ei.deployment shared" if also else "")
+            yield Conflict(key, ("storage.kind", *also), expected, {key: samples[kind][purpose]})
 
 
 def _one_volume_for_several_nodes(settings: Settings) -> Iterator[Conflict]:
     key, number, logs = settings.ei.most_replicas_key, settings.ei.most_replicas, settings.ei.diagnostics
     # Such a claim is reported already; a new access mode would bring the removed section back, without its kind.
     removed = logs is not None and logs.kind == "claim" and settings.namespace.create
-    for_one_node = {
-        "storage.carbonappsAccessMode": settings.for_one_node,
-        "ei.diagnostics.accessMode": getattr(logs, "access_mode", "") == "ReadWriteOnce" and not removed,
-    }
-    for mode in (mode for mode, once in for_one_node.items() if once and number > 1):
+    modes = [f"storage.{purpose}AccessMode" for purpose in settings.for_one_node]
+    if getattr(logs, "access_mode", "") == "ReadWriteOnce" and not removed:
+        modes.append("ei.diagnostics.accessMode")
+    for mode in modes if number > 1 else ():
         expected = f"must not be ReadWriteOnce with {key} {number}: the nodes share the volume"
         yield Conflict(mode, (key,), expected, {mode: "ReadWriteMany"})
 

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from components.ei.args import OperationsArgs
 from components.ei.checks import addition_problems, username_problems
+from components.ei.deployment import shared_file_problems
 from components.ei.metrics import patches as metrics_patches
 from components.shared.problems import Problem
 from components.shared.quantities import quantity
@@ -168,6 +169,10 @@ class EiSettings(Section):
     """How nodes use the shared folder (``storage``, carbonapps). ``live``: EI looks into it while it runs, and into
     nothing else. ``atStart``: a node takes what is there when it starts, in addition to the artifacts of the image and
     of ``carbonApps``. ``unused``: the stack has no such folder, and no volume for it."""
+    deployment: Literal["image", "shared"] = "image"
+    """Where EI's deployment folder and tenants are. ``image``: in each container, so that what is made in the console
+    (proxies, APIs, data services, user stores, tenants) is on one node and goes with it. ``shared``: on a volume of
+    ``storage``, which all nodes read and write, see docs/artifacts.md."""
     pull_minutes: Annotated[Minutes | None, Field(ge=1, le=240, examples=[60])] = None
     """Minutes until all EI nodes of a rollout must be ready, and the schema Job done, pulls of the EI image (1.5 GB)
     included. Default: 30, or ``images.pullMinutes`` where that is more."""
@@ -249,7 +254,9 @@ class EiSettings(Section):
             yield Conflict(f"{path}.file", (path,), words, {path: None})
         # From the last item to the first: removing one moves those after it.
         metrics = metrics_patches(self.as_args(OperationsArgs).get("metrics"))
-        problems = addition_problems(version_of(self.version), self.as_args(AdditionsArgs), metrics)
+        additions = self.as_args(AdditionsArgs)
+        problems = [*addition_problems(version_of(self.version), additions, metrics)]
+        problems += shared_file_problems(additions.get("files") or ()) if self.deployment == "shared" else ()
         for problem in sorted(problems, key=_order, reverse=True):
             argument, *rest = problem.place
             if argument == "carbon_apps" and rest[:1] and rest[0] in unreadable:

@@ -166,14 +166,18 @@ class Settings(Section):
 
     @property
     def purposes(self) -> tuple[Purpose, ...]:
-        """The volumes of the stack: none of MySQL's with an external server, none of artifacts in an unused folder."""
-        unused = {"mysql": self.mysql.external, "carbonapps": self.ei.carbon_apps_folder == "unused"}
+        """The volumes of the stack: none of MySQL's with an external server, none of folders that are not used."""
+        unused = {
+            "mysql": self.mysql.external,
+            "carbonapps": self.ei.carbon_apps_folder == "unused",
+            "deployment": self.ei.deployment == "image",
+        }
         return tuple(purpose for purpose in PURPOSES if not unused[purpose])
 
     @property
-    def for_one_node(self) -> bool:
-        """Whether EI's nodes would share a volume of artifacts that only one node can mount."""
-        return "carbonapps" in self.purposes and self.storage.access_mode("carbonapps") == "ReadWriteOnce"
+    def for_one_node(self) -> tuple[Purpose, ...]:
+        """EI's volumes that only one node can mount."""
+        return tuple(p for p in self.purposes if p != "mysql" and self.storage.access_mode(p) == "ReadWriteOnce")
 
     def volume(self, purpose: Purpose, claim: str, namespace: pulumi.Input[str]) -> DataVolumeArgs:
         """Return the arguments of one volume, whose claim is called ``claim`` where the stack makes it."""

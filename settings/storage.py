@@ -16,9 +16,10 @@ from pydantic import AfterValidator, Field
 from components.shared.storage import AccessMode, DataVolumeArgs, SourceArgs
 from settings.types import AbsolutePath, Address, Allowed, Bytes, Conflict, ObjectName, Section, Text
 
-Purpose = Literal["mysql", "carbonapps"]
+Purpose = Literal["mysql", "carbonapps", "deployment"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
-"""The volumes of a stack: MySQL's data, with one writer, and EI's integration artifacts, which all nodes read."""
+"""The volumes of a stack: MySQL's data, with one writer; EI's integration artifacts, which all nodes read; and, where
+nodes share it, what the console makes."""
 _GENERIC_OPTIONS = (
     "async atime auto context defaults defcontext dev diratime dirsync exec fscontext lazytime noatime noauto nodev "
     "nodiratime noexec nolazytime norelatime nosuid relatime rootcontext strictatime suid sync"
@@ -145,10 +146,12 @@ class _SizedStorage(_Storage):
     """Size of MySQL's volume. May grow, never shrink; with hostPath and nfs a number that is not enforced."""
     carbonapps_size: Bytes = "1Gi"
     """Size of the volume of integration artifacts; as ``mysqlSize``."""
+    deployment_size: Bytes = "1Gi"
+    """Size of the volume of the shared deployment folder (``ei.deployment``); as ``mysqlSize``."""
 
     def size(self, purpose: Purpose) -> str:
         """Return the size of the volume."""
-        return self.mysql_size if purpose == "mysql" else self.carbonapps_size
+        return str(getattr(self, f"{purpose}_size"))
 
 
 class HostPathStorage(_SizedStorage):
@@ -157,8 +160,8 @@ class HostPathStorage(_SizedStorage):
     kind: Literal["hostPath"]
     """A folder on a node."""
     path: AbsolutePath
-    """Folder on the node; ``mysql`` and ``carbonapps`` below it are made where they are missing, belong to uid 999 and
-    802, and stay after ``pulumi destroy``."""
+    """Folder on the node; ``mysql``, ``carbonapps`` and ``deployment`` below it are made where they are missing, belong
+    to uid 999 (MySQL) and 802 (EI), and stay after ``pulumi destroy``."""
     node: Annotated[ObjectName | None, Field(examples=["node-1"])] = None
     """Node that holds the folder (its label kubernetes.io/hostname); required where the cluster has more than one: an
     update queries the cluster and is rejected without it."""
@@ -183,14 +186,16 @@ class HostPathStorage(_SizedStorage):
 
 
 class NfsStorage(_SizedStorage):
-    """Folders of an NFS export. ``mysql`` and ``carbonapps`` must exist in it, owned by uid 999 and uid 802."""
+    """Folders of an NFS export. ``mysql``, ``carbonapps`` and, with ``ei.deployment`` shared, ``deployment`` must exist in
+    it, owned by uid 999 (MySQL) and uid 802 (EI)."""
 
     kind: Literal["nfs"]
     """Folders of an NFS export."""
     server: Annotated[Address, Field(examples=["nfs.example.com"])]
     """Host of the NFS server."""
     path: ExportPath
-    """The export, or a folder of it; ``mysql`` and ``carbonapps`` below it stay after ``pulumi destroy``."""
+    """The export, or a folder of it; ``mysql``, ``carbonapps`` and ``deployment`` below it stay after ``pulumi
+    destroy``."""
     version: NfsVersion = "4.1"
     """NFS version of the mount."""
     mount_options: MountOptions = Field([*MOUNT_OPTIONS])
@@ -240,10 +245,14 @@ class ClaimStorage(_Storage):
     carbonapps_access_mode: Literal["ReadWriteMany", "ReadOnlyMany", "ReadWriteOnce"] = "ReadWriteMany"
     """What the claim for integration artifacts offers. ReadOnlyMany: EI only reads; the console cannot upload.
     ReadWriteOnce: for one EI node, which an update then stops before it starts the next."""
+    deployment_claim: Annotated[ObjectName | None, Field(examples=["wso2ei-deployment"])] = None
+    """Claim for the shared deployment folder. Required with ``ei.deployment`` shared."""
+    deployment_access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"
+    """What that claim offers. ReadWriteOnce: as for ``carbonappsAccessMode``."""
 
     def existing_claim(self, purpose: Purpose) -> str:
         """Return the name of the claim, which every volume of the stack has (``cross_checks``)."""
-        return (self.mysql_claim if purpose == "mysql" else self.carbonapps_claim) or ""
+        return getattr(self, f"{purpose}_claim") or ""
 
     def place(self, purpose: Purpose) -> str:
         """Return the claim."""
@@ -275,6 +284,10 @@ class ClassStorage(_SizedStorage):
     carbonapps_access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"
     """All EI nodes share the volume. ReadWriteOnce: for one EI node, which an update then stops before it starts the
     next."""
+    deployment_class: Annotated[ObjectName | None, Field(examples=["nfs-client"])] = None
+    """StorageClass of the claim for the shared deployment folder. Required with ``ei.deployment`` shared."""
+    deployment_access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"
+    """As ``carbonappsAccessMode``."""
     retain: bool | None = None
     """Leave the claims in the namespace when the stack is destroyed. Default: true in an existing namespace; one that
     the stack makes takes its claims along, and the class's ``reclaimPolicy`` decides on the volumes."""
@@ -306,7 +319,7 @@ class ClassStorage(_SizedStorage):
 
     def storage_class(self, purpose: Purpose) -> str:
         """Return the class, which every volume of the stack has (``cross_checks``)."""
-        return (self.mysql_class if purpose == "mysql" else self.carbonapps_class) or ""
+        return getattr(self, f"{purpose}_class") or ""
 
     def _retains(self, created: bool) -> bool:
         return not created if self.retain is None else self.retain

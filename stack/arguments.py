@@ -98,6 +98,9 @@ def cluster_args(
         "admin_secret": settings.secrets.admin,
         "rotation": settings.secrets.rotation.text,
         "storage": settings.volume("carbonapps", claims["carbonapps"], namespace) if "carbonapps" in claims else None,
+        "deployment_storage": settings.volume("deployment", claims["deployment"], namespace)
+        if "deployment" in claims
+        else None,
         "diagnostics": logs.volume(names.EI, namespace) if logs else None,
         "diagnostics_keep": logs.keep if logs else 0,
         "existing_controller": not installed,

@@ -39,6 +39,8 @@ class StackOutputs(TypedDict):
     admin_password: NotRequired[pulumi.Input[str]]
     """Secret. The administrator's password; shown with `--show-secrets`. Absent where `secrets.admin` names a Secret
     that holds it."""
+    console_artifacts: str
+    """How long what is made in EI's console lasts: proxies, APIs, data services, user stores, tenants."""
     kept_data: list[str]
     """What remains of the data after `pulumi destroy`, one line for each volume."""
     storage: pulumi.Input[dict[str, Any]]
@@ -83,6 +85,16 @@ def controller_address(settings: Settings, nginx: NginxIngress) -> pulumi.Input[
     return nginx.addresses.apply(lambda all_: address_and_port(all_[0] if all_ else "", port))
 
 
+def console_artifacts(settings: Settings) -> str:
+    """Return how long what is made in EI's console lasts."""
+    if settings.ei.deployment == "shared":
+        return f"kept, and served by every node: {settings.storage.place('deployment')}"
+    return (
+        "temporary: proxies, APIs, data services, user stores and tenants that are made in the console are on one "
+        "node, until its next start; ei.deployment shared keeps them (docs/artifacts.md)"
+    )
+
+
 def export(
     settings: Settings,
     nginx: NginxIngress,
@@ -100,6 +112,7 @@ def export(
         "gateway_url": port.apply(lambda number: base_url(hosts.gateway, int(number))),
         "namespace": namespace,
         "admin_username": settings.ei.admin_username,
+        "console_artifacts": console_artifacts(settings),
         "kept_data": kept_data,
         "storage": storage,
         "readme": _README.read_text(encoding="utf-8"),

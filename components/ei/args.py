@@ -173,6 +173,9 @@ class EiClusterArgs(NodeArgs, AdditionsArgs, OperationsArgs):
     storage: NotRequired[DataVolumeArgs | None]
     """Volume of integration artifacts (``carbonapps``), shared by all nodes; required unless ``carbon_apps_folder`` is
     ``unused``."""
+    deployment_storage: NotRequired[DataVolumeArgs | None]
+    """Volume of EI's deployment folder and tenants, which all nodes write; without one they are the image's, and what
+    the console makes in them goes with the container."""
     diagnostics: NotRequired[DataVolumeArgs | None]
     """A volume for log files and heap dumps, with a folder for each pod; without one they go with the pod."""
     diagnostics_keep: NotRequired[int]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from components.ei.args import EiClusterArgs
 from components.ei.clients import client_problems
+from components.ei.deployment import shared_file_problems
 from components.ei.metrics import metrics_problems
 from components.ei.metrics import patches as metrics_patches
 from components.ei.operations import operation_problems
@@ -88,6 +89,10 @@ def _secrets(args: EiClusterArgs) -> Iterator[Problem]:
 def _storage(args: EiClusterArgs) -> Iterator[Problem]:
     if not args.get("storage") and args.get("carbon_apps_folder") != "unused":
         yield Problem(("storage",), "is required unless carbon_apps_folder is unused")
+    if deployment := args.get("deployment_storage"):
+        if deployment.get("access_mode") == "ReadOnlyMany":
+            yield Problem(("deployment_storage", "access_mode"), "must not be ReadOnlyMany: nodes write there")
+        yield from shared_file_problems(args.get("files") or ())
 
 
 def _diagnostics(args: EiClusterArgs) -> Iterator[Problem]:

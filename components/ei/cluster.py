@@ -13,7 +13,7 @@ from typing import cast
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.ei import clients, objects, pod, vault
+from components.ei import clients, deployment, objects, pod, vault
 from components.ei.additions import Additions
 from components.ei.args import EiClusterArgs, OperationsArgs
 from components.ei.carbonapps import CarbonApps
@@ -42,6 +42,8 @@ class EiCluster(pulumi.ComponentResource):
     deployment: k8s.apps.v1.Deployment
     carbonapps: DataVolume | None
     """The volume of the integration artifacts, if the nodes use one."""
+    deployment_volume: DataVolume | None
+    """The volume of deployment folder and tenants, if the nodes share them."""
     spec_hash: pulumi.Output[str]
     """Hash of everything that the component registers, Secrets excluded."""
 
@@ -153,6 +155,7 @@ class EiCluster(pulumi.ComponentResource):
                 "log_folders.py",
                 *mysql_connection.PROGRAMS,
                 *vault.programs(args.get("secure_vault")),
+                *deployment.programs(args.get("deployment_storage")),
             ),
             opts=child,
         )
@@ -164,6 +167,8 @@ class EiCluster(pulumi.ComponentResource):
         )
         storage = args.get("storage") if args.get("carbon_apps_folder") != "unused" else None
         self.carbonapps = DataVolume(f"{name}-carbonapps", storage, child) if storage else None
+        folders = args.get("deployment_storage")
+        self.deployment_volume = DataVolume(f"{name}-deployment", folders, child) if folders else None
         additions = Additions(args)
         logs = args.get("diagnostics")
         added = (
@@ -203,6 +208,7 @@ class EiCluster(pulumi.ComponentResource):
             rotation=args.get("rotation"),
             carbonapps=self.carbonapps,
             cars=cars,
+            deployment=deployment.DeploymentFolders(self.deployment_volume),
             additions=additions,
             logs=LogFolder(
                 DataVolume(f"{name}-logs", logs, child) if logs else None,

@@ -142,7 +142,7 @@ keytool() {{ command keytool -J-Xmx48m -J-XX:+UseSerialGC "$@"; }}
 cp -R {parts.home}/conf/. {work.CONF}/
 {_copies_stores(parts)}
 {_imports(parts)}
-{vault.copy_script(parts.additions)}{parts.cars.collect_script(parts.home)}"""
+{vault.copy_script(parts.additions)}{parts.cars.collect_script(parts.home)}{parts.deployment.copy_script(parts.home)}"""
     return k8s.core.v1.ContainerArgs(
         name="copy-conf",
         image=parts.images.ei,
@@ -157,6 +157,7 @@ cp -R {parts.home}/conf/. {work.CONF}/
             *parts.additions.store_mounts(),
             *mysql_connection.ca_mounts(parts.mysql),
             *parts.cars.collect_mounts(),
+            *parts.deployment.copy_mounts(),
         ],
         termination_message_policy="FallbackToLogsOnError",
     )

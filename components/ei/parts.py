@@ -9,6 +9,7 @@ import pulumi
 from components.ei.additions import Additions
 from components.ei.args import OperationsArgs
 from components.ei.carbonapps import CarbonApps
+from components.ei.deployment import DeploymentFolders
 from components.ei.logs import LogFolder
 from components.mysql.connection import MysqlConnection
 from components.shared.storage import DataVolume
@@ -65,6 +66,7 @@ class PodParts:
     carbonapps: DataVolume | None
     """The shared folder of artifacts, if the nodes use one."""
     cars: CarbonApps
+    deployment: DeploymentFolders
     additions: Additions
     logs: LogFolder
     operations: OperationsArgs

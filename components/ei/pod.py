@@ -151,6 +151,7 @@ def server_container(parts: PodParts) -> k8s.core.v1.ContainerArgs:
             work.stores_mount(KEYSTORES),
             # The membership scheme calls the API.
             volumes.mount("api-access", volumes.API_ACCESS_MOUNT, read_only=True),
+            *parts.deployment.server_mounts(parts.home),
             *parts.cars.server_mounts(parts.home, parts.carbonapps is not None and parts.carbonapps.read_only),
             parts.logs.mount(parts.home),
             *parts.additions.server_mounts(parts.home),
@@ -165,7 +166,7 @@ def deployment_spec(parts: PodParts, replicas: int, deadline: Deadline) -> k8s.a
     folder = parts.carbonapps
     first = [folder.first_container(parts.images.python, "carbonapps", "programs", UID)] if folder else []
     # A volume that one node alone may use would keep the successor waiting on another one.
-    surge = 1 if all(volume.shared for volume in (folder, parts.logs.kept) if volume) else 0
+    surge = 1 if all(v.shared for v in (folder, parts.deployment.shared, parts.logs.kept) if v) else 0
     spec = k8s.core.v1.PodSpecArgs(
         service_account_name=parts.service_account,
         automount_service_account_token=False,
@@ -176,6 +177,7 @@ def deployment_spec(parts: PodParts, replicas: int, deadline: Deadline) -> k8s.a
         topology_spread_constraints=scheduling.spread(parts.selector),
         init_containers=[
             *first,
+            *parts.deployment.first_containers(parts.images.python, "programs", UID),
             *parts.logs.init_containers(parts.images.python, "programs", UID),
             *parts.additions.fetch_containers(parts.images.python),
             copy_container(parts),
@@ -183,6 +185,7 @@ def deployment_spec(parts: PodParts, replicas: int, deadline: Deadline) -> k8s.a
             patch_container(parts),
             *vault.containers(parts.additions, parts.images.python),
             parts.cars.gather_container(parts.images.python),
+            *parts.deployment.merge_containers(parts.images.python),
             gate_container(parts),
         ],
         containers=[server_container(parts)],
@@ -194,6 +197,7 @@ def deployment_spec(parts: PodParts, replicas: int, deadline: Deadline) -> k8s.a
             volumes.config_map_volume("patches", parts.config_maps.patches),
             *secret_volumes(parts),
             *parts.cars.volumes(folder.claim_name if folder else None, parts.config_maps.cars),
+            *parts.deployment.volumes(),
             parts.logs.volume(),
             *parts.additions.volumes(parts.config_maps.additions),
             *vault.volumes(parts.additions),

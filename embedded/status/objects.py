@@ -140,5 +140,5 @@ def _way_to_bind(text: str, spec: Object) -> str:
     if "already bound to a different claim" in text:
         return f"the volume {spec.get('volumeName')} belongs to another claim: is the same stack deployed twice?"
     if "ReadWriteMany" in text or "access mode" in text.lower():
-        return "the class cannot share a volume among nodes: storage.carbonappsClass needs one with ReadWriteMany"
+        return "the class cannot share a volume among nodes: carbonappsClass and deploymentClass need ReadWriteMany"
     return "`kubectl describe pvc` shows all events"

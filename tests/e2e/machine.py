@@ -134,6 +134,20 @@ class Machine:
         found = re.findall(r"Members \[2\] \[([^\]]+)\]", log)
         return set(found[-1].split(", ")) if found else set()
 
+    def served(self, service: str) -> dict[str, str]:
+        """What each node answers, by its name; asked in the pods, since the gateway chooses a node by itself."""
+        found = {}
+        for pod in self.nodes():
+            name = pod["metadata"]["name"]
+            url = f"http://localhost:8280/services/{service}"
+            found[name] = self.kubectl("exec", name, "-c", "ei", "--", "curl", "-s", "-m", "5", url).text
+        return found
+
+    def on_both(self, service: str, words: str = '"node"') -> bool:
+        """Two nodes answer with ``words``."""
+        answers = self.served(service)
+        return len(answers) == 2 and all(words in answer for answer in answers.values())
+
     def drop_car(self, name: str, data: bytes | None) -> None:
         """A CAR in the shared folder, as a team puts it there: through a live node; ``None`` takes it out."""
         pod = self.nodes()[0]["metadata"]["name"]

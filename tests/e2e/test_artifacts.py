@@ -22,21 +22,6 @@ def inline(machine: Machine, data: bytes) -> None:
     machine.configure("set", "wso2ei:ei.carbonApps[1].name", "orders.car")
 
 
-def served(machine: Machine, service: str) -> dict[str, str]:
-    """What each node answers, by its name; asked in the pods, since the gateway chooses a node by itself."""
-    found = {}
-    for pod in machine.nodes():
-        name = pod["metadata"]["name"]
-        url = f"http://localhost:8280/services/{service}"
-        found[name] = machine.kubectl("exec", name, "-c", "ei", "--", "curl", "-s", "-m", "5", url).text
-    return found
-
-
-def on_both(machine: Machine, service: str, words: str) -> bool:
-    answers = served(machine, service)
-    return len(answers) == 2 and all(words in answer for answer in answers.values())
-
-
 @pytest.fixture(scope="module", autouse=True)
 def folder_at_start(machine: Machine, first_up: str) -> Iterator[None]:
     """A CAR in the folder while EI looks into it; then nodes take it at their start, beside one by URL and one of the
@@ -45,7 +30,7 @@ def folder_at_start(machine: Machine, first_up: str) -> Iterator[None]:
     assert first_up
     machine.bring_up()
     machine.drop_car("stock.car", car("Stock", "StockService"))
-    eventually("both nodes serve what was dropped", lambda: on_both(machine, "StockService", '"node"'))
+    eventually("both nodes serve what was dropped", lambda: machine.on_both("StockService", '"node"'))
     returns = car("Returns", "ReturnService")
     with repository(machine, {"returns-1.0.0.car": returns}) as url:
         machine.configure("set", "wso2ei:ei.carbonApps[0].url", f"{url}/returns-1.0.0.car")
@@ -61,16 +46,16 @@ def test_cars_of_the_folder_a_url_and_the_stack_file_reach_both_nodes_and_a_chan
     machine.configure("set", "wso2ei:ei.environment.BACKEND_URL", "https://orders.staging.example.com")
     inline(machine, car(body=BACKEND))
     machine.update().ok()
-    assert on_both(machine, "StockService", '"node"')
-    assert on_both(machine, "ReturnService", '"node"')
+    assert machine.on_both("StockService", '"node"')
+    assert machine.on_both("ReturnService", '"node"')
     # One CAR, and the endpoint of this environment.
-    assert on_both(machine, "OrderService", "https://orders.staging.example.com")
+    assert machine.on_both("OrderService", "https://orders.staging.example.com")
     answer = machine.curl("/services/OrderService", GATEWAY).text
     assert answer.startswith("HTTP/2 200")
     inline(machine, car("Orders", "OrdersOfTwo", version="2.0.0", body=BACKEND))
     machine.update().ok()
-    assert on_both(machine, "OrdersOfTwo", '"node"')
-    assert not any(served(machine, "OrderService").values())
+    assert machine.on_both("OrdersOfTwo", '"node"')
+    assert not any(machine.served("OrderService").values())
 
 
 def test_a_broken_car_is_named_by_the_update_and_the_old_nodes_keep_serving(machine: Machine) -> None:
@@ -98,5 +83,5 @@ def test_a_broken_car_is_named_by_the_update_and_the_old_nodes_keep_serving(mach
     machine.configure("rm", "wso2ei:ei.pullMinutes")
     inline(machine, car("Orders", "OrdersOfFour", version="4.0.0", body=BACKEND))
     machine.update().ok()
-    assert on_both(machine, "OrdersOfFour", '"node"')
+    assert machine.on_both("OrdersOfFour", '"node"')
     assert json.loads(machine.kubectl("get", "deployment", "wso2ei", "-o", "json").ok())["status"]["readyReplicas"] == 2

@@ -29,6 +29,7 @@ _PRIVATE = {
 # The files that had Windows line ends up to 6.5.0 (wso2/product-ei, distribution/src/conf).
 _CRLF = ("conf/registry.xml", "conf/synapse.properties")
 _CRLF_TO_THIS_DAY = ("conf/security/secret-conf.properties", "conf/security/cipher-text.properties")
+_SYNAPSE = "repository/deployment/server/synapse-configs/default"
 _SINCE = {"conf/internal-apis.xml": "6.5.0"}
 # Where the newest public image of each version has its jars (wso2/docker-ei); 6.6.0 has no driver any more.
 _DRIVER_JAR = {"6.2.0": "lib/mysql-connector-java-5.1.49.jar"} | dict.fromkeys(
@@ -102,7 +103,8 @@ def _folders() -> tuple[str, ...]:
         "bin", "conf", "conf/axis2", "conf/datasources", "conf/etc", "conf/security", "conf/tomcat", "dbscripts",
         "dropins", "lib", "tmp", "wso2", "wso2/components", "repository", "repository/database",
         "repository/deployment", "repository/deployment/server", "repository/deployment/server/carbonapps",
-        "repository/logs", "repository/resources", "repository/resources/security",
+        "repository/deployment/server/synapse-configs", _SYNAPSE, f"{_SYNAPSE}/proxy-services", f"{_SYNAPSE}/sequences",
+        "repository/logs", "repository/resources", "repository/resources/security", "repository/tenants",
     )  # fmt: skip
 
 

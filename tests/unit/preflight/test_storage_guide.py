@@ -102,6 +102,48 @@ def test_an_unused_folder_of_artifacts_has_no_volume_and_only_a_class_deletes_it
         assert any("carbonapps is no longer mounted; its data stays" in note for note in storage_guide.notes(found))
 
 
+SHARED = {"ei": {"deployment": "shared"}}
+
+
+def with_folder(kind: dict[str, Any]) -> dict[str, Any]:
+    """The same storage with a deployment folder, where it must be named."""
+    names = {"claim": "deploymentClaim", "class": "deploymentClass"}
+    return kind | ({names[kind["kind"]]: "dep"} if kind["kind"] in names else {})
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind["kind"]))
+def test_a_deployment_folder_comes_freely_and_goes_without_its_data_except_on_a_class(kind: dict[str, Any]) -> None:
+    own = with_folder(kind)
+    image = record(settings(kind), "here")
+    after = settings(own, **SHARED)
+    shared = record(after, "here", image)
+    assert list(shared.volumes) == ["mysql", "carbonapps", "deployment"]
+    assert shared.volumes.items() >= image.volumes.items()
+    assert refusal(Change(image, shared, after, "test")) is None
+    assert len(storage_guide.kept_data(after, shared)) == 3
+    back = Change(shared, record(settings(kind), "here", shared), settings(kind), "test")
+    text = refusal(back)
+    if kind is CLASS:
+        assert text
+        assert "--exclude='deployment/server/carbonapps/*' deployment/server tenants > deployment.tar" in text
+        assert "-xf -" not in text
+    else:
+        assert text is None
+        assert any("deployment is no longer mounted; its data stays in" in note for note in storage_guide.notes(back))
+    again = record(after, "here", back.new)
+    assert again.volumes == shared.volumes
+
+
+def test_a_deployment_folder_moves_with_the_rest() -> None:
+    after = settings(NFS, **SHARED)
+    before = record(settings(HOST_PATH, **SHARED), "here")
+    text = refusal(Change(before, record(after, "here", before), after, "test"))
+    assert text
+    assert "mysql and carbonapps and deployment would start empty" in text
+    for words in ("> carbonapps.tar", "< carbonapps.tar", "> deployment.tar", "< deployment.tar"):
+        assert words in text
+
+
 def test_without_any_volume_nothing_is_demanded_of_the_storage() -> None:
     external = {"mysql": {"external": {"host": "db.example.com"}}}
     found = record(settings({"kind": "claim"}, **UNUSED, **external), "here")
@@ -265,7 +307,7 @@ def test_a_moved_stack_keeps_the_claim_that_it_moved_to() -> None:
         item.body()["metadata"]["name"] for item in moved.registered if item.type.endswith(":PersistentVolumeClaim")
     }
     assert "wso2ei-mysql" not in made
-    assert len(made) == 2
+    assert len(made) == 3
 
 
 def program(outputs: dict[str, Any] | None, change: dict[str, Any] | None = None, **options: Any) -> Recorder:

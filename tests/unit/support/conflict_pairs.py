@@ -224,6 +224,24 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
         "storage.carbonappsClass",
         ["storage.kind"],
     ),
+    (
+        {"storage": base("class")["storage"], "ei": {"deployment": "shared"}},
+        "storage.deploymentClass",
+        ["ei.deployment"],
+    ),
+    (
+        {
+            "storage": base("class")["storage"] | {"deploymentClass": "a", "deploymentAccessMode": "ReadWriteOnce"},
+            "ei": {"deployment": "shared"},
+        },
+        "storage.deploymentAccessMode",
+        ["ei.replicas"],
+    ),
+    (
+        {"ei": {"deployment": "shared", "files": [{"path": "repository/tenants/1/a.xml", "content": "<a/>"}]}},
+        "ei.files[0].path",
+        ["all nodes share"],
+    ),
     ({"storage": base("nfs")["storage"] | {"mountOptions": ["ac", "noac"]}}, "storage.mountOptions", ["ac"]),
     (
         {"ei": {"diagnostics": {"kind": "nfs", "server": "nas", "path": "/logs", "mountOptions": ["ac", "noac"]}}},

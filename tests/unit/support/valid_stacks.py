@@ -160,6 +160,17 @@ STACKS: dict[str, dict[str, Any]] = {
     "no shared folder, on a class for MySQL alone": with_(
         ei={"carbonAppsFolder": "unused"}, storage={"kind": "class", "mysqlClass": "standard"}
     ),
+    "a deployment folder of all nodes": with_(ei={"deployment": "shared"}, storage=NFS),
+    "a deployment folder on a claim, no folder of CARs": TENANT
+    | {
+        "storage": {"kind": "claim", "mysqlClaim": "mysql-data", "deploymentClaim": "deployment"},
+        "ei": {"deployment": "shared", "carbonAppsFolder": "unused"},
+    },
+    "a deployment folder on a class, one node": with_(
+        ei={"deployment": "shared", "replicas": 1},
+        storage=CLASS
+        | {"deploymentClass": "fast-ssd", "deploymentAccessMode": "ReadWriteOnce", "deploymentSize": "5Gi"},
+    ),
     "one node": with_(ei={"replicas": 1}),
     "three nodes": with_(ei={"replicas": 3}),
     "an autoscaler of the user's": with_(ei={"autoscaler": {"maxReplicas": 5}}, mysql={"maxConnections": 780}),

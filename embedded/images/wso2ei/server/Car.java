@@ -127,12 +127,20 @@ final class Car {
 
     private static Element xml(ZipFile zip, String name) throws Fault {
         try (var in = zip.getInputStream(zip.getEntry(name))) {
+            return parse(in.readAllBytes());
+        } catch (SAXException | IOException error) {
+            throw new Fault("Error while parsing the " + name + " file ", error);
+        }
+    }
+
+    static Element parse(byte[] text) throws SAXException, IOException {
+        try {
             DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
             factory.setNamespaceAware(true);
             factory.setFeature("http://apache.org/xml/features/disallow-doctype-decl", true);
-            return factory.newDocumentBuilder().parse(new ByteArrayInputStream(in.readAllBytes())).getDocumentElement();
-        } catch (SAXException | IOException | ParserConfigurationException error) {
-            throw new Fault("Error while parsing the " + name + " file ", error);
+            return factory.newDocumentBuilder().parse(new ByteArrayInputStream(text)).getDocumentElement();
+        } catch (ParserConfigurationException error) {
+            throw new IllegalStateException(error);
         }
     }
 

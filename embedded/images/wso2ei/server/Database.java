@@ -108,6 +108,16 @@ final class Database {
         }
     }
 
+    /** The id of an active tenant by its domain, or 0. */
+    int tenant(String domain) throws SQLException {
+        try (Connection connection = connect();
+             PreparedStatement query = connection.prepareStatement("SELECT UM_ID FROM UM_TENANT WHERE UM_DOMAIN_NAME = ? AND UM_ACTIVE")) {
+            query.setString(1, domain);
+            ResultSet row = query.executeQuery();
+            return row.next() ? row.getInt(1) : 0;
+        }
+    }
+
     private static boolean exists(Connection connection, String query) throws SQLException {
         return connection.createStatement().executeQuery(query).next();
     }

@@ -52,13 +52,14 @@ public final class Main {
         Properties nhttp = Conf.properties(home, "conf/nhttp.properties");
         // Before any listener opens: ListenerManager-RequiredServices of the kernel's application deployer names it.
         Cars cars = new Cars(home, serverRoles(carbon));
-        cars.scan();
-        scanForEver(cars, Integer.parseInt(carbon.required("Axis2Config/DeploymentUpdateInterval")));
+        Synapse synapse = new Synapse(home, cars);
+        synapse.scan();
+        scanForEver(synapse, Integer.parseInt(carbon.required("Axis2Config/DeploymentUpdateInterval")));
         // The kernel opens the store of carbon.xml, whatever the listeners use.
         Web.tls(Path.of(carbon.required("Security/KeyStore/Location")), carbon.required("Security/KeyStore/Type"),
             carbon.required("Security/KeyStore/Password"), carbon.required("Security/KeyStore/KeyPassword"), PROTOCOLS);
         String host = System.getenv().getOrDefault("HOSTNAME", "localhost");
-        Web web = new Web(host, consoleUrl(carbon, catalina), proxyPort(catalina, ""), cars,
+        Web web = new Web(host, consoleUrl(carbon, catalina), proxyPort(catalina, ""), synapse,
             "true".equals(nhttp.getProperty("http.block_service_list")), userDatabase,
             jndi -> Database.named(datasources, vault, jndi));
         Access access = Access.gateway(home);
@@ -263,7 +264,7 @@ public final class Main {
         return value;
     }
 
-    private static void scanForEver(Cars cars, int seconds) {
+    private static void scanForEver(Synapse synapse, int seconds) {
         Thread thread = new Thread(() -> {
             while (true) {
                 try {
@@ -271,7 +272,7 @@ public final class Main {
                 } catch (InterruptedException error) {
                     return;
                 }
-                cars.scan();
+                synapse.scan();
             }
         }, "deployer");
         thread.setDaemon(true);

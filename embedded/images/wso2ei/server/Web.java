@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
 import java.sql.SQLException;
+import java.util.Base64;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -33,17 +34,17 @@ final class Web {
     private final String node;
     private final String consoleUrl;
     private final String proxyPort;
-    private final Cars cars;
+    private final Synapse synapse;
     private final boolean servicesBlocked;
     private final Database users;
     private final Function<String, Database> datasources;
 
-    Web(String node, String consoleUrl, String proxyPort, Cars cars, boolean servicesBlocked, Database users,
+    Web(String node, String consoleUrl, String proxyPort, Synapse synapse, boolean servicesBlocked, Database users,
         Function<String, Database> datasources) {
         this.node = node;
         this.consoleUrl = consoleUrl;
         this.proxyPort = proxyPort;
-        this.cars = cars;
+        this.synapse = synapse;
         this.servicesBlocked = servicesBlocked;
         this.users = users;
         this.datasources = datasources;
@@ -159,13 +160,12 @@ final class Web {
                 return;
             }
             StringBuilder list = new StringBuilder();
-            cars.services().keySet().forEach(name -> list.append("<li><a href=\"/services/" + name + "?wsdl\">" + name + "</a></li>"));
+            synapse.services().keySet().forEach(name -> list.append("<li><a href=\"/services/" + name + "?wsdl\">" + name + "</a></li>"));
             answer(exchange, 200, "text/html", "<html><head><title>Axis2: Services</title></head><body><h2>Deployed services</h2><ul>"
                 + list + "</ul><!-- " + node + " --></body></html>");
             return;
         }
-        String service = path.startsWith("/services/") ? path.substring(10) : "";
-        Proxy proxy = cars.services().get(service);
+        Proxy proxy = proxy(path);
         if (proxy == null) {
             answer(exchange, 404, "text/html", "");
             return;
@@ -195,6 +195,19 @@ final class Web {
         answer(exchange, 200, "application/json", "{\"node\": \"" + node + "\"" + endpoint + found + "}");
     }
 
+    /** /services/NAME, and /services/t/DOMAIN/NAME of a tenant (MultitenantConstants.TENANT_AWARE_URL_PREFIX). */
+    private Proxy proxy(String path) {
+        if (!path.startsWith("/services/")) return null;
+        String[] parts = path.substring(10).split("/");
+        if (parts.length != 3 || !parts[0].equals("t")) return synapse.services().get(path.substring(10));
+        try {
+            return synapse.ofTenant(users.tenant(parts[1])).get(parts[2]);
+        } catch (SQLException error) {
+            Log.error("org.wso2.carbon.core.multitenancy.utils.TenantAxisUtils", "Error finding the tenant " + parts[1], error);
+            return null;
+        }
+    }
+
     private void console(HttpExchange exchange) throws IOException {
         String path = exchange.getRequestURI().getPath();
         String host = seenByClients(exchange.getRequestHeaders().getFirst("Host"));
@@ -204,6 +217,7 @@ final class Web {
             case "/carbon/admin/index.jsp" -> index(exchange);
             case "/carbon/admin/login.jsp" -> loginPage(exchange);
             case "/carbon/admin/login_action.jsp" -> login(exchange, host);
+            case "/services/ProxyServiceAdmin" -> administer(exchange);
             default -> answer(exchange, 404, "text/html", "<html><body>HTTP Status 404 - Not Found</body></html>");
         }
     }
@@ -263,6 +277,44 @@ final class Web {
             Log.warn("org.wso2.carbon.core.services.util.CarbonAuthenticationUtil", "Failed Administrator login attempt '" + name + "'");
         }
         redirect(exchange, "https://" + host + (good ? "/carbon/admin/index.jsp?loginStatus=true" : "/carbon/admin/login.jsp?loginStatus=false"));
+    }
+
+    /** An admin service, with the credentials in the request (BasicAccessAuthenticator); here for one operation. */
+    private void administer(HttpExchange exchange) throws IOException {
+        byte[] body = exchange.getRequestBody().readAllBytes();
+        if (!authenticated(exchange.getRequestHeaders().getFirst("Authorization"))) {
+            Log.warn("org.wso2.carbon.server.admin.module.handler.AuthenticationHandler", "Illegal access attempt at ProxyServiceAdmin");
+            answer(exchange, 401, "text/xml", fault("Access Denied. Please login first"));
+            return;
+        }
+        try {
+            synapse.addProxy(body);
+            answer(exchange, 200, "text/xml", envelope("<ns:addProxyResponse xmlns:ns=\"http://service.proxyadmin.carbon.wso2.org\">"
+                + "<ns:return>successful</ns:return></ns:addProxyResponse>"));
+        } catch (IllegalArgumentException | org.xml.sax.SAXException error) {
+            Log.error("org.wso2.carbon.proxyadmin.service.ProxyServiceAdmin", String.valueOf(error.getMessage()), error);
+            answer(exchange, 500, "text/xml", fault(String.valueOf(error.getMessage())));
+        }
+    }
+
+    private boolean authenticated(String header) {
+        try {
+            if (header == null || !header.startsWith("Basic ")) return false;
+            String[] given = new String(Base64.getDecoder().decode(header.substring(6)), StandardCharsets.UTF_8).split(":", 2);
+            return given.length == 2 && users.authenticates(given[0], given[1]);
+        } catch (SQLException | IllegalArgumentException error) {
+            return false;
+        }
+    }
+
+    private static String envelope(String body) {
+        return "<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>" + body
+            + "</soapenv:Body></soapenv:Envelope>";
+    }
+
+    private static String fault(String text) {
+        return envelope("<soapenv:Fault><faultcode>soapenv:Server</faultcode><faultstring>" + text.replace("&", "&amp;").replace("<", "&lt;")
+            + "</faultstring></soapenv:Fault>");
     }
 
     private static String field(String body, String name) {

@@ -31,8 +31,9 @@ def _recorded(config: str) -> Recorder:
 
 
 def program(storage: dict[str, Any], **change: Any) -> Recorder:
-    """The whole program on this storage."""
-    return _recorded(json.dumps(config_of("local") | {"storage": storage} | change))
+    """The whole program on this storage, with the two volumes that every stack has by default."""
+    ei = config_of("local")["ei"] | {"deployment": "image"}
+    return _recorded(json.dumps(config_of("local") | {"ei": ei, "storage": storage} | change))
 
 
 def found(recorder: Recorder, kind: str) -> dict[str, Registered]:
@@ -211,12 +212,15 @@ def test_artifacts_that_somebody_else_delivers_are_mounted_read_only() -> None:
 
 
 def test_a_volume_for_one_node_is_let_go_before_the_next_pod_takes_it() -> None:
-    one = {"ei": config_of("local")["ei"] | {"replicas": 1}}
+    one = {"ei": config_of("local")["ei"] | {"replicas": 1, "deployment": "image"}}
     for mode, strategy in (
         ("ReadWriteOnce", {"maxSurge": 0, "maxUnavailable": 1}),
         ("ReadWriteMany", {"maxSurge": 1, "maxUnavailable": 0}),
     ):
         done = program(CLASS | {"carbonappsAccessMode": mode}, **one)
+        assert found(done, "Deployment")["wso2ei-nodes"].body()["spec"]["strategy"]["rollingUpdate"] == strategy
+        shared = CLASS | {"deploymentClass": "any", "deploymentAccessMode": mode}
+        done = program(shared, ei=one["ei"] | {"deployment": "shared"})
         assert found(done, "Deployment")["wso2ei-nodes"].body()["spec"]["strategy"]["rollingUpdate"] == strategy
 
 
