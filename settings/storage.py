@@ -186,8 +186,8 @@ class HostPathStorage(_SizedStorage):
 
 
 class NfsStorage(_SizedStorage):
-    """Folders of an NFS export. ``mysql``, ``carbonapps`` and, with ``ei.deployment`` shared, ``deployment`` must exist in
-    it, owned by uid 999 (MySQL) and uid 802 (EI)."""
+    """Folders of an NFS export. ``mysql``, ``carbonapps`` and (``ei.deployment`` shared) ``deployment`` must exist,
+    owned by uid 999 (MySQL) and uid 802 (EI)."""
 
     kind: Literal["nfs"]
     """Folders of an NFS export."""

@@ -56,7 +56,7 @@ def defaults_in(top: Path) -> dict[str, str]:
 
     Folders come before what is in them.
     """
-    found = {}
+    found: dict[str, str] = {}
     for name in TOPS:
         for folder, folders, files in os.walk(top / name):
             place = Path(folder).relative_to(top).as_posix()

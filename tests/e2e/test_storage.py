@@ -45,9 +45,10 @@ def test_what_is_refused_can_be_done_with_the_commands_that_the_refusal_prints(
     secret = machine.password()
     machine.sql("WSO2EI_USER_DB", "CREATE TABLE STAYS (ID INT)")
     car = next(pod for pod in machine.nodes())["metadata"]["name"]
-    machine.kubectl(
-        "exec", car, "-c", "ei", "--", "sh", "-c", f"touch $(ls -d /home/wso2carbon/*/{CAR_FOLDER})/kept.txt"
-    ).ok()
+    for folder in (CAR_FOLDER, "repository/tenants"):
+        machine.kubectl(
+            "exec", car, "-c", "ei", "--", "sh", "-c", f"touch $(ls -d /home/wso2carbon/*/{folder})/kept.txt"
+        ).ok()
 
     shell("pulumi config set --path 'wso2ei:storage.path' /var/lib/wso2ei/moved")
     refused = machine.update()
@@ -67,9 +68,10 @@ def test_what_is_refused_can_be_done_with_the_commands_that_the_refusal_prints(
     assert table_exists(machine)
     assert machine.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM UM_USER") == "1"
     node = machine.nodes()[0]["metadata"]["name"]
-    found = machine.kubectl("exec", node, "-c", "ei", "--", "sh", "-c", f"ls /home/wso2carbon/*/{CAR_FOLDER}").ok()
-    assert "kept.txt" in found
+    for folder in (CAR_FOLDER, "repository/tenants"):
+        found = machine.kubectl("exec", node, "-c", "ei", "--", "sh", "-c", f"ls /home/wso2carbon/*/{folder}").ok()
+        assert "kept.txt" in found
     assert machine.curl("/carbon", "wso2ei-scalable-integrator").text.startswith("HTTP/2 302")
     volumes = machine.objects("pvc")
-    assert len(volumes) == 2
+    assert len(volumes) == 3
     assert all(item["status"]["phase"] == "Bound" for item in volumes)

@@ -19,7 +19,7 @@ Run = Callable[..., Preview]
 HERE = {"kubernetes": {"contexts": ["docker-desktop"]}}
 """One allowed context is taken without a kubeconfig, so that an update gets as far as the storage."""
 NFS = {"kind": "nfs", "server": "nfs.example.com", "path": "/exports/wso2ei"}
-CLASS = {"kind": "class", "mysqlClass": "fast", "carbonappsClass": "shared"}
+CLASS = {"kind": "class", "mysqlClass": "fast", "carbonappsClass": "shared", "deploymentClass": "shared"}
 
 
 def exported(**change: Any) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def test_a_context_that_looks_like_openshift_is_refused_unless_the_stack_says_wh
 
 def test_a_stack_without_volumes_makes_none_and_needs_no_weaker_pod_security() -> None:
     change = {
-        "ei": config_of("local")["ei"] | {"carbonAppsFolder": "unused"},
+        "ei": config_of("local")["ei"] | {"carbonAppsFolder": "unused", "deployment": "image"},
         "mysql": {"external": {"host": "db.example.com"}},
     }
     recorder = run("local", change, preview=True)

@@ -139,3 +139,10 @@ def test_the_page_of_the_pulumi_console_names_outputs_that_exist_and_no_secret()
     assert named <= set(StackOutputs.__annotations__) - {"admin_password", "readme"}
     assert {"console_url", "gateway_url", "hosts_file_line"} <= named
     assert outputs_of(recorded("local"))["readme"] == page
+
+
+def test_what_the_console_makes_is_reported_as_temporary_unless_the_nodes_share_it() -> None:
+    assert outputs_of(recorded("prod"))["console_artifacts"].startswith("temporary: ")
+    local = outputs_of(recorded("local"))
+    assert local["console_artifacts"] == "kept, and served by every node: hostPath /var/lib/wso2ei/local/deployment"
+    assert "/var/lib/wso2ei/local/deployment on the node" in local["kept_data"]

@@ -110,7 +110,7 @@ def test_pods_pass_pod_security_restricted_but_for_the_one_that_gives_a_folder_a
             assert own["allowPrivilegeEscalation"] is False, name
             assert own["capabilities"]["drop"] == ["ALL"], name
             if own.get("runAsUser") == 0:
-                assert container["name"] == "own-folder"
+                assert container["name"] in {"own-folder", "own-folder-deployment"}
                 assert own["capabilities"]["add"] == ["CHOWN"]
                 assert config_of(stack)["storage"]["kind"] == "hostPath"
             else:
@@ -315,7 +315,7 @@ def test_every_mounted_volume_exists_and_every_program_that_is_run_is_delivered(
 def test_static_volumes_are_out_of_reach_of_a_default_storage_class(stack: str) -> None:
     volumes = {item.body()["metadata"]["name"]: item.body() for item in objects(stack, "PersistentVolume")}
     claims = objects(stack, "PersistentVolumeClaim")
-    assert len(volumes) == len(claims) == 2
+    assert len(volumes) == len(claims) == (3 if stack == "local" else 2)
     for item in claims:
         spec = item.body()["spec"]
         volume = volumes[spec["volumeName"]]

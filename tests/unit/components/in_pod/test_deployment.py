@@ -202,7 +202,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int | None], No
 
     for name in STEPS:
         monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
-    monkeypatch.setattr(deployment.os, "fsync", counted(lambda _: None))
+    monkeypatch.setattr(os, "fsync", counted(lambda _: None))
     yield lambda number: left.__setitem__(0, number)
     left[0] = None
 
