@@ -92,5 +92,9 @@ judge: $(VENV)/.complete ## the stack's and the plugins' tests on the cluster th
 	@$(PY) -m pytest -v -p no:randomly -m e2e tests/e2e/test_stack.py
 	@$(PY) -m pytest -v -p no:randomly -m cluster tests/kit/plugins
 
-bench: $(VENV)/.complete ## times, side by side in one run, as ratios
+# As for e2e: a separate state folder, and the same images on every machine.
+bench: export WSO2EI_EMBEDDED_STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/wso2ei-embedded-bench
+bench: export WSO2EI_IMAGES := $(or $(WSO2EI_IMAGES),stand-in)
+bench: export KUBECONFIG = $(WSO2EI_EMBEDDED_STATE)/cluster/kubeconfig
+bench: $(VENV)/.complete ## speed and cost, side by side in one run, into docs/benchmarks.md (ROWS=P1,P4 RUNS=5)
 	@$(PY) -m tests.bench

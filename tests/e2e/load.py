@@ -96,12 +96,12 @@ class Sender:
     """One vegeta process, which sends half of the load with one version of HTTP, on persistent connections."""
 
     def __init__(self, folder: Path, protocol: str, rate: int, stop: threading.Event) -> None:
-        self._vegeta = str(toolchain.ensure("vegeta", Reporter()) / "vegeta")
+        vegeta = str(toolchain.ensure("vegeta", Reporter()) / "vegeta")
         self._protocol, self._stop = protocol, stop
         self._results = folder / f"{protocol}.bin"
         idle = max(1, _IDLE * rate // _LARGEST_RATE)
         command = [
-            self._vegeta, "attack", "-format=json", "-lazy", f"-rate={rate}/2s", "-duration=0", "-insecure",
+            vegeta, "attack", "-format=json", "-lazy", f"-rate={rate}/2s", "-duration=0", "-insecure",
             "-timeout=30s", "-max-body=0", f"-connections={idle}", f"-http2={'true' if protocol == 'h2' else 'false'}",
             f"-output={self._results}",
         ]  # fmt: skip
@@ -140,22 +140,31 @@ class Sender:
 
     def requests(self) -> Iterator[Request]:
         """Return all requests, after the end."""
-        encoded = subprocess.run([self._vegeta, "encode", "-to=json", self._results], check=True, capture_output=True)
-        for line in encoded.stdout.splitlines():
-            result = json.loads(line)
-            if result["error"] == "no targets to attack":  # the end of the load, not a request
-                continue
-            started = datetime.fromisoformat(result["timestamp"]).timestamp()
-            seconds = result["latency"] / 1e9
-            yield Request(self._protocol, started, seconds, result["code"], result["error"], result["method"])
+        return read_results(self._results, self._protocol)
+
+
+def read_results(file: Path, protocol: str) -> Iterator[Request]:
+    """Return the requests of a file that vegeta wrote."""
+    vegeta = toolchain.ensure("vegeta", Reporter()) / "vegeta"
+    encoded = subprocess.run([vegeta, "encode", "-to=json", file], check=True, capture_output=True)
+    for line in encoded.stdout.splitlines():
+        result = json.loads(line)
+        if result["error"] == "no targets to attack":  # the end of the load, not a request
+            continue
+        started = datetime.fromisoformat(result["timestamp"]).timestamp()
+        yield Request(protocol, started, result["latency"] / 1e9, result["code"], result["error"], result["method"])
 
 
 class Load:
     """The load, from entering to leaving the context; ``requests`` and ``executed`` then hold the results."""
 
-    def __init__(self, machine: Machine, folder: Path) -> None:
+    def __init__(self, machine: Machine, folder: Path, share: float = 1) -> None:
+        """Calibrate the load.
+
+        :param share: of the rate that the machine sustains.
+        """
         self._machine, self._folder = machine, folder
-        self.rate = sustained_rate(machine)
+        self.rate = max(2, int(sustained_rate(machine) * share))
         self._stop = threading.Event()
         self._followed: dict[str, subprocess.Popen[bytes]] = {}
         self.requests: list[Request] = []

@@ -1,0 +1,91 @@
+"""Run the program of the checkout inside Pulumi and note when its phases begin; or with more EiClusters than one.
+
+The program itself is the same; ``program`` makes the folder that Pulumi runs instead of the checkout.
+"""
+
+from __future__ import annotations
+
+import ast
+import atexit
+import os
+import runpy
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+MARKS, CLUSTERS = "BENCH_MARKS", "BENCH_CLUSTERS"
+"""Variables: the file for the times, and the number of EiClusters."""
+
+
+def now() -> float:
+    """Seconds since the machine started, which is how Linux counts the start of a process."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def program(folder: Path, *, empty: bool = False) -> Path:
+    """Write the folder of a Pulumi program that calls ``run``, or one that registers nothing."""
+    folder.mkdir(parents=True)
+    if empty:
+        (folder / "Pulumi.yaml").write_text("name: empty\nruntime: python\n")
+    else:
+        shutil.copy(ROOT / "Pulumi.yaml", folder)
+    call = f"run(empty={empty})"
+    path = f"import sys\n\nsys.path.insert(0, {str(ROOT)!r})\n"
+    (folder / "__main__.py").write_text(f"{path}from tests.bench.observed import run\n\n{call}\n")
+    return folder
+
+
+def imports(source: Path) -> str:
+    """Return the import statements of a program."""
+    body = ast.parse(source.read_text()).body
+    return "\n".join(ast.unparse(line) for line in body if isinstance(line, ast.Import | ast.ImportFrom))
+
+
+def run(*, empty: bool) -> None:
+    """Run the program, as Pulumi's process."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    _mark("python", ticks / os.sysconf("SC_CLK_TCK"))
+    _mark("program", now())
+    atexit.register(lambda: _mark("end", now()))
+    if not empty:
+        main = ROOT / "__main__.py"
+        exec(imports(main), {})  # noqa: S102 - the checkout's own lines
+        _mark("imported", now())
+        _watch("settings.loading", "from_pulumi", "settings")
+        _watch("preflight.checks", "run", "checks")
+        _more_clusters(int(os.environ.get(CLUSTERS, "1")))
+        runpy.run_path(str(main), run_name="__main__")
+    _mark("registered", now())
+
+
+def _mark(name: str, at: float) -> None:
+    if file := os.environ.get(MARKS):
+        with Path(file).open("a") as marks:
+            marks.write(f"{name} {at}\n")
+
+
+def _watch(module: str, function: str, name: str) -> None:
+    original: Callable[..., Any] = getattr(sys.modules[module], function)
+
+    def watched(*arguments: Any) -> Any:
+        result = original(*arguments)
+        _mark(name, now())
+        return result
+
+    setattr(sys.modules[module], function, watched)
+
+
+def _more_clusters(count: int) -> None:
+    module: Any = sys.modules["components.ei.cluster"]
+    one = module.EiCluster
+
+    def several(name: str, *rest: Any) -> Any:
+        for number in range(2, count + 1):
+            one(f"{name}-{number}", *rest)
+        return one(name, *rest)
+
+    module.EiCluster = several
