@@ -95,7 +95,6 @@ class Section(BaseModel):
         frozen=True,
         validate_default=True,
         strict=True,
-        use_attribute_docstrings=True,
     )
 
     def as_args(self, kind: type[Args]) -> Args:

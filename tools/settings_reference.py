@@ -16,6 +16,7 @@ import yaml
 
 from settings.errors import SECRET_KEYS
 from settings.schema import TOP, Key
+from tools.descriptions import describe
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "settings.md"
@@ -54,6 +55,7 @@ command that fixes it. The CLI reports two kinds itself, one at a time and witho
 
 def page() -> str:
     """The whole page."""
+    describe()
     return "\n".join([_HEAD, *_top(), *_secrets()])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from settings.errors import PROJECT, SECRET_KEYS
 from settings.model import Settings
+from tools.descriptions import describe
 
 FILE = Path(__file__).parents[1] / "docs" / "stack.schema.json"
 _SECURE = {
@@ -26,6 +27,7 @@ _SECURE = {
 
 def schema() -> dict[str, Any]:
     """Return the schema of a whole stack file: the settings below ``config``, with the project's name before each."""
+    describe()
     settings = Settings.model_json_schema(by_alias=True)
     properties = {f"{PROJECT}:{name}": _at_the_top(value) for name, value in settings["properties"].items()}
     return {

@@ -123,7 +123,7 @@ def by_hand(machine: Machine) -> Iterator[str]:
     workers = math.ceil(float(quantity(limits["cpu"])))
     text = _CONFIGURATION.format(workers=workers, servers=servers, port=_PORT)
     volumes = [{"name": "conf", "configMap": {"name": "nginx"}}, {"name": "tls", "secret": {"secretName": "nginx"}}]
-    command = ["nginx", "-c", "/conf/nginx.conf", "-g", "daemon off;"]
+    command = ["nginx", "-c", "/conf/nginx.conf", "-e", "/dev/stderr", "-g", "daemon off;"]
     server = {
         "name": "nginx", "image": container["image"], "command": command,
         "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": limits},

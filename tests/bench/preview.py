@@ -39,9 +39,14 @@ _PACKAGES = {
 
 
 def seconds(command: list[str], environment: dict[str, str]) -> float:
-    """Wall time of one successful run."""
+    """Return the wall time of one run.
+
+    :raises RuntimeError: with what it printed, when it failed.
+    """
     started = time.monotonic()
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     return time.monotonic() - started
 
 

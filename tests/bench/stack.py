@@ -99,14 +99,14 @@ def cgroup(uid: str) -> Path:
 
 
 def make_up_steps(log: str) -> dict[str, float]:
-    """Return the seconds of each step of ``make up`` that took one, from what it printed.
+    """Return the seconds of each step of ``make up`` that took one and does not wait for another, from what it printed.
 
     Each line may begin with the seconds since the start; then the installation of the Python packages, which is older
     than the program that prints steps, is among them.
     """
     found: dict[str, float] = {}
     for line, following in itertools.pairwise([*log.splitlines(), ""]):
-        if (step := _STEP.match(line)) and _duration(step["time"]):
+        if (step := _STEP.match(line)) and _duration(step["time"]) and not step["title"].endswith("waiting for it"):
             found[step["title"]] = found.get(step["title"], 0) + _duration(step["time"])
         elif (
             (at := _STAMP.match(line)) and at[2].startswith("... Python packages") and (end := _STAMP.match(following))

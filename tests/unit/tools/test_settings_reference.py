@@ -7,6 +7,7 @@ from pathlib import Path
 from settings.errors import SECRET_KEYS
 from settings.schema import walk
 from tests.unit.support.mistake_pairs import single_values
+from tools.descriptions import describe
 from tools.settings_reference import PAGE, page
 
 ROOT = Path(__file__).parents[3]
@@ -17,6 +18,7 @@ def test_the_page_has_not_drifted_from_the_models() -> None:
 
 
 def test_every_setting_has_a_description_of_its_own() -> None:
+    describe()
     for key in walk():
         assert key.field is not None
         assert key.field.description, f"{key.path}: put a docstring under it in settings/"
