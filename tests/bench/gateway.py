@@ -32,9 +32,9 @@ from tests.e2e.machine import GATEWAY, Machine, eventually
 _SERVICE = "Bench"
 PATH = f"/services/{_SERVICE}"
 _WORKERS = 16
-_SECONDS = 4
+_SECONDS = 3
 _IDLE = 1000
-_RATES = (25, 50, 100, 200, 400, 800, 1600, 3200)
+_RATES = (100, 200, 400, 800, 1600, 3200)
 _NAMESPACE, _PORT = "wso2ei-bench", 18443
 _CONFIGURATION = """
 worker_processes {workers};

@@ -13,7 +13,7 @@ from tests.e2e.load import Load, Request
 from tests.e2e.machine import Machine, eventually
 from tests.e2e.test_lifecycle import serving
 
-_BEFORE = _AFTER = 5.0
+_BEFORE = _AFTER = 4.0
 """Seconds of load around an event."""
 
 
