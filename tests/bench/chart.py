@@ -28,7 +28,7 @@ def picture(row: Row[Any], summaries: Sequence[Summary]) -> str:
 
 def _bars(summaries: Sequence[Summary]) -> Any:
     chart = pygal.HorizontalBar(
-        **_LOOK, height=100 + 60 * len(summaries), show_legend=False, include_x_axis=True,
+        **_LOOK, height=100 + 35 * len(summaries), show_legend=False, include_x_axis=True,
         x_title="ratio: median, lowest and highest",
     )  # fmt: skip
     chart.x_labels = [summary.case for summary in summaries]
