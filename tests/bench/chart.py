@@ -27,23 +27,25 @@ def picture(row: Row[Any], summaries: Sequence[Summary]) -> str:
 
 
 def _bars(summaries: Sequence[Summary]) -> Any:
+    found = [(summary.case, summary.ratio) for summary in summaries if summary.ratio]
     chart = pygal.HorizontalBar(
-        **_LOOK, height=100 + 35 * len(summaries), show_legend=False, include_x_axis=True,
+        **_LOOK, height=100 + 35 * len(found), show_legend=False, range=(0, 1.05 * max(one.high for _, one in found)),
         x_title="ratio: median, lowest and highest",
     )  # fmt: skip
-    chart.x_labels = [summary.case for summary in summaries]
-    found = [summary.ratio for summary in summaries if summary.ratio]
-    chart.add("ratio", [{"value": one.median, "ci": {"low": one.low, "high": one.high}} for one in found])
+    chart.x_labels = [case for case, _ in found]
+    chart.add("ratio", [{"value": one.median, "ci": {"low": one.low, "high": one.high}} for _, one in found])
     return chart
 
 
 def _curve(summaries: Sequence[Summary]) -> Any:
     """Return values and bases over the number with which a case begins, for cases of one kind."""
-    points = [(float(one.case.split()[0]), one) for one in summaries if one.case[0].isdigit()]
+    points = [(float(one.case.split()[0]), one, one.base) for one in summaries if one.case[0].isdigit() and one.base]
     first = points[0][1]
-    chart = pygal.XY(**_LOOK, height=360, include_x_axis=True, x_title=first.case.partition(" ")[2], y_title=first.unit)
-    chart.add("measured", [(x, one.value.median) for x, one in points])
-    chart.add(
-        first.against, [(x, one.base.median) for x, one in points if one.base], stroke_style={"dasharray": "4, 4"}
-    )
+    highest = max(max(one.value.median, base.median) for _, one, base in points)
+    chart = pygal.XY(
+        **_LOOK, height=360, range=(0, 1.05 * highest), xrange=(0, points[-1][0]),
+        x_title=first.case.partition(" ")[2], y_title=first.unit,
+    )  # fmt: skip
+    chart.add("measured", [(x, one.value.median) for x, one, _ in points])
+    chart.add(first.against, [(x, base.median) for x, _, base in points], stroke_style={"dasharray": "4, 4"})
     return chart
