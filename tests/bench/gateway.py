@@ -117,7 +117,7 @@ def by_hand(machine: Machine) -> Iterator[str]:
     Its pod is in the node's network and has the CPU limit and the certificate of the controller.
     """
     container = controller(machine)["spec"]["containers"][0]
-    limits = container["resources"]["limits"]
+    limits = {name: container["resources"]["limits"][name] for name in ("cpu", "memory")}
     certificate = next(s for s in machine.objects("secrets") if s["type"] == "kubernetes.io/tls")
     servers = " ".join(f"server {address};" for address in addresses_of(machine))
     workers = math.ceil(float(quantity(limits["cpu"])))
