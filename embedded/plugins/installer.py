@@ -25,6 +25,7 @@ from embedded.plugins import BUILT, NAMES, STAND_IN, Plugin
 from embedded.process import capture, follow
 from embedded.progress import Reporter
 
+_DOWNLOAD_SECONDS = 90.0
 _GIVE_UP = ("will retry", "no such host", "failed to download")  # the CLI's own five tries change nothing offline
 _MARKER = "MADE-HERE.json"
 _OLD_MARKER = "STAND-IN.json"
@@ -113,7 +114,7 @@ def _official(pulumi_home: Path, name: str, env: dict[str, str]) -> str:
 
     try:
         with suppress(_GivenUpError):
-            if follow(command, heard, env=env) == 0:
+            if follow(command, heard, env=env, seconds=_DOWNLOAD_SECONDS) == 0:
                 return ""
     except OSError as error:
         raise KitError(f"the pulumi command cannot be run: {error}", "run `make up`, which installs it") from error

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from embedded.environment import CHECKOUT
-from embedded.toolchain import kubernetes_version
+from embedded.toolchain import GROUPS
 from tests.bench import gateway, page, preview, recovery, stack
 from tests.bench.common import Bench
 from tests.bench.model import Result, Row, SkippedRowError, select
@@ -62,7 +62,7 @@ def machine() -> dict[str, str]:
         "Python": platform.python_version(),
         "Pulumi SDK": version("pulumi"),
         "Kubernetes provider": version("pulumi-kubernetes"),
-        "Kubernetes": kubernetes_version(),
+        "Kubernetes": GROUPS["kubernetes"].version(),
     }
 
 

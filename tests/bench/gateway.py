@@ -19,12 +19,11 @@ from typing import Any
 
 from components.shared.quantities import quantity
 from embedded import toolchain
-from embedded.cluster import cgroups
 from embedded.environment import CHECKOUT
 from embedded.progress import Reporter
 from tests.bench.common import Bench
 from tests.bench.model import Row, Sample
-from tests.bench.stack import cgroup
+from tests.bench.stack import resident_mib
 from tests.cars import car
 from tests.e2e.load import Request, read_results, sustained_rate
 from tests.e2e.machine import GATEWAY, Machine, eventually
@@ -195,14 +194,14 @@ def _way(bench: Bench, addresses: Sequence[str], rate: int) -> tuple[dict[tuple[
 
 def _with_idle(bench: Bench, nginx: str, rate: int) -> Iterator[Sample]:
     """The same rate while 1,000 clients are connected and send nothing."""
-    folder = str(cgroup(controller(bench.stack)["metadata"]["uid"]))
-    alone, memory = attack(bench, [nginx], rate), cgroups.memory_mib(folder)
+    pod = controller(bench.stack)
+    alone, memory = attack(bench, [nginx], rate), resident_mib(pod)
     command = [*bench.in_node(), sys.executable, "-m", "tests.bench.idle", nginx, GATEWAY, PATH, str(_IDLE)]
     with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as clients:
         assert clients.stdin
         assert clients.stdout
         assert clients.stdout.readline() == "open\n"
-        crowded, more = attack(bench, [nginx], rate), cgroups.memory_mib(folder)
+        crowded, more = attack(bench, [nginx], rate), resident_mib(pod)
         clients.stdin.close()
         still = int(clients.stdout.read())
     yield Sample("idle connections that stay open", still, _IDLE, "", "those opened")

@@ -76,8 +76,7 @@ def memory(bench: Bench, runs: int) -> Iterator[Sample]:
     for turn in range(runs):
         time.sleep(2 if turn else 0)
         for pod in pods:
-            folder = cgroup(pod["metadata"]["uid"])
-            used = cgroups.memory_mib(str(folder))
+            used = resident_mib(pod)
             name = pod["metadata"]["labels"]["app.kubernetes.io/name"]
             for kind in ("requests", "limits"):
                 total = _total(pod, kind, "memory")
@@ -91,11 +90,13 @@ def _total(pod: dict[str, Any], kind: str, resource: str) -> float:
     return sum(float(quantity(one)) for one in found if one) / (2**20 if resource == "memory" else 1)
 
 
-def cgroup(uid: str) -> Path:
-    """Return the cgroup of a pod, below the root of its hierarchy."""
-    top = cgroups.ROOT if cgroups.unified() else cgroups.ROOT / "memory"
-    path = next((top / names.current().cgroup).rglob(f"*pod{uid}"))
-    return path.relative_to(top)
+def resident_mib(pod: dict[str, Any]) -> float:
+    """Return the memory of a pod's processes, without the cache of files."""
+    unified = cgroups.unified()
+    top = (cgroups.ROOT if unified else cgroups.ROOT / "memory") / names.current().cgroup
+    folder = next(top.rglob(f"*pod{pod['metadata']['uid']}"))
+    lines = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    return int(lines["anon" if unified else "total_rss"]) / 1024**2
 
 
 def make_up_steps(log: str) -> dict[str, float]:
