@@ -172,6 +172,10 @@ class IngressSettings(Section):
                 ("ingress.expose",),
                 f"must be the name or IP of a node: ingress.expose {self.expose} gives the Ingress no address; "
                 "set address",
+    access_log: Literal["default", "json", "off"] = "default"
+    """Access log of an installed controller on standard output: F5's ``default`` line with the client's address;
+    ``json``, one object for each request with client, host, path without query, status, address and time of the node
+    and an id; or ``off``. NGINX sees the client's address with ``service.externalTrafficPolicy`` Local only."""
                 {"ingress.address": "localhost"},
             )
         for key, port in (("httpNodePort", self.http_node_port), ("httpsNodePort", self.https_node_port)):
@@ -217,6 +221,13 @@ class IngressSettings(Section):
         for place, values in places.items():
             for key, value in values.items():
                 found = additions.problem(key, value, self.dialect, installed=self.controller == "install")
+        if self.controller == "existing" and self.access_log != "default":
+            yield Conflict(
+                "ingress.accessLog",
+                ("ingress.controller",),
+                "configures an installed controller, and ingress.controller is existing",
+                {"ingress.accessLog": None},
+            )
                 if found:
                     path = f'{place}["{key}"]'
                     words = found.replace("dialect", "ingress.dialect")

@@ -12,6 +12,7 @@ from components.shared.recommended_labels import PodMetadataArgs
 from components.shared.scheduling import SchedulingArgs
 
 Expose = Literal["LoadBalancer", "NodePort", "hostPort"]
+AccessLog = Literal["default", "json", "off"]
 
 
 class ServiceArgs(TypedDict):
@@ -97,6 +98,8 @@ class NginxIngressArgs(TypedDict):
     read_timeout: int
     """Seconds."""
     pull_secret: NotRequired[str | None]
+    access_log: NotRequired[AccessLog]
+    """Access log of an installed controller; default F5's own."""
     """Secret of type kubernetes.io/dockerconfigjson for ``image``."""
     pods: NotRequired[PodMetadataArgs]
     """Labels and annotations of all pods."""

@@ -178,7 +178,7 @@ class NginxIngress(pulumi.ComponentResource):
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-config",
             metadata=meta(),
-            data=nginx_objects.config_data(args.get("address"), _cpu_limit(args)),
+            data=nginx_objects.config_data(args.get("address"), _cpu_limit(args), args.get("access_log", "default")),
             opts=child,
         )
         k8s.networking.v1.NetworkPolicy(
@@ -223,6 +223,7 @@ class NginxIngress(pulumi.ComponentResource):
                     depends_on=[ingress_class, service, *bindings], custom_timeouts=_deadline(args).timeouts
                 ),
             ),
+                read_timeout=args["read_timeout"],
         )
 
     def _rights(

@@ -6,13 +6,14 @@ no CRD is needed; telemetry off, which is on by default; RBAC for what remains, 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.nginx.args import Expose, ServiceArgs
+from components.nginx.args import AccessLog, Expose, ServiceArgs
 from components.shared import network_policies, pods, scheduling, volumes
 from components.shared.deadlines import Deadline
 from components.shared.quantities import quantity
@@ -23,6 +24,28 @@ CONTROLLER = "nginx.org/ingress-controller"
 _CONNECTIONS = 4096
 KEEPALIVE_MIN_SECONDS = 5
 """Seconds that an idle HTTP/1.1 connection stays open after a reload."""
+_DRAIN_SECONDS = 15
+"""Time in which a terminating controller goes on accepting connections: it leaves the endpoints at once, but nodes and
+load balancers need seconds to notice, and NGINX closes its ports as soon as the controller gets SIGTERM."""
+_JSON_LOG = {
+    "time": "$time_iso8601",
+    "request_id": "$request_id",
+    "client": "$remote_addr",
+    "forwarded_for": "$http_x_forwarded_for",
+    "host": "$host",
+    "protocol": "$server_protocol",
+    "method": "$request_method",
+    # Without the query, in which clients send tokens.
+    "path": "$uri",
+    "status": "$status",
+    "bytes": "$body_bytes_sent",
+    "seconds": "$request_time",
+    "upstream": "$upstream_addr",
+    "upstream_status": "$upstream_status",
+    "upstream_seconds": "$upstream_response_time",
+    "agent": "$http_user_agent",
+}
+"""All values are texts: after a retry, those of the upstream are lists."""
 _FOLDERS = {
     "nginx-etc": ("/etc/nginx", "16Mi"),
     "nginx-cache": ("/var/cache/nginx", "2Gi"),
@@ -79,7 +102,9 @@ def cluster_rules(ingress_class: str, namespace: pulumi.Input[str]) -> list[k8s.
     ]
 
 
-def config_data(external_address: str | None, cpu_limit: str) -> dict[str, str]:
+def config_data(
+    external_address: str | None, cpu_limit: str, access_log: AccessLog = "default"
+) -> dict[str, str]:
     """Return the data of the controller's ConfigMap; its defaults are HTTP/2 off and ``server_tokens`` on."""
     data = {
         "http2": "True",
@@ -96,6 +121,10 @@ def config_data(external_address: str | None, cpu_limit: str) -> dict[str, str]:
     }
     if external_address:
         data["external-status-address"] = external_address
+    if access_log == "off":
+        data["access-log-off"] = "True"
+    if access_log == "json":
+        data |= {"log-format": json.dumps(_JSON_LOG), "log-format-escaping": "json"}
     return data
 
 
@@ -150,11 +179,16 @@ def deployment_spec(
     https_port: int,
     deadline: Deadline,
     replicas: int,
+    read_timeout: int,
     resources: k8s.core.v1.ResourceRequirementsArgs,
     pull_secret: str | None = None,
     place: scheduling.SchedulingArgs | None = None,
 ) -> k8s.apps.v1.DeploymentSpecArgs:
     """Return the Deployment: controllers with a read-only root file system.
+
+    A terminating one accepts connections for a while, then completes its requests (on SIGTERM the controller quits
+    NGINX gracefully and waits for it: cmd/nginx-ingress, handleTermination). With hostPort no other one could accept
+    connections meanwhile, and its successor waits for the port.
 
     NET_BIND_SERVICE stays: the binaries carry it as a file capability, and without it exec fails even on high
     ports ("Operation not permitted").
@@ -181,6 +215,14 @@ def deployment_spec(
             period_seconds=15,
             timeout_seconds=5,
             failure_threshold=6,
+        ),
+        # Not Kubernetes' own `sleep`, which 1.29 does not have.
+        lifecycle=None
+        if host
+        else k8s.core.v1.LifecycleArgs(
+            pre_stop=k8s.core.v1.LifecycleHandlerArgs(
+                exec_=k8s.core.v1.ExecActionArgs(command=["sleep", str(_DRAIN_SECONDS)])
+            )
         ),
         security_context=security,
         resources=resources,
@@ -215,7 +257,7 @@ def deployment_spec(
                 enable_service_links=False,
                 image_pull_secrets=pods.pull_secrets(pull_secret),
                 security_context=pods.pod_security(UID),
-                termination_grace_period_seconds=60,
+                termination_grace_period_seconds=60 if host else _DRAIN_SECONDS + read_timeout,
                 topology_spread_constraints=scheduling.spread(selector) if replicas > 1 else None,
                 init_containers=[copy],
                 containers=[controller],

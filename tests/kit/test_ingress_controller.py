@@ -72,6 +72,14 @@ def rendered(controller: Any, annotations: dict[str, str], config: dict[str, str
     return str(controller.render.render([server], config, False, {"status": 8080}, **options))
 
 
+def test_the_access_log_is_that_of_the_real_template(controller: Any) -> None:
+    """v5.5.4, internal/configs/version1/nginx.tmpl: quoted lines without escaping, joined by spaces."""
+    assert """"$http_user_agent" "$http_x_forwarded_for"';""" in rendered(controller, {}, {})
+    config = {"log-format": "$remote_addr\n$status", "log-format-escaping": " json "}
+    assert "log_format main escape=json '$remote_addr' ' $status';" in rendered(controller, {}, config)
+    assert "access_log off;" in rendered(controller, {}, {"access-log-off": "True"}).partition("upstream")[0]
+
+
 def test_passive_checks_follow_the_annotations_and_are_otherwise_those_of_the_real_controller(controller: Any) -> None:
     assert "max_fails=1 fail_timeout=10s max_conns=0;" in rendered(controller, {}, {})
     annotations = {"nginx.org/max-fails": "10", "nginx.org/fail-timeout": "5s", "nginx.org/keepalive": "256"}

@@ -16,7 +16,7 @@ CONFIG_KEYS = frozenset(
         "http2", "server-tokens", "ssl-protocols", "ssl-ciphers", "proxy-connect-timeout", "proxy-read-timeout",
         "proxy-send-timeout", "client-max-body-size", "error-log-level", "worker-processes", "worker-connections",
         "keepalive", "external-status-address", "worker-shutdown-timeout", "ssl-redirect", "main-snippets",
-        "http-snippets", "worker-rlimit-nofile", "access-log-off",
+        "http-snippets", "worker-rlimit-nofile", "access-log-off", "log-format", "log-format-escaping",
     }
 )  # fmt: skip
 
@@ -86,8 +86,7 @@ http {{
     include /etc/nginx/mime.types;
     js_import /etc/nginx/njs/apikey_auth.js;
     default_type application/octet-stream;
-    log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
-        '"$http_referer" "$http_user_agent" "$host" $upstream_addr $request_time';
+    {_log_format(config)}
     access_log {log};
     sendfile on;
     keepalive_timeout 75s;
@@ -103,6 +102,23 @@ http {{
     scgi_temp_path /var/lib/nginx/scgi;
     server_tokens {"on" if is_on(config, "server-tokens", True) else "off"};
     {config.get("http-snippets", "")}"""
+
+
+def _log_format(config: dict[str, str]) -> str:
+    """Return the format of the access log as the real template writes it (internal/configs/version1/nginx.tmpl).
+
+    Lines become quoted parts without any escaping, so a quote in one makes a configuration that NGINX rejects.
+    """
+    if "log-format" not in config:
+        return (
+            """log_format main '$remote_addr - $remote_user [$time_local] "$request" '"""
+            """'$status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for"';"""
+        )
+    escaping = config.get("log-format-escaping", "").strip()
+    parts = [
+        f"'{' ' if index else ''}{line}'" for index, line in enumerate(config["log-format"].split("\n")) if line
+    ]
+    return f"log_format main {f'escape={escaping} ' if escaping else ''}{' '.join(parts)};"
 
 
 def _upstream(upstream: Upstream, settings: Settings, config: dict[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -121,6 +122,38 @@ def test_another_class_of_load_balancer_replaces_the_service_since_kubernetes_do
     assert list(item.request.replaceOnChanges) == ["spec.loadBalancerClass"]
     # The name is fixed, and the API server rejects a second Service of that name.
     assert item.request.deleteBeforeReplace
+
+
+def test_a_terminating_controller_serves_until_no_node_sends_requests_and_completes_those_in_progress() -> None:
+    recorder = run("local", {"ingress": {"readTimeout": 600}})
+    deployment = body(recorder, "wso2ei-nginx-controller")["spec"]
+    pod = deployment["template"]["spec"]
+    # Kubernetes 1.29 has no handler of its own for it, so it is a program of the image.
+    command, seconds = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    assert command == "sleep"
+    assert int(seconds) > objects.KEEPALIVE_MIN_SECONDS
+    assert pod["terminationGracePeriodSeconds"] == int(seconds) + 600
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+def test_a_controller_with_a_port_of_its_node_makes_way_at_once() -> None:
+    recorder = run("local", {"ingress": {"expose": "hostPort", "address": "localhost"}})
+    deployment = body(recorder, "wso2ei-nginx-controller")["spec"]
+    assert "lifecycle" not in deployment["template"]["spec"]["containers"][0]
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+
+
+def test_the_access_log_has_client_node_and_id_and_no_query() -> None:
+    data = objects.config_data(None, "1", "json")
+    assert data["log-format-escaping"] == "json"
+    logged = set(json.loads(data["log-format"]).values())
+    assert {"$remote_addr", "$upstream_addr", "$upstream_response_time", "$request_id"} <= logged
+    assert not {"$request", "$request_uri", "$args", "$query_string"} & logged
+    # F5's template puts each line between single quotes.
+    assert "'" not in data["log-format"]
+    assert "\n" not in data["log-format"]
+    assert objects.config_data(None, "1", "off")["access-log-off"] == "True"
+    assert not {"log-format", "access-log-off"} & set(objects.config_data(None, "1"))
 
 
 def test_bodies_of_requests_cannot_fill_the_disk_of_the_node() -> None:
