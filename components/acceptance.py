@@ -30,8 +30,10 @@ class AcceptanceArgs(TypedDict):
     """Python image."""
     address: pulumi.Input[str]
     """``host:port`` of the controller, as seen from a pod."""
-    console_host: str
-    """Host name of the console: ``/carbon`` must answer 302."""
+    console_host: str | None
+    """Host name of the console: ``/carbon`` must answer 302; ``None``: not checked, it has no route."""
+    console_address: NotRequired[pulumi.Input[str] | None]
+    """``host:port`` of the console's own controller; default ``address``."""
     gateway_host: str
     """Host name of the gateway: ``/services`` must answer 200, or EI's 403 with ``http.block_service_list``."""
     affinity_cookie: NotRequired[str | None]
@@ -66,8 +68,8 @@ def job_spec(
         args=[
             "--address",
             args["address"],
-            "--console-host",
-            args["console_host"],
+            *(["--console-host", host] if (host := args["console_host"]) else []),
+            *(["--console-address", address] if (address := args.get("console_address")) is not None else []),
             "--gateway-host",
             args["gateway_host"],
             "--console-port",

@@ -38,7 +38,7 @@ def summary_table(stack: str, outputs: Mapping[str, Any], plugins: Sequence[Plug
     port = urlsplit(str(outputs.get("gateway_url", ""))).port
     base = f"https://{_address(str(outputs.get('hosts_file_line', '')))}{f':{port}' if port else ''}"
     rows = [
-        ("console", outputs.get("console_url")),
+        ("console", outputs.get("console_url") or "not served by NGINX"),
         ("gateway", f"{outputs.get('gateway_url')}/services"),
         ("hosts file", outputs.get("hosts_file_line")),
         ("administrator", outputs.get("admin_username")),
@@ -46,8 +46,8 @@ def summary_table(stack: str, outputs: Mapping[str, Any], plugins: Sequence[Plug
             "password",
             f'eval "$(make -s env STACK={stack})"; pulumi stack output -s {stack} --show-secrets admin_password',
         ),
-        ("try", f"curl -k -i {base}/carbon -H 'Host: {hosts.get('console')}'"),
-        ("", f"curl -k -i {base}/services -H 'Host: {hosts.get('gateway')}'"),
+        *([("try", f"curl -k -i {base}/carbon -H 'Host: {hosts['console']}'")] if "console" in hosts else []),
+        ("try", f"curl -k -i {base}/services -H 'Host: {hosts.get('gateway')}'"),
         ("kept on destroy", "\n".join(outputs.get("kept_data") or [])),
         ("plugins", "\n".join(plugin.line() for plugin in plugins) or "yours"),
         ("images", "\n".join(images)),

@@ -69,6 +69,8 @@ def references(settings: Settings) -> Iterator[Reference]:
         yield Reference("namespace.name", "Namespace", settings.namespace.name)
     if settings.ingress.controller == "existing":
         yield Reference("ingress.className", "IngressClass", settings.ingress.class_name)
+    if settings.ingress.console.class_name:
+        yield Reference("ingress.console.className", "IngressClass", settings.ingress.console.class_name)
     if settings.ingress.tls_secret:
         yield Reference(
             "ingress.tlsSecret", "Secret", settings.ingress.tls_secret, ("tls.crt", "tls.key"), "kubernetes.io/tls"
@@ -149,7 +151,7 @@ def mistakes(settings: Settings, context: str) -> list[Mistake]:
 def _check(settings: Settings, context: str) -> list[Mistake]:
     with connected(context) as api:
         cluster = _Cluster(api, settings.namespace.name)
-        found = [*_missing(settings, context, cluster), *_other_class(settings, cluster)]
+        found = [*_missing(settings, context, cluster), *_other_class(settings, cluster), *_other_console_class(settings, cluster)]
         metrics = settings.ei.metrics
         if metrics and metrics.discovery == "serviceMonitor" and not cluster.has_service_monitors():
             found.append(service_monitor_mistake(context, both=metrics.service_monitor is not None))
@@ -236,6 +238,21 @@ def _other_class(settings: Settings, cluster: _Cluster) -> Iterator[Mistake]:
             f"must be {right}: ingress.className {ingress.class_name} belongs to {found.controller}, which does not "
             f"read annotations of {ingress.dialect}",
             set_command("ingress.dialect", right),
+        )
+
+
+def _other_console_class(settings: Settings, cluster: _Cluster) -> Iterator[Mistake]:
+    """A class of the console's own whose controller does not read the annotations of the settings' dialect."""
+    ingress = settings.ingress
+    name = ingress.console.class_name
+    found = cluster.find("IngressClass", name) if name else None
+    if found and found.controller and (found.controller == _F5) != (ingress.dialect == "f5"):
+        yield Mistake(
+            full("ingress.console.className"),
+            f'"{name}"',
+            f"must be a class whose controller reads annotations of ingress.dialect {ingress.dialect}; this one belongs "
+            f"to {found.controller}. Both controllers must read the same dialect",
+            commands({"ingress.console.className": None}),
         )
 
 

@@ -82,6 +82,10 @@ def _on_openshift(settings: Settings) -> Iterator[Conflict]:
             f"takes a port of a node, which {openshift} forbids; use LoadBalancer or NodePort",
             {"ingress.expose": "LoadBalancer"},
         )
+    if settings.ingress.console.class_name == "openshift-default":
+        expected = f"is the router of {openshift}, which does not read the annotations; use an NGINX"
+        fix = {"ingress.console.className": None}
+        yield Conflict("ingress.console.className", (openshift,), expected, fix)
     if settings.ingress.class_name == "openshift-default":
         yield Conflict(
             "ingress.className",

@@ -66,6 +66,32 @@ class RouteSettings(Section):
     community's dialect. Traefik 3.6 ignores it. NGINX must see the clients' addresses."""
 
 
+class ConsoleSettings(RouteSettings):
+    """The console's clients, and the controller that serves it."""
+
+    enabled: bool = True
+    """Whether NGINX serves the console. False: it has no Ingress, and only ``kubectl port-forward`` reaches it."""
+    class_name: Annotated[ObjectName | None, Field(examples=["nginx-internal"])] = None
+    """IngressClass of another existing controller for the console alone, such as an internal one; it reads
+    ``ingress.dialect`` and serves ``ingress.httpsPort``. Default: ``ingress.className``."""
+    address: Annotated[Address | None, Field(examples=["10.0.0.8"])] = None
+    """As ``ingress.address``, of the controller of ``className``."""
+    controller_address: HostPort | None = None
+    """As ``ingress.controllerAddress``, of the controller of ``className``."""
+    controller_labels: Annotated[
+        dict[LabelKey, LabelValue], Field(examples=[{"app.kubernetes.io/instance": "nginx-internal"}])
+    ] = {}
+    """As ``ingress.controllerLabels``, of the controller of ``className``: only its pods reach the console."""
+    controller_namespace: Annotated[Name | None, Field(examples=["nginx-internal"])] = None
+    """As ``ingress.controllerNamespace``, of the controller of ``className``."""
+
+    def given(self) -> Iterator[tuple[str, str]]:
+        """Yield name and path of each setting that has another value than its default, ``enabled`` excluded."""
+        for name, field in type(self).model_fields.items():
+            if name != "enabled" and getattr(self, name):
+                yield name, f"ingress.console.{field.alias}"
+
+
 class IngressServiceSettings(Section):
     """Service of an installed controller: what a cloud's load balancer is configured by."""
 
@@ -140,12 +166,16 @@ class IngressSettings(Section):
     namespace."""
     annotations: Annotated[dict[LabelKey, AnyText], Field(examples=[{"nginx.org/hsts": "true"}])] = {}
     """Additional annotations of both Ingresses. Managed ones, snippets and those of the other dialect are rejected."""
-    console: RouteSettings = RouteSettings()
-    """The console's clients."""
+    console: ConsoleSettings = ConsoleSettings()
+    """The console's clients, and the controller that serves it."""
     gateway: RouteSettings = RouteSettings()
     """The gateway's clients."""
     tls_secret: Annotated[ObjectName | None, Field(examples=["ei-example-com-tls"])] = None
     """kubernetes.io/tls Secret in the namespace; without it a self-signed certificate is made and kept in the state."""
+    access_log: Literal["default", "json", "off"] = "default"
+    """Access log of an installed controller on standard output: F5's ``default`` line with the client's address;
+    ``json``, one object for each request with client, host, path without query, status, address and time of the node
+    and an id; or ``off``. NGINX sees the client's address with ``service.externalTrafficPolicy`` Local only."""
     read_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 180
     """Seconds that NGINX waits for an answer; above EI's own 120 s endpoint timeout, else NGINX answers 504 before
     EI's fault sequence runs."""
@@ -172,10 +202,6 @@ class IngressSettings(Section):
                 ("ingress.expose",),
                 f"must be the name or IP of a node: ingress.expose {self.expose} gives the Ingress no address; "
                 "set address",
-    access_log: Literal["default", "json", "off"] = "default"
-    """Access log of an installed controller on standard output: F5's ``default`` line with the client's address;
-    ``json``, one object for each request with client, host, path without query, status, address and time of the node
-    and an id; or ``off``. NGINX sees the client's address with ``service.externalTrafficPolicy`` Local only."""
                 {"ingress.address": "localhost"},
             )
         for key, port in (("httpNodePort", self.http_node_port), ("httpsNodePort", self.https_node_port)):
@@ -195,7 +221,15 @@ class IngressSettings(Section):
                 both_removed: dict[str, str | int | bool | None] = {other: None, key: None}
                 yield Conflict(key, (other,), f"must differ from {other}: a Service has each port once", both_removed)
         yield from self._service_conflicts()
+        if self.controller == "existing" and self.access_log != "default":
+            yield Conflict(
+                "ingress.accessLog",
+                ("ingress.controller",),
+                "configures an installed controller, and ingress.controller is existing",
+                {"ingress.accessLog": None},
+            )
         yield from self._route_conflicts()
+        yield from self._console_conflicts()
         yield from cpu_limit_conflicts("ingress", self.cpu, self.cpu_limit)
         if self.uses_host_ports and self.replicas > 1:
             yield Conflict(
@@ -221,13 +255,6 @@ class IngressSettings(Section):
         for place, values in places.items():
             for key, value in values.items():
                 found = additions.problem(key, value, self.dialect, installed=self.controller == "install")
-        if self.controller == "existing" and self.access_log != "default":
-            yield Conflict(
-                "ingress.accessLog",
-                ("ingress.controller",),
-                "configures an installed controller, and ingress.controller is existing",
-                {"ingress.accessLog": None},
-            )
                 if found:
                     path = f'{place}["{key}"]'
                     words = found.replace("dialect", "ingress.dialect")
@@ -242,6 +269,33 @@ class IngressSettings(Section):
                     "load balancer has ingress.service.loadBalancerSourceRanges",
                     {f"ingress.{route}.allowedSources": None},
                 )
+
+    def _console_conflicts(self) -> Iterator[Conflict]:
+        """Report a class of the console's own that no controller would serve, and settings without effect."""
+        console, separate = self.console, self.console.class_name and self.controller == "existing"
+        if console.class_name and self.controller == "install":
+            yield Conflict(
+                "ingress.console.className",
+                ("ingress.controller",),
+                "must not be set with ingress.controller install: the installed controller serves both hosts, with the "
+                "only certificate that it reads. Use two existing controllers, or leave the console out "
+                "(ingress.console.enabled false)",
+                {"ingress.console.className": None},
+            )
+        elif console.class_name == self.class_name:
+            yield Conflict(
+                "ingress.console.className",
+                ("ingress.className",),
+                f"must differ from ingress.className {self.class_name}, which is the default",
+                {"ingress.console.className": None},
+            )
+        for name, path in console.given():
+            if not console.enabled:
+                words = "has no effect with ingress.console.enabled false"
+                yield Conflict(path, ("ingress.console.enabled",), words, {path: None})
+            elif (name == "address" or name.startswith("controller_")) and not separate:
+                words = "needs ingress.console.className, the class of another existing controller"
+                yield Conflict(path, ("ingress.console.className",), words, {path: None})
 
     def _service_conflicts(self) -> Iterator[Conflict]:
         """Report values that the API server rejects or that have no effect, which would leave open what they limit."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pulumi
 
 from components.acceptance import AcceptanceArgs
-from components.ei.args import EiClusterArgs, NodeArgs, OperationsArgs
+from components.ei.args import ControllerPodsArgs, EiClusterArgs, NodeArgs, OperationsArgs
 from components.ei.cluster import EiCluster, service_name
 from components.mysql.connection import MysqlConnection
-from components.nginx.args import NginxIngressArgs, RouteLimits
+from components.nginx.args import NginxIngressArgs, Route, RouteLimits
 from components.nginx.ingress import NginxIngress
 from components.shared import metadata
 from components.shared.recommended_labels import PodMetadataArgs
@@ -24,31 +24,34 @@ from stack.pull_secrets import pull_secret
 
 
 def ingress_args(settings: Settings, namespace: pulumi.Input[str]) -> NginxIngressArgs:
-    """Return the arguments of ``NginxIngress``: one route each for console and gateway."""
-    service = service_name(names.EI)
+    """Return the arguments of ``NginxIngress``: one route each for console, if it has one, and gateway."""
+    service, console = service_name(names.EI), settings.ingress.console
+    routes: dict[str, Route] = {
+        "console": {
+            "host": settings.hosts.console,
+            "service": service,
+            "port": 9443,
+            "max_body": settings.ingress.max_body,
+            "affinity_cookie": names.AFFINITY_COOKIE,
+            "class_name": console.class_name,
+            "address": console.address,
+            **_limits(settings, console),
+        },
+        "gateway": {
+            "host": settings.hosts.gateway,
+            "service": service,
+            "port": 8243,
+            "max_body": settings.ingress.gateway_max_body,
+            "affinity_cookie": None,
+            **_limits(settings, settings.ingress.gateway),
+        },
+    }
     return {
         **settings.ingress.as_args(NginxIngressArgs),
         "namespace": namespace,
         "image": settings.image(settings.images.nginx),
         "pull_secret": pull_secret(settings, settings.images.nginx),
-        "routes": {
-            "console": {
-                "host": settings.hosts.console,
-                "service": service,
-                "port": 9443,
-                "max_body": settings.ingress.max_body,
-                "affinity_cookie": names.AFFINITY_COOKIE,
-                **_limits(settings, settings.ingress.console),
-            },
-            "gateway": {
-                "host": settings.hosts.gateway,
-                "service": service,
-                "port": 8243,
-                "max_body": settings.ingress.gateway_max_body,
-                "affinity_cookie": None,
-                **_limits(settings, settings.ingress.gateway),
-            },
-        },
+        "routes": {key: route for key, route in routes.items() if key == "gateway" or console.enabled},
         "node_ports": (settings.ingress.http_node_port, settings.ingress.https_node_port),
         "pods": settings.pods.as_args(PodMetadataArgs),
         "scheduling": settings.scheduling.as_args(SchedulingArgs),
@@ -77,7 +80,7 @@ def cluster_args(
 
     :param claims: name of the claim of each volume, for those that the stack makes.
     """
-    installed = settings.ingress.controller == "install"
+    installed, console = settings.ingress.controller == "install", settings.ingress.console
     logs = settings.ei.diagnostics
     return {
         **settings.ei.as_args(NodeArgs),
@@ -108,6 +111,8 @@ def cluster_args(
         if installed
         else settings.ingress.controller_labels,
         "controller_namespace": settings.ingress.controller_namespace,
+        "console_route": console.enabled,
+        "console_controller": console.as_args(ControllerPodsArgs) if console.class_name else None,
         "pull_minutes": settings.ei_minutes,
         "autoscaled": settings.ei.autoscaler is not None,
         "pods": settings.pods.as_args(PodMetadataArgs),
@@ -125,7 +130,8 @@ def acceptance_args(
         "pull_secret": pull_secret(settings, settings.images.python),
         "pull_minutes": settings.images.pull_minutes,
         "address": outputs.controller_address(settings, nginx),
-        "console_host": settings.hosts.console,
+        "console_host": settings.hosts.console if settings.ingress.console.enabled else None,
+        "console_address": outputs.console_controller_address(settings, nginx),
         "gateway_host": settings.hosts.gateway,
         "console_port": nginx.https_port,
         "restricted_hosts": [
@@ -136,7 +142,9 @@ def acceptance_args(
             )
             if route.allowed_sources
         ],
-        "affinity_cookie": names.AFFINITY_COOKIE if settings.ei.most_replicas > 1 else None,
+        "affinity_cookie": names.AFFINITY_COOKIE
+        if settings.ei.most_replicas > 1 and settings.ingress.console.enabled
+        else None,
         "pods": settings.pods.as_args(PodMetadataArgs),
         "scheduling": settings.scheduling.as_args(SchedulingArgs),
         "triggers": {"ei": ei.spec_hash, "ingress": nginx.spec_hash},

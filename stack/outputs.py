@@ -15,9 +15,9 @@ _README = Path(__file__).parents[1] / "Pulumi.README.md"
 
 
 class IngressHosts(TypedDict):
-    """The two host names for clients."""
+    """The host names for clients; ``console`` only where NGINX serves it."""
 
-    console: str
+    console: NotRequired[str]
     gateway: str
 
 
@@ -25,11 +25,12 @@ class StackOutputs(TypedDict):
     """The outputs of a stack: ``pulumi stack output NAME``. docs/outputs.md has the same texts."""
 
     ingress_hosts: IngressHosts
-    """Host names of console and gateway."""
+    """Host names of console and gateway; without `console` where `ingress.console.enabled` is false."""
     hosts_file_line: pulumi.Input[str]
     """Lines for the hosts file, one for each address of the controller."""
-    console_url: pulumi.Input[str]
-    """URL of the management console, with the port where it is not 443."""
+    console_url: NotRequired[pulumi.Input[str]]
+    """URL of the management console, with the port where it is not 443. Absent where `ingress.console.enabled` is
+    false."""
     gateway_url: pulumi.Input[str]
     """Base URL of the gateway, with the port where it is not 443."""
     namespace: pulumi.Input[str]
@@ -81,8 +82,37 @@ def controller_address(settings: Settings, nginx: NginxIngress) -> pulumi.Input[
         return f"{nginx.service}:{settings.ingress.https_port}"
     if settings.ingress.controller_address:
         return settings.ingress.controller_address
+    return _first_address(settings, nginx.addresses)
+
+
+def console_controller_address(settings: Settings, nginx: NginxIngress) -> pulumi.Input[str] | None:
+    """Return ``host:port`` of the console's own controller as a pod reaches it; ``None``: it has none."""
+    own = nginx.own_addresses.get("console")
+    if own is None:
+        return None
+    return settings.ingress.console.controller_address or _first_address(settings, own)
+
+
+def _first_address(settings: Settings, addresses: pulumi.Output[list[str]]) -> pulumi.Output[str]:
     port = settings.ingress.https_port
-    return nginx.addresses.apply(lambda all_: address_and_port(all_[0] if all_ else "", port))
+    return addresses.apply(lambda all_: address_and_port(all_[0] if all_ else "", port))
+
+
+def _hosts_file_lines(settings: Settings, nginx: NginxIngress) -> pulumi.Output[str]:
+    """Return the lines of each controller, with the hosts that it serves."""
+    hosts, own = settings.hosts, nginx.own_addresses.get("console")
+    shared = [hosts.console] if settings.ingress.console.enabled and own is None else []
+    lines = nginx.addresses.apply(lambda all_: hosts_file_line(all_, [*shared, hosts.gateway]))
+    if own is None:
+        return lines
+    of_console = own.apply(lambda all_: hosts_file_line(all_, [hosts.console]))
+    return pulumi.Output.all(of_console, lines).apply("\n".join)
+
+
+def _readme(settings: Settings) -> str:
+    """Return the page, without the lines about a console that has no URL."""
+    lines = _README.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if settings.ingress.console.enabled or "outputs.console_url" not in line)
 
 
 def console_artifacts(settings: Settings) -> str:
@@ -106,17 +136,19 @@ def export(
     """Export every output; ``admin_password``, where the stack has it, is marked secret."""
     hosts, port = settings.hosts, nginx.https_port
     values: StackOutputs = {
-        "ingress_hosts": {"console": hosts.console, "gateway": hosts.gateway},
-        "hosts_file_line": nginx.addresses.apply(lambda all_: hosts_file_line(all_, [hosts.console, hosts.gateway])),
-        "console_url": port.apply(lambda number: f"{base_url(hosts.console, int(number))}/carbon"),
+        "ingress_hosts": {"gateway": hosts.gateway},
+        "hosts_file_line": _hosts_file_lines(settings, nginx),
         "gateway_url": port.apply(lambda number: base_url(hosts.gateway, int(number))),
         "namespace": namespace,
         "admin_username": settings.ei.admin_username,
         "console_artifacts": console_artifacts(settings),
         "kept_data": kept_data,
         "storage": storage,
-        "readme": _README.read_text(encoding="utf-8"),
+        "readme": _readme(settings),
     }
+    if settings.ingress.console.enabled:
+        values["ingress_hosts"] = {"console": hosts.console, "gateway": hosts.gateway}
+        values["console_url"] = port.apply(lambda number: f"{base_url(hosts.console, int(number))}/carbon")
     if admin_password is not None:
         values["admin_password"] = pulumi.Output.secret(admin_password)
     for name, value in values.items():

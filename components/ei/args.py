@@ -16,6 +16,15 @@ from components.wso2ei.args import AdditionsArgs
 Discovery = Literal["annotations", "serviceMonitor", "none"]
 
 
+class ControllerPodsArgs(TypedDict):
+    """Where the pods of an existing NGINX controller are."""
+
+    controller_labels: Mapping[str, str]
+    """Their labels; with no labels and no namespace every pod counts as one."""
+    controller_namespace: NotRequired[str | None]
+    """Their namespace; default: any."""
+
+
 class PrometheusArgs(TypedDict):
     """The pods that read the metrics; no other pod reaches the port."""
 
@@ -186,3 +195,7 @@ class EiClusterArgs(NodeArgs, AdditionsArgs, OperationsArgs):
     """Namespace of an existing controller; default: any."""
     controller_labels: dict[str, str]
     """Labels of the NGINX pods, which alone may reach console and gateway; empty: not known, so every client may."""
+    console_route: NotRequired[bool]
+    """Whether a controller serves the console; default yes. Otherwise only ``kubectl port-forward`` reaches it."""
+    console_controller: NotRequired[ControllerPodsArgs | None]
+    """Pods of another controller, which alone may reach the console."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi_kubernetes as k8s
 
 from components.ei import clients, work
-from components.ei.args import EiClusterArgs
+from components.ei.args import ControllerPodsArgs, EiClusterArgs
 from components.ei.copy_conf import needs_home
 from components.ei.parts import PodParts
 from components.ei.pod import (
@@ -135,19 +135,38 @@ def network_policy_spec(selector: dict[str, str], args: EiClusterArgs) -> k8s.ne
     Where the controller's pods are not known (an existing controller without labels given, or one on the hosts'
     network, which no pod selector matches), console and gateway are open to every client that reaches the pod.
     """
-    peers, labels, namespace = None, args["controller_labels"], args.get("controller_namespace")
-    if labels or namespace:
-        # Kubernetes itself sets this label of a namespace, so no other namespace can have it.
-        name = {"kubernetes.io/metadata.name": namespace} if namespace else None
-        elsewhere = k8s.meta.v1.LabelSelectorArgs(match_labels=name) if args.get("existing_controller") else None
-        pod_selector = k8s.meta.v1.LabelSelectorArgs(match_labels=labels or None)
-        peers = [k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=elsewhere, pod_selector=pod_selector)]
+    own = args.get("console_controller")
+    shared = [CONSOLE_PORT] if args.get("console_route", True) and own is None else []
+    controller: ControllerPodsArgs = {
+        "controller_labels": args["controller_labels"],
+        "controller_namespace": args.get("controller_namespace"),
+    }
+    peers = _controller_peers(controller, elsewhere=args.get("existing_controller", False))
     rules = [
         network_policies.allow([network_policies.pods_with(selector)], MEMBER_PORT),
-        network_policies.allow(peers, CONSOLE_PORT, GATEWAY_PORT, GATEWAY_HTTP_PORT),
+        network_policies.allow(peers, *shared, GATEWAY_PORT, GATEWAY_HTTP_PORT),
     ]
+    if own is not None:
+        rules.append(network_policies.allow(_controller_peers(own, elsewhere=True), CONSOLE_PORT))
     if callers := clients.peers(args):
         rules.append(
             network_policies.allow(callers, GATEWAY_PORT, GATEWAY_HTTP_PORT, *clients.named_ports(args).values())
         )
     return network_policies.ingress_spec(selector, *rules)
+
+
+def _controller_peers(
+    controller: ControllerPodsArgs, *, elsewhere: bool
+) -> list[k8s.networking.v1.NetworkPolicyPeerArgs] | None:
+    """Return the controller's pods, ``elsewhere`` those of other namespaces; ``None``: they are not known."""
+    labels, namespace = controller["controller_labels"], controller.get("controller_namespace")
+    if not labels and not namespace:
+        return None
+    # Kubernetes itself sets this label of a namespace, so no other namespace can have it.
+    name = {"kubernetes.io/metadata.name": namespace} if namespace else None
+    return [
+        k8s.networking.v1.NetworkPolicyPeerArgs(
+            namespace_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=name) if elsewhere else None,
+            pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=dict(labels) or None),
+        )
+    ]

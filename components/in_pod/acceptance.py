@@ -1,11 +1,11 @@
 """Check console and gateway through the NGINX controller, as a user would; runs in a pod, standard library only.
 
-    python acceptance.py --address HOST:PORT --console-host HOST --gateway-host HOST [--console-port PORT]
-        [--affinity-cookie NAME] [--restricted HOST ...] [--timeout SECONDS]
+    python acceptance.py --address HOST:PORT --gateway-host HOST [--console-host HOST] [--console-address HOST:PORT]
+        [--console-port PORT] [--affinity-cookie NAME] [--restricted HOST ...] [--timeout SECONDS]
 
 Exit code 0 when ``/carbon`` answers 302 to the console's page, ``/services`` answers 200 with HTML (or EI's 403, with
 ``http.block_service_list``), and, with ``--affinity-cookie``, a browser stays on one node. A restricted host may answer
-403, which ends its check. Retries until the timeout; the last lines then report the answers and their usual causes.
+403, which ends its check; without ``--console-host`` the gateway alone is checked. Retries until the timeout; the last lines then report the answers and their usual causes.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ once in 256 runs."""
 class Check(NamedTuple):
     """One request and its expected answer."""
 
+    address: str
+    """Of the controller."""
+    port: int
     host: str
     path: str
     status: int
@@ -74,9 +77,9 @@ class _NamedConnection(http.client.HTTPSConnection):
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
 
-def request(address: str, port: int, check: Check, cookies: Mapping[str, str] | None = None) -> Answer:
+def request(check: Check, cookies: Mapping[str, str] | None = None) -> Answer:
     """Send one request."""
-    connection = _NamedConnection(address, port, check.host)
+    connection = _NamedConnection(check.address, check.port, check.host)
     # Without the port: NGINX passes on the name only, and EI builds its redirect from that and its proxyPort.
     headers = {"Host": check.host, "User-Agent": "wso2ei-acceptance"}
     if cookies:
@@ -142,14 +145,15 @@ def report(check: Check, answer: Answer) -> str:
     )
 
 
-def affinity_problem(address: str, port: int, host: str, cookie: str) -> str | None:
+def affinity_problem(console: Check, cookie: str) -> str | None:
     """Return why a browser does not stay on one node of the console, or ``None`` when it does.
 
     Two nodes with one session would need more than affinity, so a new session is the proof of another node. A console
     whose login page sets no session is judged by the affinity cookie alone.
     """
-    page = Check(host, LOGIN_PAGE, 200, "Content-Type", "text/html")
-    first = request(address, port, page)
+    host = console.host
+    page = Check(console.address, console.port, host, LOGIN_PAGE, 200, "Content-Type", "text/html")
+    first = request(page)
     if not is_expected(page, first):
         return report(page, first)
     if cookie not in first.cookies:
@@ -160,7 +164,7 @@ def affinity_problem(address: str, port: int, host: str, cookie: str) -> str | N
             "5.4.0; ingress-nginx and Traefik need ingress.dialect community"
         )
     for number in range(2, AFFINITY_REQUESTS + 2):
-        answer = request(address, port, page, first.cookies)
+        answer = request(page, first.cookies)
         if not is_expected(page, answer):
             return report(page, answer)
         session = answer.cookies.get(SESSION_COOKIE)
@@ -173,24 +177,24 @@ def affinity_problem(address: str, port: int, host: str, cookie: str) -> str | N
     return None
 
 
-def problems(address: str, port: int, checks: list[Check], affinity_cookie: str) -> tuple[list[str], list[str]]:
-    """Run every check once: (what passed, what is wrong)."""
-    answers = [(check, request(address, port, check)) for check in checks]
+def problems(checks: list[Check], affinity_cookie: str) -> tuple[list[str], list[str]]:
+    """Run every check once: (what passed, what is wrong). With ``affinity_cookie`` the first one is the console's."""
+    answers = [(check, request(check)) for check in checks]
     wrong = [report(check, answer) for check, answer in answers if not is_expected(check, answer)]
     passed = [f"{check.host}{check.path}: {answer.status} {answer.header}" for check, answer in answers]
     if affinity_cookie and not wrong and answers[0][1].status != 403:
-        problem = affinity_problem(address, port, checks[0].host, affinity_cookie)
+        problem = affinity_problem(checks[0], affinity_cookie)
         wrong += [problem] if problem else []
         passed.append(f"{checks[0].host}{LOGIN_PAGE}: the cookie {affinity_cookie} keeps a browser on one node")
     return passed, wrong
 
 
-def run(address: str, port: int, checks: list[Check], affinity_cookie: str, seconds: float) -> tuple[bool, list[str]]:
+def run(checks: list[Check], affinity_cookie: str, seconds: float) -> tuple[bool, list[str]]:
     """Retry until all checks pass or the time is up: (all passed, lines to print)."""
     started = time.monotonic()
     printed = ""
     while True:
-        passed, wrong = problems(address, port, checks, affinity_cookie)
+        passed, wrong = problems(checks, affinity_cookie)
         elapsed = time.monotonic() - started
         if not wrong:
             return True, passed
@@ -203,40 +207,59 @@ def run(address: str, port: int, checks: list[Check], affinity_cookie: str, seco
         time.sleep(2)
 
 
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def address_problem(section: str, text: str) -> str | None:
+    """Return why a pod cannot reach a controller at ``text``, ``host:port``; ``section`` has the setting that fixes
+    it."""
+    host = text.rpartition(":")[0]
+    if not host:
+        return (
+            "acceptance: the Ingresses have no address, so the controller cannot be reached; set "
+            f"{section}.controllerAddress to its host:port inside the cluster, and {section}.address to the address of "
+            "the clients"
+        )
+    if host == "localhost":
+        return (
+            "acceptance: the controller's published address is localhost, which in a pod is the pod itself; "
+            f"set {section}.controllerAddress to its host:port inside the cluster"
+        )
+    return None
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Check both hosts."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--address", required=True, help="host:port of the controller")
-    parser.add_argument("--console-host", required=True)
+    parser.add_argument("--console-host", default="", help="default: no console is checked")
+    parser.add_argument("--console-address", help="host:port of the console's own controller")
     parser.add_argument("--gateway-host", required=True)
     parser.add_argument("--console-port", default="443", help="port in the console's redirect")
     parser.add_argument("--affinity-cookie", default="", help="cookie that must keep a browser on one node")
     parser.add_argument("--restricted", action="append", default=[], help="host that may answer 403")
     parser.add_argument("--timeout", type=float, default=180.0, help="seconds")
     args = parser.parse_args(arguments)
-    address, _, port = args.address.rpartition(":")
+    addresses = {"ingress": args.address}
+    if args.console_address is not None:
+        addresses["ingress.console"] = args.console_address
+    if found := [problem for section, text in addresses.items() if (problem := address_problem(section, text))]:
+        print("\n".join(found), flush=True)
+        return 1
     shown = "" if args.console_port == "443" else f":{args.console_port}"
     console = f"https://{args.console_host}{shown}/carbon/admin/index.jsp"
-    checks = [
-        Check(args.console_host, "/carbon", 302, "Location", console, args.console_host in args.restricted),
-        Check(args.gateway_host, "/services", 200, "Content-Type", "text/html", args.gateway_host in args.restricted),
+    wanted = [
+        (args.console_address or args.address, args.console_host, "/carbon", 302, "Location", console),
+        (args.address, args.gateway_host, "/services", 200, "Content-Type", "text/html"),
     ]
-    if not address:
-        print(
-            "acceptance: the Ingresses have no address, so the controller cannot be reached; set "
-            "ingress.controllerAddress to its host:port inside the cluster, and ingress.address to the address of the "
-            "clients",
-            flush=True,
-        )
-        return 1
-    if address == "localhost":
-        print(
-            "acceptance: the controller's published address is localhost, which in a pod is the pod itself; "
-            "set ingress.controllerAddress to its host:port inside the cluster",
-            flush=True,
-        )
-        return 1
-    good, lines = run(address.strip("[]"), int(port), checks, args.affinity_cookie, args.timeout)
+    checks = [
+        Check(*_host_and_port(address), host, path, status, header, expected, host in args.restricted)
+        for address, host, path, status, header, expected in wanted
+        if host
+    ]
+    good, lines = run(checks, args.affinity_cookie, args.timeout)
     print("\n".join(f"acceptance: {line}" for line in lines), flush=True)
     return 0 if good else 1
 

@@ -54,6 +54,11 @@ class Route(RouteLimits):
     """Largest request body, e.g. ``256m``."""
     affinity_cookie: NotRequired[str | None]
     """Cookie that keeps a client on one pod."""
+    class_name: NotRequired[str | None]
+    """IngressClass of another ``existing`` controller, for this route alone. A route that has this key, with ``None``
+    too, gets a new Ingress when its class changes."""
+    address: NotRequired[str | None]
+    """``address`` of the controller of the route's own class."""
 
 
 class NginxIngressArgs(TypedDict):
@@ -93,13 +98,13 @@ class NginxIngressArgs(TypedDict):
     """Address that clients use, where the cluster reports none or another one; an installed controller publishes it."""
     ipv6: NotRequired[bool]
     """Whether an installed controller listens on IPv6 too; default yes."""
+    access_log: NotRequired[AccessLog]
+    """Access log of an installed controller; default F5's own."""
     tls_secret: NotRequired[str | None]
     """Existing kubernetes.io/tls Secret; without one a self-signed certificate is made."""
     read_timeout: int
     """Seconds."""
     pull_secret: NotRequired[str | None]
-    access_log: NotRequired[AccessLog]
-    """Access log of an installed controller; default F5's own."""
     """Secret of type kubernetes.io/dockerconfigjson for ``image``."""
     pods: NotRequired[PodMetadataArgs]
     """Labels and annotations of all pods."""

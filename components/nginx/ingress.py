@@ -34,6 +34,8 @@ class NginxIngress(pulumi.ComponentResource):
 
     The Service takes precedence because its status changes with ``expose``, while an Ingress keeps the old status until
     the controller has written a new one. A change outside of an update shows after ``pulumi up --refresh``."""
+    own_addresses: dict[str, pulumi.Output[list[str]]]
+    """The same of each route with a class of its own, by its key."""
     https_port: pulumi.Output[int]
     """Port at which clients reach both hosts; with ``NodePort`` the port on the nodes, allotted or given."""
     service: str | None
@@ -63,14 +65,15 @@ class NginxIngress(pulumi.ComponentResource):
         # The controller has its own certificate as the wildcard one, and reads no other Secret for the Ingresses.
         named = None if install and not args.get("tls_secret") else tls_secret
         specs = {key: _route_spec(args, route, named) for key, route in sorted(args["routes"].items())}
-        ingresses = [
-            k8s.networking.v1.Ingress(
+        ingresses = {
+            key: k8s.networking.v1.Ingress(
                 f"{name}-{key}",
                 metadata=k8s.meta.v1.ObjectMetaArgs(
                     name=f"{name}-{key}",
                     namespace=args["namespace"],
                     labels=metadata.labels("nginx-ingress", name),
-                    annotations=_route_annotations(args, args["routes"][key]) | _awaits_no_address(args),
+                    annotations=_route_annotations(args, args["routes"][key])
+                    | _awaits_no_address(args, args["routes"][key]),
                 ),
                 spec=spec,
                 opts=pulumi.ResourceOptions.merge(
@@ -81,16 +84,23 @@ class NginxIngress(pulumi.ComponentResource):
                         # without a rejected handshake.
                         depends_on=controller if named else [],
                         custom_timeouts=Deadline(args.get("wait_minutes", 10)).timeouts,
+                        # In place, it would keep the address of the controller that it leaves.
+                        replace_on_changes=["spec.ingressClassName"] if _may_move(args, key) else None,
+                        delete_before_replace=True,
                     ),
                 ),
             )
             for key, spec in specs.items()
-        ]
-        self.addresses = _addresses(args.get("address"), [service] if service else ingresses)
+        }
+        own = {key: route for key, route in args["routes"].items() if route.get("class_name")}
+        shared = [item for key, item in ingresses.items() if key not in own]
+        self.addresses = _addresses(args.get("address"), [service] if service else shared)
+        self.own_addresses = {key: _addresses(route.get("address"), [ingresses[key]]) for key, route in own.items()}
         self.spec_hash = registered.hash()
         self.register_outputs(
             {
                 "addresses": self.addresses,
+                "own_addresses": self.own_addresses,
                 "https_port": self.https_port,
                 "service": self.service,
                 "spec_hash": self.spec_hash,
@@ -213,6 +223,7 @@ class NginxIngress(pulumi.ComponentResource):
                 pull_secret=args.get("pull_secret"),
                 deadline=_deadline(args),
                 replicas=args.get("replicas", 1),
+                read_timeout=args["read_timeout"],
                 resources=_resources(args),
                 place=args.get("scheduling"),
             ),
@@ -223,7 +234,6 @@ class NginxIngress(pulumi.ComponentResource):
                     depends_on=[ingress_class, service, *bindings], custom_timeouts=_deadline(args).timeouts
                 ),
             ),
-                read_timeout=args["read_timeout"],
         )
 
     def _rights(
@@ -280,6 +290,8 @@ def _route_annotations(args: NginxIngressArgs, route: Route) -> dict[str, str]:
 
 
 def _validate(place: str, args: NginxIngressArgs, route: Route) -> None:
+    if route.get("class_name") and args["controller"] == "install":
+        raise ValueError(f"{place}.class_name is for existing controllers")
     if route.get("allowed_sources") and args["dialect"] == "f5":
         raise ValueError(f"{place}.allowed_sources {additions.NO_ALLOWED_SOURCES}")
     for key, value in route.get("annotations", {}).items():
@@ -288,9 +300,14 @@ def _validate(place: str, args: NginxIngressArgs, route: Route) -> None:
             raise ValueError(f'{place}.annotations["{key}"] {problem}')
 
 
-def _awaits_no_address(args: NginxIngressArgs) -> dict[str, str]:
+def _may_move(args: NginxIngressArgs, key: str) -> bool:
+    """Return whether a route may get, or lose, an existing controller of its own."""
+    return args["controller"] == "existing" and "class_name" in args["routes"][key]
+
+
+def _awaits_no_address(args: NginxIngressArgs, route: Route) -> dict[str, str]:
     """Annotation of an Ingress whose address is given: an existing controller may never write one into the status."""
-    given = args["controller"] == "existing" and args.get("address")
+    given = args["controller"] == "existing" and (route if route.get("class_name") else args).get("address")
     return {"pulumi.com/skipAwait": "true"} if given else {}
 
 
@@ -298,7 +315,7 @@ def _route_spec(
     args: NginxIngressArgs, route: Route, tls_secret: pulumi.Output[str] | None
 ) -> k8s.networking.v1.IngressSpecArgs:
     return nginx_objects.ingress_spec(
-        ingress_class=args["class_name"],
+        ingress_class=route.get("class_name") or args["class_name"],
         host=route["host"],
         service=route["service"],
         port=route["port"],

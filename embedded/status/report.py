@@ -18,16 +18,19 @@ class Report:
     pods: list[PodRow]
     objects: list[objects.Row]
     answers: list[checks.Answer]
+    hosts: int
+    """Host names that must answer."""
     problems: list[Problem]
     hosts_file: str
     """What the hosts file needs; empty: there is no address yet."""
 
     @property
     def good(self) -> bool:
-        """Everything runs, is bound, has an address, and console and gateway answer."""
+        """Everything runs, is bound, has an address, and each host answers."""
         pods = bool(self.pods) and all(row.level in {"good", "done"} for row in self.pods)
         others = all(row.level == "good" for row in self.objects)
-        return pods and others and len(self.answers) == 2 and all(a.good for a in self.answers) and not self.problems
+        answers = len(self.answers) == self.hosts > 0 and all(a.good for a in self.answers)
+        return pods and others and answers and not self.problems
 
     @property
     def summary(self) -> str:
@@ -70,8 +73,9 @@ def report(
         pods,
         others,
         seen.answers,
+        len(hosts),
         merged(problems),
-        hosts_file(live or list(filter(None, [unpublished])), list(hosts.values())),
+        hosts_file({host: snapshot.addresses_of(seen, host, unpublished) for host in hosts.values()}),
     )
 
 
@@ -96,10 +100,11 @@ def moved(live: list[str], line: str) -> Problem | None:
     )
 
 
-def hosts_file(live: list[str], hosts: list[str]) -> str:
-    """Return the lines for the addresses that a hosts file can hold."""
-    usable = ["127.0.0.1" if address == "localhost" else address for address in live]
-    lines = [
-        f"{address} {' '.join(hosts)}" for address in usable if address.replace(".", "").isdigit() or ":" in address
-    ]
-    return "\n".join(lines) if hosts else ""
+def hosts_file(addresses: Mapping[str, list[str]]) -> str:
+    """Return the lines for the addresses of each host that a hosts file can hold."""
+    lines: dict[str, list[str]] = {}
+    for host, found in addresses.items():
+        for address in ("127.0.0.1" if one == "localhost" else one for one in found):
+            if address.replace(".", "").isdigit() or ":" in address:
+                lines.setdefault(address, []).append(host)
+    return "\n".join(f"{address} {' '.join(hosts)}" for address, hosts in lines.items())

@@ -58,8 +58,12 @@ def take(cluster: Cluster, hosts: Mapping[str, str], outputs: Mapping[str, Any],
     """
     by_kind = _objects(cluster)
     seen = Snapshot(datetime.now(UTC), by_kind)
-    addresses = addresses_of(seen) or list(filter(None, [unpublished]))
-    targets = checks.targets(hosts or hosts_of(seen), addresses, port_of(seen, outputs))
+    port = port_of(seen, outputs)
+    targets = [
+        target
+        for key, host in (hosts or hosts_of(seen)).items()
+        for target in checks.targets({key: host}, addresses_of(seen, host, unpublished), port)
+    ]
     with ThreadPoolExecutor(max_workers=8) as side_by_side:
         answers = side_by_side.map(checks.ask, targets)
         logs = side_by_side.map(lambda key: (key, _last_line(cluster, *key)), _starting(seen))
@@ -76,15 +80,17 @@ def hosts_of(seen: Snapshot) -> dict[str, str]:
     return found
 
 
-def addresses_of(seen: Snapshot) -> list[str]:
-    """Return the addresses of the Ingresses, each once."""
-    return list(dict.fromkeys(address for item in seen.kind("Ingress") for address in objects.addresses(item)))
+def addresses_of(seen: Snapshot, host: str = "", unpublished: str = "") -> list[str]:
+    """Return the addresses of the Ingresses, those of ``host`` or all, each once; without any the unpublished one."""
+    items = [item for item in seen.kind("Ingress") if not host or objects.host_of(item) == host]
+    found = dict.fromkeys(address for item in items for address in objects.addresses(item))
+    return list(found) or list(filter(None, [unpublished]))
 
 
 def port_of(seen: Snapshot, outputs: Mapping[str, Any]) -> int:
     """Return the port that clients use: that of the outputs, else that of the controller's Service, else 443."""
-    if outputs.get("console_url"):
-        return urlsplit(outputs["console_url"]).port or 443
+    if url := outputs.get("console_url") or outputs.get("gateway_url"):
+        return urlsplit(url).port or 443
     for item in seen.kind("Service"):
         kind = item["spec"].get("type")
         for port in item["spec"].get("ports") or []:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.load import Load, deploy_service
-from tests.e2e.machine import NAMESPACE, Machine, eventually
+from tests.e2e.machine import CONSOLE, GATEWAY, NAMESPACE, Machine, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
 
@@ -32,7 +34,7 @@ def service(machine: Machine, first_up: str) -> Iterator[None]:
     machine.bring_up()
     deploy_service(machine)
     yield
-    for key in ("ei.javaOptions", "ei.patches", "ei.replicas"):
+    for key in ("ei.javaOptions", "ei.patches", "ei.replicas", "ingress.accessLog", "ingress.console"):
         machine.configure("rm", f"wso2ei:{key}")
 
 
@@ -108,9 +110,63 @@ def test_a_console_without_affinity_fails_the_update_and_any_changed_object_runs
     machine.update().ok()
 
 
+CONTROLLER = ("-l", "app.kubernetes.io/name=nginx-ingress")
+
+
+def test_a_new_controller_in_place_of_the_old_one_loses_no_request_and_logs_the_clients(
+    machine: Machine, tmp_path: Path
+) -> None:
+    def controllers() -> set[str]:
+        return {pod["metadata"]["name"] for pod in machine.objects("pods", *CONTROLLER)}
+
+    eventually("both nodes serve", lambda: serving(machine, 2))
+    old = controllers()
+    with Load(machine, tmp_path) as load:
+        time.sleep(3)
+        machine.configure("set", "wso2ei:ingress.accessLog", "json")
+        machine.update().ok()
+        eventually("the old controller has gone", lambda: controllers() and not controllers() & old)
+        time.sleep(3)
+    closing = [request for request in load.lost() if request.met_a_closing_connection]
+    print(f"{len(load.lost())} of {len(load.requests)} lost, {len(closing)} met a closing connection")
+    assert [request for request in load.lost() if request not in closing] == []
+    assert len(closing) < len(load.requests) / 5000
+    load.account()
+    machine.curl("/services/?token=opensesame", GATEWAY).ok()
+    log = machine.kubectl("logs", *CONTROLLER, "-c", "nginx-ingress", "--tail=-1").ok()
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith('{"time"')]
+    found = next(line for line in lines if line["path"] == "/services/" and line["agent"].startswith("curl/"))
+    assert (found["host"], found["method"], found["status"]) == (GATEWAY, "GET", "200")
+    assert re.fullmatch(r"[\d.]+:8243", found["upstream"])
+    assert re.fullmatch(r"[0-9a-f]{32}", found["request_id"])
+    assert "opensesame" not in log
+
+
+def test_a_console_that_is_left_out_is_reached_by_a_port_forward_only(machine: Machine) -> None:
+    machine.configure("set", "wso2ei:ingress.console.enabled", "false")
+    machine.update().ok()
+    assert [item["metadata"]["name"] for item in machine.objects("ingresses")] == ["wso2ei-nginx-gateway"]
+    assert " 404" in machine.curl("/carbon", CONSOLE).ok().splitlines()[0]
+    assert machine.curl("/services", GATEWAY).ok().splitlines()[0].startswith("HTTP/2 200")
+    log = machine.kubectl("logs", "-l", "app.kubernetes.io/name=acceptance", "--tail=-1").ok()
+    assert "/services: 200" in log
+    assert "/carbon" not in log
+    command = ["kubectl", "-n", NAMESPACE, "port-forward", "deployment/wso2ei", "19443:9443"]
+    forward = subprocess.Popen(command, env=machine.environment, stdout=subprocess.DEVNULL)
+    try:
+        page = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "https://localhost:19443/carbon/admin/login.jsp"]
+        eventually("the console answers", lambda: machine.run(page).text == "200", 30)
+    finally:
+        forward.kill()
+        forward.wait()
+    machine.configure("rm", "wso2ei:ingress.console")
+    machine.update().ok()
+    assert machine.curl("/carbon", CONSOLE).ok().startswith("HTTP/2 302")
+
+
 def reloads(machine: Machine) -> int:
     """Reloads of NGINX so far, by its own line in the log of the controller, F5's or the stand-in."""
-    log = machine.kubectl("logs", "-l", "app.kubernetes.io/name=nginx-ingress", "-c", "nginx-ingress", "--tail=-1").ok()
+    log = machine.kubectl("logs", *CONTROLLER, "-c", "nginx-ingress", "--tail=-1").ok()
     return log.count("signal 1 (SIGHUP) received")
 
 

@@ -162,6 +162,25 @@ def test_all_is_well_only_when_pods_claims_addresses_and_both_answers_are_there(
     assert not report(seen(*WHOLE, claim(), answers=answered()), account, OUTPUTS).good
 
 
+def test_each_host_is_asked_and_listed_at_the_address_of_its_own_controller() -> None:
+    two = (*WHOLE[:2], ingress("console", [{"ip": "10.0.0.8"}]), ingress("gateway", [{"ip": "10.0.0.1"}]))
+    found = report(seen(*two, answers=answered()), Account("local"), {})
+    assert found.hosts_file == "10.0.0.8 console.example.com\n10.0.0.1 gateway.example.com"
+    assert addresses_of(seen(*two), "gateway.example.com") == ["10.0.0.1"]
+
+
+def test_a_stack_without_an_ingress_of_the_console_is_well_with_one_answer() -> None:
+    outputs = {
+        "hosts_file_line": "10.0.0.1 gateway.example.com",
+        "gateway_url": "https://gateway.example.com:8443",
+        "ingress_hosts": {"gateway": "gateway.example.com"},
+    }
+    only = (*WHOLE[:2], WHOLE[3])
+    assert report(seen(*only, answers=answered()[1:]), Account("local"), outputs).good
+    assert not report(seen(*only), Account("local"), outputs).good
+    assert port_of(seen(*only), outputs) == 8443
+
+
 def test_an_existing_controller_that_publishes_no_address_is_reached_at_the_given_one() -> None:
     silent = (*WHOLE[:2], ingress("console", [], age=300), ingress("gateway", [], age=300))
     assert not report(seen(*silent, answers=answered()), Account("local"), OUTPUTS, "10.0.0.1").good

@@ -60,6 +60,9 @@ KEYSTORES = ["keystore.jks", "client-truststore.jks", "keystore-password", "key-
 EVERY: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("ingress.className", {"ingress": {"controller": "existing", "className": "nginx"}}, f"{CLASSES}/nginx",
      {"spec": F5}),
+    ("ingress.console.className",
+     {"ingress": {"controller": "existing", "className": "nginx", "console": {"className": "internal"}}},
+     f"{CLASSES}/internal", {"spec": F5}),
     ("ingress.tlsSecret", {"ingress": {"tlsSecret": "tls"}}, f"{SECRET}/tls",
      {"type": "kubernetes.io/tls", "data": {"tls.crt": "eA==", "tls.key": "eA=="}}),
     ("scheduling.priorityClass", {"scheduling": {"priorityClass": "high"}},
@@ -162,6 +165,16 @@ def test_a_class_of_another_controller_is_rejected(api: ApiServer, warnings: lis
     assert check(TEAM | {"ingress": existing["ingress"] | {"dialect": "community"}}) == {}
     api.add(f"{CLASSES}/wso2ei", spec=F5)
     assert check(TEAM) == {}
+
+
+def test_the_console_s_own_controller_reads_the_same_dialect(api: ApiServer, warnings: list[str]) -> None:
+    api.add(f"{CLASSES}/nginx", spec=F5)
+    api.add(f"{CLASSES}/internal", spec=COMMUNITY)
+    ingress = {"controller": "existing", "className": "nginx", "console": {"className": "internal"}}
+    found = check(TEAM | {"ingress": ingress})["ingress.console.className"]
+    assert "ingress.dialect f5; this one belongs to k8s.io/ingress-nginx" in found.expected
+    api.add(f"{CLASSES}/internal", spec=F5)
+    assert check(TEAM | {"ingress": ingress}) == {}
 
 
 def test_a_missing_key_and_a_wrong_type_name_what_is_there(api: ApiServer, warnings: list[str]) -> None:

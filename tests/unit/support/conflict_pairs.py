@@ -48,6 +48,19 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
         ["ingress.dialect"],
     ),
     ({"ingress": {"cpu": 4}}, "ingress.cpuLimit", ["ingress.cpu"]),
+    ({"ingress": {"console": {"className": "internal"}}}, "ingress.console.className", ["ingress.controller"]),
+    ({"ingress": EXISTING | {"console": {"className": "nginx"}}}, "ingress.console.className", ["ingress.className"]),
+    (
+        {"ingress": EXISTING | {"console": {"address": "10.0.0.8"}}},
+        "ingress.console.address",
+        ["ingress.console.className"],
+    ),
+    (
+        {"ingress": {"console": {"enabled": False, "requestsPerSecond": 10}}},
+        "ingress.console.requestsPerSecond",
+        ["ingress.console.enabled"],
+    ),
+    ({"ingress": EXISTING | {"accessLog": "off"}}, "ingress.accessLog", ["ingress.controller"]),
     (
         {"ingress": {"expose": "hostPort", "address": "localhost", "replicas": 2}},
         "ingress.replicas",
@@ -299,6 +312,15 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
             "ingress": {"controller": "existing", "className": "openshift-default"},
         },
         "ingress.className",
+        ["kubernetes.openshift"],
+    ),
+    (
+        {
+            "kubernetes": OPENSHIFT,
+            "storage": base("class")["storage"],
+            "ingress": EXISTING | {"console": {"className": "openshift-default"}},
+        },
+        "ingress.console.className",
         ["kubernetes.openshift"],
     ),
 ]

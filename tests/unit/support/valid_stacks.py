@@ -287,6 +287,21 @@ STACKS: dict[str, dict[str, Any]] = {
             "gateway": {"annotations": {"nginx.ingress.kubernetes.io/proxy-buffering": "on"}},
         }
     ),
+    "no Ingress of the console": with_(ingress={"console": {"enabled": False}}),
+    "an internal controller for the console": with_(
+        ingress=EXISTING
+        | {
+            "controllerNamespace": "nginx",
+            "console": {
+                "className": "nginx-internal",
+                "address": "10.0.0.8",
+                "controllerAddress": "nginx-internal.nginx-internal:443",
+                "controllerLabels": {"app.kubernetes.io/instance": "nginx-internal"},
+                "controllerNamespace": "nginx-internal",
+            },
+        }
+    ),
+    "access log as JSON": with_(ingress={"accessLog": "json"}),
     "nodes without IPv6": with_(ingress={"ipv6": False}),
     "address of an existing controller": with_(ingress=EXISTING | {"address": "lb.example.com"}),
     "protected": with_(protect=True),

@@ -204,3 +204,25 @@ def test_a_host_with_allowed_sources_may_forbid_the_check_and_no_other_host_may(
     assert run(port) == 1
     Handler.answers = {("console", "/carbon"): forbidden, ("gateway", "/services"): forbidden}
     assert run(port, "--restricted", "console", "--restricted", "gateway") == 0
+
+
+def test_without_a_console_host_the_gateway_alone_is_checked(port: int) -> None:
+    Handler.answers = {("gateway", "/services"): GOOD["gateway", "/services"]}
+    assert run(port) == 1
+    words = ["--address", f"127.0.0.1:{port}", "--gateway-host", "gateway", "--timeout", "0"]
+    assert acceptance.main(words) == 0
+    Handler.answers = {}
+    assert acceptance.main(words) == 1
+
+
+def test_a_console_with_a_controller_of_its_own_is_asked_there(
+    port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Handler.answers = GOOD
+    hosts = ["--console-host", "console", "--gateway-host", "gateway", "--timeout", "0", "--affinity-cookie", "NODE"]
+    assert acceptance.main(["--address", f"127.0.0.1:{port}", "--console-address", "127.0.0.1:1", *hosts]) == 1
+    assert "https://console/carbon gave no answer" in capsys.readouterr().out
+    assert acceptance.main(["--address", f"127.0.0.1:{port}", "--console-address", "localhost:443", *hosts]) == 1
+    assert "set ingress.console.controllerAddress" in capsys.readouterr().out
+    assert acceptance.main(["--address", "127.0.0.1:1", "--console-address", f"127.0.0.1:{port}", *hosts]) == 1
+    assert "https://gateway/services gave no answer" in capsys.readouterr().out
