@@ -35,7 +35,7 @@ namespace = make_namespace(settings, on_cluster)
 claims = checked.storage.claims
 
 mysql, mysql_claims = make_database(settings, secrets, namespace, claims, on_cluster)
-nginx = NginxIngress(names.NGINX, arguments.ingress_args(settings, namespace), on_cluster)
+nginx = NginxIngress(names.NGINX, arguments.ingress_args(settings, secrets, namespace), on_cluster)
 admin_password = passwords.admin_password(settings, secrets)
 ei = EiCluster(
     names.EI,

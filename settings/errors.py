@@ -12,7 +12,8 @@ from typing import Any
 import pulumi
 
 PROJECT = "wso2ei"
-SECRET_KEYS = ("registryPassword", "adminPassword", "mysqlUserPassword", "mysqlRegistryPassword")
+TLS_KEY = "tlsPrivateKey"
+SECRET_KEYS = ("registryPassword", "adminPassword", "mysqlUserPassword", "mysqlRegistryPassword", TLS_KEY)
 """Top-level keys whose values must be stored encrypted."""
 
 

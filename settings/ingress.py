@@ -176,6 +176,9 @@ class IngressSettings(Section):
     """Access log of an installed controller on standard output: F5's ``default`` line with the client's address;
     ``json``, one object for each request with client, host, path without query, status, address and time of the node
     and an id; or ``off``. NGINX sees the client's address with ``service.externalTrafficPolicy`` Local only."""
+    tls_certificate: Annotated[AnyText | None, Field(examples=["-----BEGIN CERTIFICATE-----"])] = None
+    """Certificate of both hosts in PEM format, followed by those of its issuers, in place of ``tlsSecret``; its key is
+    the secret ``tlsPrivateKey``."""
     read_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 180
     """Seconds that NGINX waits for an answer; above EI's own 120 s endpoint timeout, else NGINX answers 504 before
     EI's fault sequence runs."""
@@ -221,6 +224,13 @@ class IngressSettings(Section):
                 both_removed: dict[str, str | int | bool | None] = {other: None, key: None}
                 yield Conflict(key, (other,), f"must differ from {other}: a Service has each port once", both_removed)
         yield from self._service_conflicts()
+        if self.tls_certificate is not None and self.tls_secret:
+            yield Conflict(
+                "ingress.tlsCertificate",
+                ("ingress.tlsSecret",),
+                "must not be set together with ingress.tlsSecret, which has a certificate already",
+                {"ingress.tlsCertificate": None},
+            )
         if self.controller == "existing" and self.access_log != "default":
             yield Conflict(
                 "ingress.accessLog",

@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 from pydantic.alias_generators import to_camel
 
-from settings import secret_values
+from settings import secret_values, tls_certificate
 from settings.errors import SECRET_KEYS, ConfigurationError, Mistake
 from settings.model import Settings
 from settings.schema import TOP
@@ -66,6 +66,8 @@ def from_pulumi() -> tuple[Settings, Secrets]:
     missing = secret_values.missing(settings, secrets)
     if missing and not pulumi.runtime.is_dry_run():
         raise ConfigurationError(pulumi.get_stack(), missing)
+    for text in tls_certificate.warnings(settings):
+        pulumi.log.warn(text)
     for mistake in missing:
         pulumi.log.warn(f"an update will need one more value: {mistake}")
     return settings, secrets

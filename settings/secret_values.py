@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from settings.errors import SECRET_KEYS, Mistake, full, set_command
+from settings import tls_certificate
+from settings.errors import SECRET_KEYS, TLS_KEY, Mistake, full, set_command
 from settings.model import Settings
 
 
@@ -23,6 +24,7 @@ class Secrets:
     admin_password: pulumi.Output[str] | None
     mysql_user_password: pulumi.Output[str] | None
     mysql_registry_password: pulumi.Output[str] | None
+    tls_private_key: pulumi.Output[str] | None
 
 
 def read(config: pulumi.Config) -> Secrets:
@@ -35,7 +37,7 @@ def conflicts(settings: Settings, given: Mapping[str, str]) -> list[Mistake]:
 
     :param given: the values, by key; empty where the stack has none. None of them gets into a message.
     """
-    found = _wrong_forms(given)
+    found = [*_wrong_forms(given), *tls_certificate.mistakes(settings, given[TLS_KEY])]
     if given["registryPassword"] and not settings.registry_username and not settings.secrets.registry:
         found.append(
             Mistake(
@@ -78,7 +80,7 @@ def _wrong_forms(given: Mapping[str, str]) -> list[Mistake]:
     found = []
     for key, value in given.items():
         text = ""
-        if re.search(r"[\x00-\x1f\x7f]", value):
+        if key != TLS_KEY and re.search(r"[\x00-\x1f\x7f]", value):
             text = "must not contain line ends or other control characters"
         # PasswordJavaRegEx of the default user-mgt.xml, the same from 6.2.0 to 6.6.0.
         elif key == "adminPassword" and value and not re.fullmatch(r"\S{5,30}", value):
@@ -93,6 +95,8 @@ def missing(settings: Settings, secrets: Secrets) -> list[Mistake]:
     needed: list[tuple[str, pulumi.Output[str] | None, str]] = []
     if settings.registry_username:
         needed.append(("registryPassword", secrets.registry_password, f"is required to pull {settings.ei_image}"))
+    if settings.ingress.tls_certificate:
+        needed.append((TLS_KEY, secrets.tls_private_key, "is required: the key of ingress.tlsCertificate"))
     external = settings.mysql.external
     if external and not settings.secrets.mysql:
         for key, value, user in (

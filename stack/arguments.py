@@ -23,7 +23,7 @@ from stack import names, outputs, passwords
 from stack.pull_secrets import pull_secret
 
 
-def ingress_args(settings: Settings, namespace: pulumi.Input[str]) -> NginxIngressArgs:
+def ingress_args(settings: Settings, secrets: Secrets, namespace: pulumi.Input[str]) -> NginxIngressArgs:
     """Return the arguments of ``NginxIngress``: one route each for console, if it has one, and gateway."""
     service, console = service_name(names.EI), settings.ingress.console
     routes: dict[str, Route] = {
@@ -52,6 +52,7 @@ def ingress_args(settings: Settings, namespace: pulumi.Input[str]) -> NginxIngre
         "image": settings.image(settings.images.nginx),
         "pull_secret": pull_secret(settings, settings.images.nginx),
         "routes": {key: route for key, route in routes.items() if key == "gateway" or console.enabled},
+        "tls_key": passwords.tls_key(settings, secrets),
         "node_ports": (settings.ingress.http_node_port, settings.ingress.https_node_port),
         "pods": settings.pods.as_args(PodMetadataArgs),
         "scheduling": settings.scheduling.as_args(SchedulingArgs),

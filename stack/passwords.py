@@ -34,6 +34,13 @@ def admin_password(settings: Settings, secrets: Secrets) -> pulumi.Output[str] |
     return random.RandomPassword("admin-password", length=24, special=False, keepers=keepers).result
 
 
+def tls_key(settings: Settings, secrets: Secrets) -> pulumi.Output[str] | None:
+    """Return the key of the certificate in the config; ``None`` without such a certificate."""
+    if settings.ingress.tls_certificate is None:
+        return None
+    return secrets.tls_private_key or pulumi.Output.secret(_NOT_SET)
+
+
 def mysql_passwords(settings: Settings, secrets: Secrets) -> dict[str, pulumi.Input[str]] | None:
     """Return the passwords of an external server by key, ``user`` and ``registry``; ``None`` where a Secret exists."""
     if settings.secrets.mysql:

@@ -101,7 +101,12 @@ class NginxIngressArgs(TypedDict):
     access_log: NotRequired[AccessLog]
     """Access log of an installed controller; default F5's own."""
     tls_secret: NotRequired[str | None]
-    """Existing kubernetes.io/tls Secret; without one a self-signed certificate is made."""
+    """Existing kubernetes.io/tls Secret; without one, and without ``tls_certificate``, a self-signed certificate is
+    made."""
+    tls_certificate: NotRequired[str | None]
+    """Certificate in PEM format, followed by those of its issuers; a Secret is made of it."""
+    tls_key: NotRequired[pulumi.Input[str] | None]
+    """Private key of ``tls_certificate``, kept secret."""
     read_timeout: int
     """Seconds."""
     pull_secret: NotRequired[str | None]

@@ -54,6 +54,8 @@ class NginxIngress(pulumi.ComponentResource):
             raise ValueError(f"NginxIngress {name}: the installed controller reads the f5 dialect only")
         for key, route in args["routes"].items():
             _validate(f"NginxIngress {name}: routes[{key}]", args, route)
+        if bool(args.get("tls_certificate")) != (args.get("tls_key") is not None):
+            raise ValueError(f"NginxIngress {name}: tls_certificate and tls_key need each other")
         if not args["routes"]:
             raise ValueError(f"NginxIngress {name}: routes is empty")
         child = pulumi.ResourceOptions(parent=self)
@@ -111,23 +113,28 @@ class NginxIngress(pulumi.ComponentResource):
         existing = args.get("tls_secret")
         if existing:
             return pulumi.Output.from_input(existing)
-        hosts = [route["host"] for route in args["routes"].values()]
-        # Not RandomBytes: its ID is its value (pulumi-random, computeRandomBytesID), and no ID is encrypted.
-        seed = random.RandomPassword(f"{name}-tls-seed", length=64, special=False, opts=child)
-        pair = seed.result.apply(lambda text: self_signed(text.encode(), hosts))
         secret = k8s.core.v1.Secret(
             f"{name}-tls",
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 namespace=args["namespace"], labels=metadata.labels("nginx-ingress", name)
             ),
             type="kubernetes.io/tls",
-            string_data={
-                "tls.crt": pair.apply(lambda made: made.certificate),
-                "tls.key": pair.apply(lambda made: made.key),
-            },
+            string_data=_given_pair(args) or self._self_signed(name, args, child),
             opts=child,
         )
         return metadata.name_of(secret)
+
+    def _self_signed(
+        self, name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions
+    ) -> dict[str, pulumi.Input[str]]:
+        hosts = [route["host"] for route in args["routes"].values()]
+        # Not RandomBytes: its ID is its value (pulumi-random, computeRandomBytesID), and no ID is encrypted.
+        seed = random.RandomPassword(f"{name}-tls-seed", length=64, special=False, opts=child)
+        pair = seed.result.apply(lambda text: self_signed(text.encode(), hosts))
+        return {
+            "tls.crt": pair.apply(lambda made: made.certificate),
+            "tls.key": pair.apply(lambda made: made.key),
+        }
 
     def _service(self, name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions) -> k8s.core.v1.Service:
         selector = metadata.labels("nginx-ingress", name)
@@ -298,6 +305,13 @@ def _validate(place: str, args: NginxIngressArgs, route: Route) -> None:
         problem = additions.problem(key, value, args["dialect"], installed=args["controller"] == "install")
         if problem:
             raise ValueError(f'{place}.annotations["{key}"] {problem}')
+
+
+def _given_pair(args: NginxIngressArgs) -> dict[str, pulumi.Input[str]] | None:
+    certificate, key = args.get("tls_certificate"), args.get("tls_key")
+    if not certificate or key is None:
+        return None
+    return {"tls.crt": certificate, "tls.key": pulumi.Output.secret(key)}
 
 
 def _may_move(args: NginxIngressArgs, key: str) -> bool:

@@ -60,6 +60,11 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
         "ingress.console.requestsPerSecond",
         ["ingress.console.enabled"],
     ),
+    (
+        {"ingress": {"tlsSecret": "tls", "tlsCertificate": "-----BEGIN CERTIFICATE-----"}},
+        "ingress.tlsCertificate",
+        ["ingress.tlsSecret"],
+    ),
     ({"ingress": EXISTING | {"accessLog": "off"}}, "ingress.accessLog", ["ingress.controller"]),
     (
         {"ingress": {"expose": "hostPort", "address": "localhost", "replicas": 2}},

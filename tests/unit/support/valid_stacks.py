@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from components.nginx.tls import self_signed
+from settings.model import HostsSettings
 from tests.cars import car
 
 ONE: dict[str, Any] = {"contexts": ["docker-desktop"]}
@@ -246,6 +248,9 @@ STACKS: dict[str, dict[str, Any]] = {
         ingress={"expose": "hostPort", "address": "localhost", "httpPort": 8080, "httpsPort": 8443}
     ),
     "own certificate": with_(ingress={"tlsSecret": "wildcard.example.com"}),
+    "certificate in the config": with_(
+        ingress={"tlsCertificate": self_signed(b"0" * 32, list(HostsSettings().model_dump().values())).certificate}
+    ),
     "long calls and big bodies": with_(ingress={"readTimeout": 3600, "maxBody": "1g", "gatewayMaxBody": "512m"}),
     "existing controller, community dialect": with_(ingress=EXISTING | {"dialect": "community"}),
     "existing controller, labels and address": with_(
