@@ -17,10 +17,11 @@ from typing import Any, Literal
 import pulumi
 
 from components.ei.metrics import MONITORING
+from components.nginx.args import CERT_MANAGER, CERTIFICATES
 from preflight.context import TIMEOUT, connected, query_or_warn
 from settings.diagnostics import ClaimDiagnostics, ClassDiagnostics
 from settings.ei_customization import EiFile, EiTrustedCertificates
-from settings.errors import Mistake, commands, full, set_command
+from settings.errors import Mistake, commands, full, remove_command, set_command
 from settings.model import Settings
 from settings.storage import ClaimStorage, ClassStorage
 
@@ -151,10 +152,15 @@ def mistakes(settings: Settings, context: str) -> list[Mistake]:
 def _check(settings: Settings, context: str) -> list[Mistake]:
     with connected(context) as api:
         cluster = _Cluster(api, settings.namespace.name)
-        found = [*_missing(settings, context, cluster), *_other_class(settings, cluster), *_other_console_class(settings, cluster)]
+        found = [
+            *_missing(settings, context, cluster),
+            *_other_class(settings, cluster),
+            *_other_console_class(settings, cluster),
+        ]
         metrics = settings.ei.metrics
-        if metrics and metrics.discovery == "serviceMonitor" and not cluster.has_service_monitors():
+        if metrics and metrics.discovery == "serviceMonitor" and not cluster.has_kind(MONITORING, _SERVICE_MONITOR):
             found.append(service_monitor_mistake(context, both=metrics.service_monitor is not None))
+        found += _no_issuer(settings, context, cluster)
     if cluster.forbidden:
         kinds = ", ".join(sorted(cluster.forbidden))
         pulumi.log.warn(f"Some objects that the stack file names are not checked: '{context}' may not read {kinds}")
@@ -241,6 +247,21 @@ def _other_class(settings: Settings, cluster: _Cluster) -> Iterator[Mistake]:
         )
 
 
+def _no_issuer(settings: Settings, context: str, cluster: _Cluster) -> Iterator[Mistake]:
+    """A cluster without cert-manager or its issuer; an external issuer is cert-manager's to find."""
+    issuer, path = settings.ingress.tls_issuer, "ingress.tlsIssuer"
+    if issuer is None:
+        return
+    if not cluster.has_kind(CERTIFICATES, "Certificate"):
+        expected = f"needs the definition of Certificates ({CERTIFICATES}), which the cluster of '{context}' lacks"
+        yield Mistake(full(path), "", f"{expected}; install cert-manager first", remove_command(path))
+    elif issuer.group == CERT_MANAGER and not cluster.has_issuer(issuer.kind, issuer.name):
+        expected = f"must be an existing {issuer.kind} of cert-manager"
+        there = "" if issuer.kind == "ClusterIssuer" else f" -n {settings.namespace.name}"
+        fix = f"name one of: kubectl --context {shlex.quote(context)}{there} get {issuer.kind.lower()}s"
+        yield Mistake(full(f"{path}.name"), f'"{issuer.name}"', expected, fix)
+
+
 def _other_console_class(settings: Settings, cluster: _Cluster) -> Iterator[Mistake]:
     """A class of the console's own whose controller does not read the annotations of the settings' dialect."""
     ingress = settings.ingress
@@ -250,8 +271,8 @@ def _other_console_class(settings: Settings, cluster: _Cluster) -> Iterator[Mist
         yield Mistake(
             full("ingress.console.className"),
             f'"{name}"',
-            f"must be a class whose controller reads annotations of ingress.dialect {ingress.dialect}; this one belongs "
-            f"to {found.controller}. Both controllers must read the same dialect",
+            f"must be a class whose controller reads annotations of ingress.dialect {ingress.dialect}; this one "
+            f"belongs to {found.controller}. Both controllers must read the same dialect",
             commands({"ingress.console.className": None}),
         )
 
@@ -300,9 +321,27 @@ class _Cluster:
             self._all[kind] = {item.metadata.name: item for item in items}
         return list(self._all[kind])
 
-    def has_service_monitors(self) -> bool:
-        """Return whether the cluster has the operator's definition."""
-        group, version = MONITORING.split("/")
+    def has_issuer(self, kind: str, name: str) -> bool:
+        """Return whether an issuer of cert-manager exists."""
+        group, version = CERTIFICATES.split("/")
+        plural = f"{kind.lower()}s"
+        try:
+            if kind == "ClusterIssuer":
+                self._custom.get_cluster_custom_object(group, version, plural, name, _request_timeout=TIMEOUT)
+            else:
+                place = (group, version, self._namespace, plural, name)
+                self._custom.get_namespaced_custom_object(*place, _request_timeout=TIMEOUT)
+        except self._error as error:
+            if error.status == 403:
+                self.forbidden.add(kind)
+            elif error.status != 404:
+                raise
+            return bool(error.status == 403)
+        return True
+
+    def has_kind(self, group_version: str, kind: str) -> bool:
+        """Return whether the cluster has the definition of a custom resource."""
+        group, version = group_version.split("/")
         try:
             found = self._custom.get_api_resources(group, version, _request_timeout=TIMEOUT)
         except self._error as error:
@@ -312,7 +351,7 @@ class _Cluster:
             if error.status == 404:
                 return False
             raise
-        return any(item.kind == _SERVICE_MONITOR for item in found.resources)
+        return any(item.kind == kind for item in found.resources)
 
     def _read(self, kind: Kind, name: str) -> Found | None:
         try:

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
+from pydantic.alias_generators import to_camel
 
 from components.nginx import additions
+from components.nginx.args import CERT_MANAGER
 from components.shared.plain_secrets import sets_secret
 from components.shared.recommended_labels import is_managed
 from settings.types import (
@@ -19,6 +21,7 @@ from settings.types import (
     Bytes,
     Conflict,
     Cpu,
+    Host,
     HostPort,
     LabelKey,
     LabelValue,
@@ -50,6 +53,13 @@ AddressRange = Annotated[
     str,
     AfterValidator(_range),
     Allowed("a range of IP addresses such as 10.0.0.0/8, without bits after the prefix", "10.0.0.0/8"),
+]
+
+
+IssuerKind = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$"),
+    Allowed("a kind such as Issuer or ClusterIssuer", "ClusterIssuer"),
 ]
 
 
@@ -90,6 +100,17 @@ class ConsoleSettings(RouteSettings):
         for name, field in type(self).model_fields.items():
             if name != "enabled" and getattr(self, name):
                 yield name, f"ingress.console.{field.alias}"
+
+
+class TlsIssuerSettings(Section):
+    """Issuer of the certificate, for cert-manager."""
+
+    kind: IssuerKind
+    """``Issuer`` of the namespace, ``ClusterIssuer``, or the kind of an external issuer."""
+    name: ObjectName
+    """Its name."""
+    group: Host = CERT_MANAGER
+    """API group of the kind; an external issuer has its own."""
 
 
 class IngressServiceSettings(Section):
@@ -176,6 +197,9 @@ class IngressSettings(Section):
     """Access log of an installed controller on standard output: F5's ``default`` line with the client's address;
     ``json``, one object for each request with client, host, path without query, status, address and time of the node
     and an id; or ``off``. NGINX sees the client's address with ``service.externalTrafficPolicy`` Local only."""
+    tls_issuer: TlsIssuerSettings | None = None
+    """Issuer of cert-manager, which then makes the certificate of both hosts and renews it. An update waits until it is
+    issued."""
     tls_certificate: Annotated[AnyText | None, Field(examples=["-----BEGIN CERTIFICATE-----"])] = None
     """Certificate of both hosts in PEM format, followed by those of its issuers, in place of ``tlsSecret``; its key is
     the secret ``tlsPrivateKey``."""
@@ -224,13 +248,10 @@ class IngressSettings(Section):
                 both_removed: dict[str, str | int | bool | None] = {other: None, key: None}
                 yield Conflict(key, (other,), f"must differ from {other}: a Service has each port once", both_removed)
         yield from self._service_conflicts()
-        if self.tls_certificate is not None and self.tls_secret:
-            yield Conflict(
-                "ingress.tlsCertificate",
-                ("ingress.tlsSecret",),
-                "must not be set together with ingress.tlsSecret, which has a certificate already",
-                {"ingress.tlsCertificate": None},
-            )
+        given = [name for name in ("tls_secret", "tls_certificate", "tls_issuer") if getattr(self, name)]
+        for first, path in ((f"ingress.{to_camel(given[0])}", f"ingress.{to_camel(name)}") for name in given[1:]):
+            words = f"must not be set together with {first}: both hosts have one certificate"
+            yield Conflict(path, (first,), words, {path: None})
         if self.controller == "existing" and self.access_log != "default":
             yield Conflict(
                 "ingress.accessLog",

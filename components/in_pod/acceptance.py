@@ -4,8 +4,9 @@
         [--console-port PORT] [--affinity-cookie NAME] [--restricted HOST ...] [--timeout SECONDS]
 
 Exit code 0 when ``/carbon`` answers 302 to the console's page, ``/services`` answers 200 with HTML (or EI's 403, with
-``http.block_service_list``), and, with ``--affinity-cookie``, a browser stays on one node. A restricted host may answer
-403, which ends its check; without ``--console-host`` the gateway alone is checked. Retries until the timeout; the last lines then report the answers and their usual causes.
+``http.block_service_list``), and, with ``--affinity-cookie``, a browser stays on one node. A restricted host may
+answer 403, which ends its check; without ``--console-host`` the gateway alone is checked. Retries until the timeout;
+the last lines then report the answers and their usual causes.
 """
 
 from __future__ import annotations

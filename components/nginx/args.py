@@ -13,6 +13,9 @@ from components.shared.scheduling import SchedulingArgs
 
 Expose = Literal["LoadBalancer", "NodePort", "hostPort"]
 AccessLog = Literal["default", "json", "off"]
+CERT_MANAGER = "cert-manager.io"
+CERTIFICATES = f"{CERT_MANAGER}/v1"
+"""API version of cert-manager's Certificates."""
 
 
 class ServiceArgs(TypedDict):
@@ -61,6 +64,17 @@ class Route(RouteLimits):
     """``address`` of the controller of the route's own class."""
 
 
+class TlsIssuerArgs(TypedDict):
+    """Issuer of a certificate, as cert-manager refers to it."""
+
+    kind: str
+    """``Issuer``, ``ClusterIssuer`` or an external one."""
+    name: str
+    """Its name."""
+    group: str
+    """Its API group."""
+
+
 class NginxIngressArgs(TypedDict):
     """Inputs of ``NginxIngress``."""
 
@@ -101,8 +115,9 @@ class NginxIngressArgs(TypedDict):
     access_log: NotRequired[AccessLog]
     """Access log of an installed controller; default F5's own."""
     tls_secret: NotRequired[str | None]
-    """Existing kubernetes.io/tls Secret; without one, and without ``tls_certificate``, a self-signed certificate is
-    made."""
+    """Existing kubernetes.io/tls Secret; without one, an issuer or a certificate, a self-signed one is made."""
+    tls_issuer: NotRequired[TlsIssuerArgs | None]
+    """Issuer of a Certificate of cert-manager, which makes the Secret and renews it."""
     tls_certificate: NotRequired[str | None]
     """Certificate in PEM format, followed by those of its issuers; a Secret is made of it."""
     tls_key: NotRequired[pulumi.Input[str] | None]

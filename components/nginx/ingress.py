@@ -12,13 +12,11 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
-import pulumi_random as random
 
-from components.nginx import additions
+from components.nginx import additions, certificate
 from components.nginx import objects as nginx_objects
 from components.nginx.annotations import Backend, ingress_annotations
 from components.nginx.args import NginxIngressArgs, Route
-from components.nginx.tls import self_signed
 from components.shared import metadata, rights, scheduling
 from components.shared.deadlines import Deadline
 from components.shared.recommended_labels import tag, with_labels
@@ -54,18 +52,18 @@ class NginxIngress(pulumi.ComponentResource):
             raise ValueError(f"NginxIngress {name}: the installed controller reads the f5 dialect only")
         for key, route in args["routes"].items():
             _validate(f"NginxIngress {name}: routes[{key}]", args, route)
-        if bool(args.get("tls_certificate")) != (args.get("tls_key") is not None):
-            raise ValueError(f"NginxIngress {name}: tls_certificate and tls_key need each other")
+        for problem in certificate.problems(args):
+            raise ValueError(f"NginxIngress {name}: {problem}")
         if not args["routes"]:
             raise ValueError(f"NginxIngress {name}: routes is empty")
         child = pulumi.ResourceOptions(parent=self)
-        tls_secret = self._tls_secret(name, args, child)
+        tls_secret = certificate.tls_secret(name, args, child)
         service = self._service(name, args, child) if install else None
         controller = [self._controller(name, args, tls_secret, service, child)] if service else []
         self.service = name if install else None
         self.https_port = _https_port(args, service)
         # The controller has its own certificate as the wildcard one, and reads no other Secret for the Ingresses.
-        named = None if install and not args.get("tls_secret") else tls_secret
+        named = None if install and not certificate.is_renewed(args) else tls_secret
         specs = {key: _route_spec(args, route, named) for key, route in sorted(args["routes"].items())}
         ingresses = {
             key: k8s.networking.v1.Ingress(
@@ -109,33 +107,6 @@ class NginxIngress(pulumi.ComponentResource):
             }
         )
 
-    def _tls_secret(self, name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions) -> pulumi.Output[str]:
-        existing = args.get("tls_secret")
-        if existing:
-            return pulumi.Output.from_input(existing)
-        secret = k8s.core.v1.Secret(
-            f"{name}-tls",
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                namespace=args["namespace"], labels=metadata.labels("nginx-ingress", name)
-            ),
-            type="kubernetes.io/tls",
-            string_data=_given_pair(args) or self._self_signed(name, args, child),
-            opts=child,
-        )
-        return metadata.name_of(secret)
-
-    def _self_signed(
-        self, name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions
-    ) -> dict[str, pulumi.Input[str]]:
-        hosts = [route["host"] for route in args["routes"].values()]
-        # Not RandomBytes: its ID is its value (pulumi-random, computeRandomBytesID), and no ID is encrypted.
-        seed = random.RandomPassword(f"{name}-tls-seed", length=64, special=False, opts=child)
-        pair = seed.result.apply(lambda text: self_signed(text.encode(), hosts))
-        return {
-            "tls.crt": pair.apply(lambda made: made.certificate),
-            "tls.key": pair.apply(lambda made: made.key),
-        }
-
     def _service(self, name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions) -> k8s.core.v1.Service:
         selector = metadata.labels("nginx-ingress", name)
         return k8s.core.v1.Service(
@@ -174,7 +145,6 @@ class NginxIngress(pulumi.ComponentResource):
         child: pulumi.ResourceOptions,
     ) -> k8s.apps.v1.Deployment:
         namespace, selector = args["namespace"], metadata.labels("nginx-ingress", name)
-        ports = _ports(args)
 
         def meta(explicit: str | None = None) -> k8s.meta.v1.ObjectMetaArgs:
             return k8s.meta.v1.ObjectMetaArgs(name=explicit, namespace=namespace, labels=selector)
@@ -190,8 +160,8 @@ class NginxIngress(pulumi.ComponentResource):
         )
         account_name = metadata.name_of(account)
         subject = k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=account_name, namespace=namespace)
-        certificate = None if args.get("tls_secret") else tls_secret
-        bindings = self._rights(name, args, selector, subject, certificate, child)
+        only = None if certificate.is_renewed(args) else tls_secret
+        bindings = self._rights(name, args, selector, subject, only, child)
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-config",
             metadata=meta(),
@@ -212,7 +182,7 @@ class NginxIngress(pulumi.ComponentResource):
                 service=name,
                 lease=f"{name}-leader",
                 tls_secret=made[1],
-                watches_secrets=bool(args.get("tls_secret")),
+                watches_secrets=certificate.is_renewed(args),
                 ipv6=args.get("ipv6", True),
             )
         )
@@ -224,9 +194,7 @@ class NginxIngress(pulumi.ComponentResource):
                 image=args.get("image", ""),
                 service_account=account_name,
                 args=arguments,
-                expose=args.get("expose", "LoadBalancer"),
-                http_port=ports[0],
-                https_port=ports[1],
+                host_ports=_ports(args) if args.get("expose") == "hostPort" else None,
                 pull_secret=args.get("pull_secret"),
                 deadline=_deadline(args),
                 replicas=args.get("replicas", 1),
@@ -249,11 +217,11 @@ class NginxIngress(pulumi.ComponentResource):
         args: NginxIngressArgs,
         selector: dict[str, str],
         subject: k8s.rbac.v1.SubjectArgs,
-        certificate: pulumi.Output[str] | None,
+        only: pulumi.Output[str] | None,
         child: pulumi.ResourceOptions,
     ) -> list[pulumi.Resource]:
         meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector)
-        rules = nginx_objects.namespace_rules(certificate)
+        rules = nginx_objects.namespace_rules(only)
         _, binding = rights.bound_role(f"{name}-role", meta, rules, subject, child)
         cluster_meta = k8s.meta.v1.ObjectMetaArgs(labels=selector)
         cluster_role = k8s.rbac.v1.ClusterRole(
@@ -305,13 +273,6 @@ def _validate(place: str, args: NginxIngressArgs, route: Route) -> None:
         problem = additions.problem(key, value, args["dialect"], installed=args["controller"] == "install")
         if problem:
             raise ValueError(f'{place}.annotations["{key}"] {problem}')
-
-
-def _given_pair(args: NginxIngressArgs) -> dict[str, pulumi.Input[str]] | None:
-    certificate, key = args.get("tls_certificate"), args.get("tls_key")
-    if not certificate or key is None:
-        return None
-    return {"tls.crt": certificate, "tls.key": pulumi.Output.secret(key)}
 
 
 def _may_move(args: NginxIngressArgs, key: str) -> bool:

@@ -102,9 +102,7 @@ def cluster_rules(ingress_class: str, namespace: pulumi.Input[str]) -> list[k8s.
     ]
 
 
-def config_data(
-    external_address: str | None, cpu_limit: str, access_log: AccessLog = "default"
-) -> dict[str, str]:
+def config_data(external_address: str | None, cpu_limit: str, access_log: AccessLog = "default") -> dict[str, str]:
     """Return the data of the controller's ConfigMap; its defaults are HTTP/2 off and ``server_tokens`` on."""
     data = {
         "http2": "True",
@@ -174,9 +172,7 @@ def deployment_spec(
     image: str,
     service_account: pulumi.Input[str],
     args: pulumi.Input[Sequence[pulumi.Input[str]]],
-    expose: Expose,
-    http_port: int,
-    https_port: int,
+    host_ports: tuple[int, int] | None,
     deadline: Deadline,
     replicas: int,
     read_timeout: int,
@@ -192,18 +188,20 @@ def deployment_spec(
 
     NET_BIND_SERVICE stays: the binaries carry it as a file capability, and without it exec fails even on high
     ports ("Operation not permitted").
+
+    :param host_ports: http and https on the node; ``None``: none.
     """
     folders = [volumes.mount(name, path) for name, (path, _) in _FOLDERS.items()]
     security = pods.container_security(add=("NET_BIND_SERVICE",))
-    host = expose == "hostPort"
+    http_port, https_port = host_ports or (None, None)
     controller = k8s.core.v1.ContainerArgs(
         name="nginx-ingress",
         image=image,
         args=args,
         env=[pods.from_pod("POD_NAMESPACE", "metadata.namespace"), pods.from_pod("POD_NAME", "metadata.name")],
         ports=[
-            k8s.core.v1.ContainerPortArgs(name="http", container_port=80, host_port=http_port if host else None),
-            k8s.core.v1.ContainerPortArgs(name="https", container_port=443, host_port=https_port if host else None),
+            k8s.core.v1.ContainerPortArgs(name="http", container_port=80, host_port=http_port),
+            k8s.core.v1.ContainerPortArgs(name="https", container_port=443, host_port=https_port),
             k8s.core.v1.ContainerPortArgs(name="readiness", container_port=8081),
         ],
         readiness_probe=k8s.core.v1.ProbeArgs(
@@ -218,7 +216,7 @@ def deployment_spec(
         ),
         # Not Kubernetes' own `sleep`, which 1.29 does not have.
         lifecycle=None
-        if host
+        if host_ports
         else k8s.core.v1.LifecycleArgs(
             pre_stop=k8s.core.v1.LifecycleHandlerArgs(
                 exec_=k8s.core.v1.ExecActionArgs(command=["sleep", str(_DRAIN_SECONDS)])
@@ -246,7 +244,7 @@ def deployment_spec(
         strategy=k8s.apps.v1.DeploymentStrategyArgs(
             type="RollingUpdate",
             rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
-                max_surge=0 if host else 1, max_unavailable=1 if host else 0
+                max_surge=0 if host_ports else 1, max_unavailable=1 if host_ports else 0
             ),
         ),
         template=k8s.core.v1.PodTemplateSpecArgs(
@@ -257,7 +255,7 @@ def deployment_spec(
                 enable_service_links=False,
                 image_pull_secrets=pods.pull_secrets(pull_secret),
                 security_context=pods.pod_security(UID),
-                termination_grace_period_seconds=60 if host else _DRAIN_SECONDS + read_timeout,
+                termination_grace_period_seconds=60 if host_ports else _DRAIN_SECONDS + read_timeout,
                 topology_spread_constraints=scheduling.spread(selector) if replicas > 1 else None,
                 init_containers=[copy],
                 containers=[controller],

@@ -154,7 +154,15 @@ def test_a_console_that_is_left_out_is_reached_by_a_port_forward_only(machine: M
     command = ["kubectl", "-n", NAMESPACE, "port-forward", "deployment/wso2ei", "19443:9443"]
     forward = subprocess.Popen(command, env=machine.environment, stdout=subprocess.DEVNULL)
     try:
-        page = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "https://localhost:19443/carbon/admin/login.jsp"]
+        page = [
+            "curl",
+            "-sk",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            "https://localhost:19443/carbon/admin/login.jsp",
+        ]
         eventually("the console answers", lambda: machine.run(page).text == "200", 30)
     finally:
         forward.kill()

@@ -9,7 +9,7 @@ import runpy
 import pytest
 
 from policies.rules import check
-from tests import monitors
+from tests import certificates, monitors
 from tests.unit.support.builder_rules import check_builders
 from tests.unit.support.recording import Recorder, record
 from tests.unit.support.stacks import ROOT, manifests_of
@@ -42,4 +42,6 @@ def misfits(item: str) -> list[str]:
     body = json.loads(item)
     if body["apiVersion"] == monitors.GROUP_VERSION:
         return monitors.misfits(body)
+    if body["apiVersion"] == certificates.GROUP_VERSION:
+        return certificates.misfits(body)
     return [str(error) for version in (OLDEST, NEWEST) for error in schemas.errors(body, version)]

@@ -130,6 +130,7 @@ def test_every_setting_that_names_an_object_is_looked_up() -> None:
     """A new setting of the type of an object's name is in the table, or here with the reason."""
     others = {
         "storage.node": "preflight.nodes checks it",
+        "ingress.tlsIssuer.name": "looked up with the definition of its kind",
         "ei.secretEnvironment.key.name": "in the table by the name of a variable",
     }
     maps = [key.item("key") for key in walk() if get_origin(key.base) is dict]
@@ -250,3 +251,31 @@ def test_a_preview_asks_nothing(api: ApiServer, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: True)
     assert check(TEAM | {"secrets": {"admin": "a"}, "ei": {"metrics": METRICS}}) == {}
     assert api.requests == []
+
+
+CERTIFICATES = "/apis/cert-manager.io/v1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [("Issuer", f"{CERTIFICATES}/namespaces/team/issuers"), ("ClusterIssuer", f"{CERTIFICATES}/clusterissuers")],
+)
+def test_an_update_is_refused_without_cert_manager_or_its_issuer(
+    kind: str, place: str, api: ApiServer, warnings: list[str]
+) -> None:
+    config = TEAM | {"ingress": {"tlsIssuer": {"kind": kind, "name": "company"}}}
+    found = check(config)["ingress.tlsIssuer"]
+    assert "the definition of Certificates (cert-manager.io/v1), which the cluster of 'here' lacks" in found.expected
+    resource = {"name": "certificates", "singularName": "certificate", "namespaced": True, "verbs": ["get"]}
+    group = {"kind": "APIResourceList", "groupVersion": "cert-manager.io/v1"}
+    api.add(CERTIFICATES, **group, resources=[resource | {"kind": "Certificate"}])
+    found = check(config)["ingress.tlsIssuer.name"]
+    assert f"must be an existing {kind}" in found.expected
+    assert f"get {kind.lower()}s" in found.fix
+    external = {"kind": kind, "name": "company", "group": "issuers.example.com"}
+    assert check(TEAM | {"ingress": {"tlsIssuer": external}}) == {}
+    api.add(f"{place}/company")
+    assert check(config) == {}
+    api.forbidden = (place,)
+    assert check(config) == {}
+    assert warnings == [f"Some objects that the stack file names are not checked: 'here' may not read {kind}"]

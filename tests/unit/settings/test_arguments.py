@@ -17,6 +17,7 @@ from components.ei.args import (
     PrometheusArgs,
     ServiceMonitorArgs,
 )
+from components.nginx.args import TlsIssuerArgs
 from components.shared.scheduling import SchedulingArgs, TolerationArgs
 from components.wso2ei.args import (
     AdditionsArgs,
@@ -46,6 +47,7 @@ from settings.ei_customization import (
     SecretKey,
 )
 from settings.ei_operations import EiClient, EiPort, HostAlias, Metrics, MetricsAgent, Prometheus, ServiceMonitor
+from settings.ingress import TlsIssuerSettings
 from settings.scheduling import SchedulingSettings, Toleration
 from settings.types import Section
 
@@ -66,6 +68,7 @@ WHOLE: list[tuple[type[Section], Any]] = [
     (MetricsAgent, MetricsAgentArgs),
     (Prometheus, PrometheusArgs),
     (ServiceMonitor, ServiceMonitorArgs),
+    (TlsIssuerSettings, TlsIssuerArgs),
     (Toleration, TolerationArgs),
     (SchedulingSettings, SchedulingArgs),
 ]

@@ -66,7 +66,7 @@ def test_a_pair_that_nginx_or_a_client_would_reject_is_rejected(certificate: str
     assert told(config(certificate, key)) == keys
 
 
-def test_a_key_without_a_certificate_and_a_certificate_besides_a_secret_are_rejected() -> None:
+def test_a_key_without_a_certificate_and_a_certificate_together_with_a_secret_are_rejected() -> None:
     assert told(LOCAL | {"tlsPrivateKey": PAIR.key}) == ["tlsPrivateKey"]
     assert told(config(PAIR.certificate, PAIR.key, tlsSecret="tls")) == ["ingress.tlsCertificate"]
 
@@ -123,5 +123,5 @@ def test_the_certificate_is_in_a_secret_and_the_key_is_nowhere_else() -> None:
 
 
 def test_plain_text_is_rejected() -> None:
-    with pytest.raises(errors.ConfigurationError, match="tlsPrivateKey = .plain text.: must be stored encrypted"):
+    with pytest.raises(errors.ConfigurationError, match=r"tlsPrivateKey = .plain text.: must be stored encrypted"):
         loading.load("wso2ei", "test", {"wso2ei:tlsPrivateKey": PAIR.key}, frozenset())

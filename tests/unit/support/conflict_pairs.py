@@ -65,6 +65,11 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
         "ingress.tlsCertificate",
         ["ingress.tlsSecret"],
     ),
+    (
+        {"ingress": {"tlsSecret": "tls", "tlsIssuer": {"kind": "Issuer", "name": "company"}}},
+        "ingress.tlsIssuer",
+        ["ingress.tlsSecret"],
+    ),
     ({"ingress": EXISTING | {"accessLog": "off"}}, "ingress.accessLog", ["ingress.controller"]),
     (
         {"ingress": {"expose": "hostPort", "address": "localhost", "replicas": 2}},

@@ -17,6 +17,8 @@ from typing import Any, get_origin
 
 from pydantic.alias_generators import to_camel
 
+from components.nginx.tls import self_signed
+from settings.model import HostsSettings
 from settings.mysql import ExternalMysqlSettings
 from settings.schema import TOP, Key, walk
 
@@ -75,7 +77,11 @@ def _of_metrics(**more: Any) -> dict[str, Any]:
     return {"ei": {"metrics": _METRICS["ei"]["metrics"] | more}}
 
 
+_INTERNAL = {"ingress": {"controller": "existing", "console": {"className": "internal"}}}
 COMPANIONS: dict[str, dict[str, Any]] = {
+    "ingress.console.className": {"ingress": {"controller": "existing"}},
+    **{f"ingress.console.{name}": _INTERNAL for name in ("address", "controllerAddress", "controllerLabels")},
+    "ingress.console.controllerNamespace": _INTERNAL,
     "ingress.console.allowedSources": _COMMUNITY,
     "ingress.gateway.allowedSources": _COMMUNITY,
     "registryUsername": {"ei": {"image": "registry.example.com/ei:1"}},
@@ -89,6 +95,10 @@ COMPANIONS: dict[str, dict[str, Any]] = {
     "mysql.external.caConfigMap": {"mysql": {"external": {"host": "mysql.example.com", "tls": "verifyCa"}}},
 }
 """What must be set beside a setting, so that the stack has no other mistake."""
+VALUES = {
+    "ingress.tlsCertificate": self_signed(b"0" * 32, list(HostsSettings().model_dump().values())).certificate,
+}
+"""Valid values that are too long for the example of a setting."""
 
 
 _DIAGNOSTICS = {
@@ -101,6 +111,7 @@ _CLIENT = {"podLabels": {"app": "orders"}, "namespaceLabels": {"team": "orders"}
 _JAR = {"url": "https://repo.example.com/a.jar", "sha256": "0" * 64}
 _CAR = {"url": "https://repo.example.com/a.car", "sha256": "0" * 64}
 ITEMS: dict[str, dict[str, Any]] = {
+    "ingress.tlsIssuer": {"ingress": {"tlsIssuer": {"kind": "ClusterIssuer", "name": "company"}}},
     "ei.patches[0]": {"ei": {"patches": [{"file": "conf/carbon.xml", "path": "Server/A", "set": "v"}]}},
     "ei.files[0]": {"ei": {"files": [{"path": "conf/a.xml", "content": "<a/>"}]}},
     "ei.trustedCertificates[0]": {"ei": {"trustedCertificates": [{"secret": {"name": "a", "key": "ca.crt"}}]}},
@@ -210,6 +221,7 @@ def pairs() -> Iterator[Pair]:
         if key.required:
             yield Pair(key, MISSING, None, without(config, key.path))
         value = _value_at(config, _place(key.path)) if key.required else key.sample() if key.sections else key.example()
+        value = VALUES.get(key.path, value)
         if not key.tag and not _is_tag(key):
             yield Pair(key, MISSPELT, value, at(config, key.path, value, name=misspell(key.name)))
         yield from _of_items(key, config)

@@ -248,6 +248,10 @@ STACKS: dict[str, dict[str, Any]] = {
         ingress={"expose": "hostPort", "address": "localhost", "httpPort": 8080, "httpsPort": 8443}
     ),
     "own certificate": with_(ingress={"tlsSecret": "wildcard.example.com"}),
+    "certificate of cert-manager": with_(ingress={"tlsIssuer": {"kind": "ClusterIssuer", "name": "company"}}),
+    "certificate of an external issuer": with_(
+        ingress=EXISTING | {"tlsIssuer": {"kind": "VaultIssuer", "name": "v", "group": "issuers.example.com"}}
+    ),
     "certificate in the config": with_(
         ingress={"tlsCertificate": self_signed(b"0" * 32, list(HostsSettings().model_dump().values())).certificate}
     ),

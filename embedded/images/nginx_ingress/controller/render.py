@@ -115,9 +115,7 @@ def _log_format(config: dict[str, str]) -> str:
             """'$status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for"';"""
         )
     escaping = config.get("log-format-escaping", "").strip()
-    parts = [
-        f"'{' ' if index else ''}{line}'" for index, line in enumerate(config["log-format"].split("\n")) if line
-    ]
+    parts = [f"'{' ' if index else ''}{line}'" for index, line in enumerate(config["log-format"].split("\n")) if line]
     return f"log_format main {f'escape={escaping} ' if escaping else ''}{' '.join(parts)};"
 
 

@@ -215,9 +215,7 @@ def test_without_a_console_host_the_gateway_alone_is_checked(port: int) -> None:
     assert acceptance.main(words) == 1
 
 
-def test_a_console_with_a_controller_of_its_own_is_asked_there(
-    port: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_console_with_a_controller_of_its_own_is_asked_there(port: int, capsys: pytest.CaptureFixture[str]) -> None:
     Handler.answers = GOOD
     hosts = ["--console-host", "console", "--gateway-host", "gateway", "--timeout", "0", "--affinity-cookie", "NODE"]
     assert acceptance.main(["--address", f"127.0.0.1:{port}", "--console-address", "127.0.0.1:1", *hosts]) == 1
