@@ -21,8 +21,8 @@ from settings.types import (
     Bytes,
     Conflict,
     Cpu,
-    Host,
     HostPort,
+    IngressHost,
     LabelKey,
     LabelValue,
     Name,
@@ -60,6 +60,11 @@ IssuerKind = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$"),
     Allowed("a kind such as Issuer or ClusterIssuer", "ClusterIssuer"),
+]
+
+
+Certificates = Annotated[
+    str, Allowed("certificates in PEM format", "-----BEGIN CERTIFICATE-----", any_text=True, removed=True)
 ]
 
 
@@ -109,7 +114,7 @@ class TlsIssuerSettings(Section):
     """``Issuer`` of the namespace, ``ClusterIssuer``, or the kind of an external issuer."""
     name: ObjectName
     """Its name."""
-    group: Host = CERT_MANAGER
+    group: IngressHost = CERT_MANAGER
     """API group of the kind; an external issuer has its own."""
 
 
@@ -200,7 +205,7 @@ class IngressSettings(Section):
     tls_issuer: TlsIssuerSettings | None = None
     """Issuer of cert-manager, which then makes the certificate of both hosts and renews it. An update waits until it is
     issued."""
-    tls_certificate: Annotated[AnyText | None, Field(examples=["-----BEGIN CERTIFICATE-----"])] = None
+    tls_certificate: Certificates | None = None
     """Certificate of both hosts in PEM format, followed by those of its issuers, in place of ``tlsSecret``; its key is
     the secret ``tlsPrivateKey``."""
     read_timeout: Annotated[Seconds, Field(ge=1, le=3600)] = 180

@@ -43,6 +43,8 @@ class Allowed:
     """Every text is allowed, the empty one too."""
     options: tuple[str, ...] = ()
     """The only values, where they come from a table."""
+    removed: bool = False
+    """No example fits every stack, so the fix of an invalid value removes it."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Give editors the options and the example, see docs/stack.schema.json."""

@@ -129,7 +129,7 @@ class _Search:
             return
         value = detail["input"]
         hidden = self._hidden(place) or _replaces_reference(key, place, value)
-        if key.field and not key.required and (key.sections or value in (None, "")):
+        if key.field and not key.required and (key.sections or key.allowed.removed or value in (None, "")):
             # Nothing was meant to be set, or nothing can be made of it: the default holds.
             better = None
         else:
@@ -179,11 +179,13 @@ class _Search:
         elif meant:
             hint = f"did you mean '{meant}'?"
             section[meant] = value
-            # A map is not copied into a command, nor is what is no valid value of the key that was meant.
+            # Neither a map nor several lines are copied into a command, nor what is no valid value of the key that was
+            # meant.
             complete = (
                 not (self._hidden(place) or _holds_secret(value))
                 and siblings[meant].accepts(value)
                 and not isinstance(value, dict)
+                and "\n" not in str(value)
             )
             rename = f"rename it to '{meant}' in the stack file, or {fix}"
             fix = commands({path_of((*place[:-1], meant)): value, path: None}) if complete else rename

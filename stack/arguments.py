@@ -33,8 +33,6 @@ def ingress_args(settings: Settings, secrets: Secrets, namespace: pulumi.Input[s
             "port": 9443,
             "max_body": settings.ingress.max_body,
             "affinity_cookie": names.AFFINITY_COOKIE,
-            "class_name": console.class_name,
-            "address": console.address,
             **_limits(settings, console),
         },
         "gateway": {

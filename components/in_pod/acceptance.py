@@ -232,7 +232,7 @@ def address_problem(section: str, text: str) -> str | None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check both hosts."""
+    """Check the gateway, and the console if it has a host."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--address", required=True, help="host:port of the controller")
     parser.add_argument("--console-host", default="", help="default: no console is checked")

@@ -34,7 +34,7 @@ class ServiceArgs(TypedDict):
 
 
 class RouteLimits(TypedDict):
-    """What limits the clients of one host name."""
+    """Clients of one host name, and the controller that serves them."""
 
     annotations: NotRequired[Mapping[str, str]]
     """More annotations of the Ingress; those that the component sets itself are rejected."""
@@ -42,6 +42,11 @@ class RouteLimits(TypedDict):
     """Ranges of clients that are served, ``community`` only; default all."""
     requests_per_second: NotRequired[int | None]
     """Requests of one client address that are answered; default all."""
+    class_name: NotRequired[str | None]
+    """IngressClass of another ``existing`` controller, for this route alone. A route that has this key, with ``None``
+    too, gets a new Ingress when its class changes."""
+    address: NotRequired[str | None]
+    """``address`` of the controller of the route's own class."""
 
 
 class Route(RouteLimits):
@@ -57,11 +62,6 @@ class Route(RouteLimits):
     """Largest request body, e.g. ``256m``."""
     affinity_cookie: NotRequired[str | None]
     """Cookie that keeps a client on one pod."""
-    class_name: NotRequired[str | None]
-    """IngressClass of another ``existing`` controller, for this route alone. A route that has this key, with ``None``
-    too, gets a new Ingress when its class changes."""
-    address: NotRequired[str | None]
-    """``address`` of the controller of the route's own class."""
 
 
 class TlsIssuerArgs(TypedDict):

@@ -44,7 +44,7 @@ def tls_secret(name: str, args: NginxIngressArgs, child: pulumi.ResourceOptions)
         metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=metadata.labels("nginx-ingress", name)),
         type="kubernetes.io/tls",
         string_data={"tls.crt": certificate, "tls.key": pulumi.Output.secret(key)}
-        if certificate
+        if certificate and key is not None
         else _self_signed(name, hosts, child),
         opts=child,
     )

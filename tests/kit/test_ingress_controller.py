@@ -74,7 +74,8 @@ def rendered(controller: Any, annotations: dict[str, str], config: dict[str, str
 
 def test_the_access_log_is_that_of_the_real_template(controller: Any) -> None:
     """v5.5.4, internal/configs/version1/nginx.tmpl: quoted lines without escaping, joined by spaces."""
-    assert """"$http_user_agent" "$http_x_forwarded_for"';""" in rendered(controller, {}, {})
+    own = """log_format main '$remote_addr - $remote_user [$time_local] "$request"' ' $status $body_bytes_sent """
+    assert f"""{own}"$http_referer" "$http_user_agent" "$http_x_forwarded_for"';""" in rendered(controller, {}, {})
     config = {"log-format": "$remote_addr\n$status", "log-format-escaping": " json "}
     assert "log_format main escape=json '$remote_addr' ' $status';" in rendered(controller, {}, config)
     assert "access_log off;" in rendered(controller, {}, {"access-log-off": "True"}).partition("upstream")[0]

@@ -20,7 +20,7 @@ ALLOWED = {
     "components.ei": {"components.shared", "components.wso2ei", "components.mysql", "components.in_pod"},
     "components": {"components.shared"},
     "settings": {"components.shared", "components.wso2ei", "components.mysql", "components.nginx", "components.ei"},
-    "preflight": {"settings", "stack.names", "components.shared", "components.wso2ei", "components.ei"},
+    "preflight": {"settings", "stack.names", *(f"components.{name}" for name in ("shared", "wso2ei", "nginx", "ei"))},
     "stack.names": set[str](),
     "stack": {
         "settings",

@@ -14,7 +14,7 @@ from settings import errors, loading
 from settings.schema import TOP, Key
 from tests.e2e.test_prod import trial_stack
 from tests.unit.settings.test_errors import lines_of, told
-from tests.unit.support.mistake_pairs import at, base, run_commands, single_values
+from tests.unit.support.mistake_pairs import VALUES, at, base, run_commands, single_values
 from tests.unit.support.recording import record
 from tests.unit.support.stacks import ROOT
 from tests.unit.support.valid_stacks import STACKS
@@ -42,7 +42,7 @@ def test_the_shapes_differ() -> None:
 
 def valid_values(key: Key) -> list[Any]:
     """Values that a setting accepts, its bounds and options among them."""
-    candidates: list[Any] = [key.example(), key.default, *key.options, True, False]
+    candidates: list[Any] = [VALUES.get(key.path, key.example()), key.default, *key.options, True, False]
     candidates += key.bounds() if key.base is int else []
     return [value for value in candidates if value is not None and key.accepts(value)]
 

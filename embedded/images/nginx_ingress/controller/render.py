@@ -104,19 +104,17 @@ http {{
     {config.get("http-snippets", "")}"""
 
 
-def _log_format(config: dict[str, str]) -> str:
-    """Return the format of the access log as the real template writes it (internal/configs/version1/nginx.tmpl).
+_LOG_FORMAT = """$remote_addr - $remote_user [$time_local] "$request"
+$status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for\""""
+"""The real template's own format of the access log (internal/configs/version1/nginx.tmpl)."""
 
-    Lines become quoted parts without any escaping, so a quote in one makes a configuration that NGINX rejects.
-    """
-    if "log-format" not in config:
-        return (
-            """log_format main '$remote_addr - $remote_user [$time_local] "$request" '"""
-            """'$status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for"';"""
-        )
-    escaping = config.get("log-format-escaping", "").strip()
-    parts = [f"'{' ' if index else ''}{line}'" for index, line in enumerate(config["log-format"].split("\n")) if line]
-    return f"log_format main {f'escape={escaping} ' if escaping else ''}{' '.join(parts)};"
+
+def _log_format(config: dict[str, str]) -> str:
+    """Return the format of the access log: lines are quoted without any escaping, so NGINX rejects one with a quote."""
+    escaping = config.get("log-format-escaping", "").strip() if "log-format" in config else ""
+    lines = config.get("log-format", _LOG_FORMAT).split("\n")
+    parts = " ".join(f"'{' ' if index else ''}{line}'" for index, line in enumerate(lines) if line)
+    return f"log_format main {f'escape={escaping} ' if escaping else ''}{parts};"
 
 
 def _upstream(upstream: Upstream, settings: Settings, config: dict[str, str]) -> str:
