@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # What mypy knows of the libraries, which is most of its work, serves every checkout; one at a time writes there.
 export MYPY_CACHE_DIR := $(CACHE)/mypy
 
-.PHONY: help up preview credentials destroy status env docs test lint types unit e2e judge bench clean
+.PHONY: help up preview credentials restore destroy status env docs test lint types unit e2e judge bench clean
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/\$$\$$/$$/' | expand -t 12
 
@@ -45,6 +45,10 @@ preview: $(VENV)/.complete $(SCAN)/.complete ## preview an update and check its 
 
 credentials: $(VENV)/.complete ## prompt for the registry's user and token, check them, and store them encrypted
 	@$(PY) -m embedded run --stack $(STACK) -- $(PY) -m tools.credentials --stack $(STACK)
+
+restore: $(VENV)/.complete ## restore MySQL from a backup (FROM=NAME: not the latest; FORCE=1: replace what is there)
+	@lines=$$($(PY) -m embedded env --stack $(STACK)) && eval "$$lines" \
+		&& $(PY) -m tools.restore --stack $(STACK) --from "$(or $(FROM),latest)" $(if $(filter 1,$(FORCE)),--force)
 
 destroy: $(VENV)/.complete ## remove every object; prints what data is kept
 	@$(PY) -m embedded destroy --stack $(STACK)
@@ -81,7 +85,7 @@ e2e: export WSO2EI_EMBEDDED_STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state
 # What is tested is the same on every machine; tests/e2e/test_images.py sees to the rest.
 e2e: export WSO2EI_IMAGES := $(or $(WSO2EI_IMAGES),stand-in)
 e2e: export KUBECONFIG = $(WSO2EI_EMBEDDED_STATE)/cluster/kubeconfig
-e2e: E2E := artifacts deployment operations metrics secrets vault lifecycle database storage versions volumes traefik
+e2e: E2E := artifacts deployment operations metrics secrets vault lifecycle database backup storage versions volumes traefik
 e2e: $(VENV)/.complete ## the whole stack on a real cluster, then everything is removed
 	@$(PY) -m embedded clean
 	@$(PY) -m pytest -v -p no:randomly --durations=25 -m 'cluster or e2e' tests/e2e/test_stack.py tests/kit/plugins \

@@ -89,8 +89,8 @@ def _passwords(settings: Settings) -> Iterator[Reference]:
         kind = "kubernetes.io/dockerconfigjson"
         yield Reference("secrets.registry", "Secret", secrets.registry, (".dockerconfigjson",), kind)
     if secrets.mysql:
-        keys = ("user-password", "registry-password", *(() if external else ("root-password",)))
-        yield Reference("secrets.mysql", "Secret", secrets.mysql, keys)
+        server = () if external else ("root-password", *(("backup-password",) if settings.mysql.backup else ()))
+        yield Reference("secrets.mysql", "Secret", secrets.mysql, ("user-password", "registry-password", *server))
     if secrets.admin:
         yield Reference("secrets.admin", "Secret", secrets.admin, ("password",))
     if external and external.ca_config_map:

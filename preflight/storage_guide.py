@@ -116,19 +116,16 @@ class Change:
 
         Naming the node for the first time moves nothing: it is the node that has the data (see ``notes``).
         """
-        other_node = self.old.node is not None and self.old.node != self.new.node
-        return [
-            name
-            for name, before in self._before()
-            if name not in self.unmounted
-            if other_node or name not in self.new.volumes or before.place != self.new.volumes[name].place
-        ]
+        return [name for name in self._elsewhere() if name not in self.unmounted]
 
     @property
     def unmounted(self) -> list[str]:
-        """Volumes that the stack no longer has, whose data stays: only a class may delete it with the claim."""
-        names = [name for name in self.old.volumes if name != "mysql" and name not in self.new.volumes]
-        return names if self.old.place.split()[0] != "class" else []
+        """Volumes that the stack no longer uses, whose data stays: only a class may delete it with the claim.
+
+        Backups may stay in the old place, since the stack runs without them.
+        """
+        may_stay = {"backup"} | ({"carbonapps", "deployment"} - set(self.new.volumes))
+        return [] if self.old.place.split()[0] == "class" else [name for name in self._elsewhere() if name in may_stay]
 
     @property
     def moved(self) -> bool:
@@ -149,10 +146,19 @@ class Change:
         """Size of a volume before and after."""
         return self.old.volumes[name].size, self.new.volumes[name].size
 
+    def _elsewhere(self) -> list[str]:
+        """Volumes that the stack no longer has, or has in another place."""
+        other_node = self.old.node is not None and self.old.node != self.new.node
+        return [
+            name
+            for name, before in self._before()
+            if other_node or name not in self.new.volumes or before.place != self.new.volumes[name].place
+        ]
+
     def _resized(self) -> Iterator[tuple[str, str, str]]:
-        moves = self.moves
+        elsewhere = self._elsewhere()
         for name, before in self._before():
-            size = None if name in moves or name not in self.new.volumes else self.new.volumes[name].size
+            size = None if name in elsewhere else self.new.volumes[name].size
             if before.size and size:
                 yield name, before.size, size
 
@@ -179,7 +185,7 @@ def refusal(change: Change) -> str | None:
     if change.old.namespace != change.new.namespace:
         return _other_namespace(change)
     if change.moves and not change.moved:
-        return _move(change)
+        return _backups(change) if change.moves == ["backup"] else _move(change)
     if change.shrinks:
         return _shrink(change)
     return None
@@ -263,6 +269,18 @@ def _move(change: Change) -> str:
         'Where both places can be reached as folders, copying them is shorter: docs/storage.md, "Moving".',
     ]
     return "\n".join(lines)
+
+
+def _backups(change: Change) -> str:
+    """Reject the deletion of a class's claim with nothing but backups."""
+    old = change.old
+    return f"""The backups of stack '{change.stack}' would be deleted with their claim; nothing was changed.
+  they are in   {old.volumes["backup"].place}, claim {old.volumes["backup"].claim}, unless it is retained
+Undo the change of storage or mysql.backup in Pulumi.{change.stack}.yaml; or copy the backups that you need
+(docs/backup.md, "Copies"), confirm it, and update:
+  {_set("storage.movedFrom", old.place)}
+  pulumi up
+  {_FORGET}"""
 
 
 def _fate(change: Change) -> str:

@@ -124,8 +124,8 @@ def _unnamed_volumes(settings: Settings) -> Iterator[Conflict]:
     """A claim or a class is required for the volumes that the stack has, and for no other."""
     kind = settings.storage.kind
     samples = {
-        "claim": {"mysql": "wso2ei-mysql", "carbonapps": "wso2ei-carbonapps", "deployment": "wso2ei-deployment"},
-        "class": {"mysql": "standard", "carbonapps": "nfs-client", "deployment": "nfs-client"},
+        "claim": {purpose: f"wso2ei-{purpose}" for purpose in settings.purposes},
+        "class": {"mysql": "standard", "carbonapps": "nfs-client", "deployment": "nfs-client", "backup": "standard"},
     }
     for purpose in settings.purposes if kind in samples else ():
         if getattr(settings.storage, f"{purpose}_{kind}") is None:

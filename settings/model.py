@@ -171,6 +171,7 @@ class Settings(Section):
             "mysql": self.mysql.external,
             "carbonapps": self.ei.carbon_apps_folder == "unused",
             "deployment": self.ei.deployment == "image",
+            "backup": self.mysql.external or self.mysql.backup is None,
         }
         return tuple(purpose for purpose in PURPOSES if not unused[purpose])
 

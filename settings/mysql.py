@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from components.mysql.options import option_problems
 from components.shared.quantities import quantity
+from settings.backup import MysqlBackup
 from settings.types import (
     Allowed,
     Bytes,
@@ -98,6 +99,8 @@ class MysqlSettings(Section):
     """More options of mysqld, validated by a Job before a running server is replaced. Managed options, such as
     ``--datadir`` and ``--port``, are rejected. ``--lower-case-table-names``, ``--innodb-page-size`` and
     ``--innodb-data-file-path`` apply when the database is created, and must not change later."""
+    backup: MysqlBackup | None = None
+    """Scheduled dumps to the volume ``backup`` of ``storage``. Default: none."""
 
     def conflicts(self) -> Iterator[Conflict]:
         """Report a limit below the request, and managed options."""

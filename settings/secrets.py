@@ -47,7 +47,7 @@ class SecretsSettings(Section):
     """Secret of type kubernetes.io/dockerconfigjson; every pod of the stack uses it to pull its images."""
     mysql: Annotated[ObjectName | None, Field(examples=["wso2ei-mysql"])] = None
     """Secret with the keys ``user-password`` and ``registry-password``; for the stack's own server ``root-password``
-    too."""
+    too, and with ``mysql.backup`` ``backup-password``."""
     admin: Annotated[ObjectName | None, Field(examples=["wso2ei-admin"])] = None
     """Secret with the key ``password``: that of EI's administrator."""
     rotation: RotationSettings = RotationSettings()

@@ -16,10 +16,10 @@ from pydantic import AfterValidator, Field
 from components.shared.storage import AccessMode, DataVolumeArgs, SourceArgs
 from settings.types import AbsolutePath, Address, Allowed, Bytes, Conflict, ObjectName, Section, Text
 
-Purpose = Literal["mysql", "carbonapps", "deployment"]
+Purpose = Literal["mysql", "carbonapps", "deployment", "backup"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
-"""The volumes of a stack: MySQL's data, with one writer; EI's integration artifacts, which all nodes read; and, where
-nodes share it, what the console makes."""
+"""The volumes of a stack: MySQL's data, with one writer; EI's integration artifacts, which all nodes read; where nodes
+share it, what the console makes; and MySQL's backups, with one writer."""
 _GENERIC_OPTIONS = (
     "async atime auto context defaults defcontext dev diratime dirsync exec fscontext lazytime noatime noauto nodev "
     "nodiratime noexec nolazytime norelatime nosuid relatime rootcontext strictatime suid sync"
@@ -112,8 +112,8 @@ class _Storage(Section):
         """Return what the volume's data is kept on."""
 
     def access_mode(self, purpose: Purpose) -> AccessMode:
-        """Return how pods mount the volume; where it is no setting, MySQL's has one writer and EI's nodes share one."""
-        default: AccessMode = "ReadWriteOnce" if purpose == "mysql" else "ReadWriteMany"
+        """Return how pods mount the volume; where it is no setting, only that of artifacts is shared."""
+        default: AccessMode = "ReadWriteMany" if purpose == "carbonapps" else "ReadWriteOnce"
         return getattr(self, f"{purpose}_access_mode", default)
 
     def size(self, purpose: Purpose) -> str | None:
@@ -148,6 +148,8 @@ class _SizedStorage(_Storage):
     """Size of the volume of integration artifacts; as ``mysqlSize``."""
     deployment_size: Bytes = "1Gi"
     """Size of the volume of the shared deployment folder (``ei.deployment``); as ``mysqlSize``."""
+    backup_size: Bytes = "8Gi"
+    """Size of the volume of ``mysql.backup``; as ``mysqlSize``."""
 
     def size(self, purpose: Purpose) -> str:
         """Return the size of the volume."""
@@ -160,8 +162,8 @@ class HostPathStorage(_SizedStorage):
     kind: Literal["hostPath"]
     """A folder on a node."""
     path: AbsolutePath
-    """Folder on the node; ``mysql``, ``carbonapps`` and ``deployment`` below it are made where they are missing, belong
-    to uid 999 (MySQL) and 802 (EI), and stay after ``pulumi destroy``."""
+    """Folder on the node; ``mysql``, ``carbonapps``, ``deployment`` and ``backup`` below it are made where they are
+    missing, belong to uid 999 (MySQL and its backups) and 802 (EI), and stay after ``pulumi destroy``."""
     node: Annotated[ObjectName | None, Field(examples=["node-1"])] = None
     """Node that holds the folder (its label kubernetes.io/hostname); required where the cluster has more than one: an
     update queries the cluster and is rejected without it."""
@@ -187,15 +189,15 @@ class HostPathStorage(_SizedStorage):
 
 class NfsStorage(_SizedStorage):
     """Folders of an NFS export. ``mysql``, ``carbonapps`` and (``ei.deployment`` shared) ``deployment`` must exist,
-    owned by uid 999 (MySQL) and uid 802 (EI)."""
+    owned by uid 999 (MySQL) and uid 802 (EI); with ``mysql.backup`` also ``backup``, owned by uid 999."""
 
     kind: Literal["nfs"]
     """Folders of an NFS export."""
     server: Annotated[Address, Field(examples=["nfs.example.com"])]
     """Host of the NFS server."""
     path: ExportPath
-    """The export, or a folder of it; ``mysql``, ``carbonapps`` and ``deployment`` below it stay after ``pulumi
-    destroy``."""
+    """The export, or a folder of it; ``mysql``, ``carbonapps``, ``deployment`` and ``backup`` in it stay after
+    ``pulumi destroy``."""
     version: NfsVersion = "4.1"
     """NFS version of the mount."""
     mount_options: MountOptions = Field([*MOUNT_OPTIONS])
@@ -242,6 +244,8 @@ class ClaimStorage(_Storage):
     """Claim for MySQL's data. Required, except with ``mysql.external``."""
     carbonapps_claim: Annotated[ObjectName | None, Field(examples=["wso2ei-carbonapps"])]
     """Claim for integration artifacts. Required, except with ``ei.carbonAppsFolder`` unused."""
+    backup_claim: Annotated[ObjectName | None, Field(examples=["wso2ei-backup"])] = None
+    """Claim for the backups of MySQL. Required with ``mysql.backup``."""
     carbonapps_access_mode: Literal["ReadWriteMany", "ReadOnlyMany", "ReadWriteOnce"] = "ReadWriteMany"
     """What the claim for integration artifacts offers. ReadOnlyMany: EI only reads; the console cannot upload.
     ReadWriteOnce: for one EI node, which an update then stops before it starts the next."""
@@ -279,6 +283,8 @@ class ClassStorage(_SizedStorage):
     """StorageClass of MySQL's claim. Required, except with ``mysql.external``."""
     carbonapps_class: Annotated[ObjectName | None, Field(examples=["nfs-client"])]
     """StorageClass of the claim for integration artifacts. Required, except with ``ei.carbonAppsFolder`` unused."""
+    backup_class: Annotated[ObjectName | None, Field(examples=["standard"])] = None
+    """StorageClass of the claim for the backups of MySQL. Required with ``mysql.backup``."""
     mysql_access_mode: Literal["ReadWriteOnce", "ReadWriteOncePod"] = "ReadWriteOnce"
     """ReadWriteOncePod: one pod in the whole cluster, where the class has a CSI driver that can."""
     carbonapps_access_mode: Literal["ReadWriteMany", "ReadWriteOnce"] = "ReadWriteMany"

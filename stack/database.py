@@ -52,6 +52,7 @@ def make_database(
             "pull_secret": pull_secret(settings, settings.images.mysql),
             "pull_minutes": settings.images.pull_minutes,
             "storage": settings.volume("mysql", claims["mysql"], namespace),
+            "backup_storage": settings.volume("backup", claims["backup"], namespace) if "backup" in claims else None,
             "memory_limit": mysql.memory_limit,
             "passwords_secret": settings.secrets.mysql,
             "rotation": settings.secrets.rotation.mysql,
@@ -60,4 +61,4 @@ def make_database(
         },
         opts,
     )
-    return made.connection, [made.volume.claim_name]
+    return made.connection, [volume.claim_name for volume in (made.volume, made.backups) if volume]

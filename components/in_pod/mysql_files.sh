@@ -37,9 +37,17 @@ option_text() {
 # databases and users and sets every password, so that a new stack works with existing data and a restart rotates
 # passwords. One statement per line, as init_file requires.
 server_sql() {
-    local password kind database user pattern
+    local password kind database user pattern backup=
     read_secret password mysql/root-password
     echo "ALTER USER 'root'@'localhost' IDENTIFIED BY $(sql_text "$password");"
+    if [ -n "${BACKUP_DATABASE_USER:-}" ]; then
+        backup="$(sql_text "$BACKUP_DATABASE_USER")@'%'"
+        read_secret password backup/backup-password
+        echo "CREATE USER IF NOT EXISTS $backup IDENTIFIED BY $(sql_text "$password");"
+        echo "ALTER USER $backup IDENTIFIED BY $(sql_text "$password");"
+        # A privilege of the whole server; without it mysqldump leaves out routines of other users.
+        echo "GRANT SHOW_ROUTINE ON *.* TO $backup;"
+    fi
     for kind in USER REGISTRY; do
         database=${kind}_DATABASE user=${kind}_DATABASE_USER
         database=${!database} user="$(sql_text "${!user}")@'%'"
@@ -52,24 +60,29 @@ server_sql() {
         pattern=${pattern//%/\\%}
         [ "$pattern" = "$database" ] || echo "REVOKE IF EXISTS ALL PRIVILEGES ON \`$database\`.* FROM $user;"
         echo "GRANT ALL PRIVILEGES ON \`$pattern\`.* TO $user;"
+        [ -z "$backup" ] || echo "GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON \`$pattern\`.* TO $backup;"
     done
 }
 
-# client_files FOLDER: writes FOLDER/user.cnf and FOLDER/registry.cnf for mysql --defaults-extra-file.
+# client_files FOLDER [KIND...]: writes FOLDER/user.cnf and FOLDER/registry.cnf, or those of other logins, for
+# mysql --defaults-extra-file.
 client_files() {
-    local password kind database user
+    local password kind database user folder=$1
+    shift
+    [ $# -gt 0 ] || set -- USER REGISTRY
     umask 077
-    for kind in USER REGISTRY; do
+    for kind in "$@"; do
         database=${kind}_DATABASE user=${kind}_DATABASE_USER
         read_secret password "mysql/${kind,,}-password"
         {
             printf '[client]\nhost=%s\nport=%s\nuser=%s\n' "$DATABASE_HOST" "$DATABASE_PORT" "${!user}"
-            printf 'password=%s\nconnect-timeout=5\nssl-mode=%s\n' "$(option_text "$password")" "$DATABASE_SSL_MODE"
+            printf 'password=%s\nssl-mode=%s\n' "$(option_text "$password")" "$DATABASE_SSL_MODE"
             [ -z "${DATABASE_CA:-}" ] || printf 'ssl-ca=%s\n' "$DATABASE_CA"
             # Without TLS caching_sha2_password encrypts the password with the server's public key.
             [ "$DATABASE_SSL_MODE" != DISABLED ] || echo get-server-public-key
-            printf '\n[mysql]\ndatabase=%s\n' "${!database}"
-        } >"$1/${kind,,}.cnf"
+            # mysqldump, which reads the group [client] too, rejects connect-timeout.
+            printf '\n[mysql]\nconnect-timeout=5\ndatabase=%s\n' "${!database}"
+        } >"$folder/${kind,,}.cnf"
     done
 }
 

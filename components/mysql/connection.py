@@ -27,6 +27,8 @@ _SSL_MODES: dict[Tls, str] = {
 ROOT_KEY, USER_KEY, REGISTRY_KEY = "root-password", "user-password", "registry-password"
 PASSWORD_KEYS = (USER_KEY, REGISTRY_KEY)
 """Keys of the Secret with EI's two passwords; a server of the stack also needs ``ROOT_KEY``."""
+BACKUP_KEY, BACKUP_USER = "backup-password", "wso2ei_backup"
+"""Key of the password of the user that dumps a server of the stack."""
 SECRETS_MOUNT = "/run/secrets"
 """Folder with a subfolder for each Secret, in which each key is a file."""
 RENDERED_MOUNT = "/run/rendered"

@@ -1,20 +1,22 @@
 """``MysqlDatabase``: one MySQL server with two databases, for EI's users and EI's registry.
 
-Owns the server, its Service, NetworkPolicy, passwords and claim. Does not own the tables (``EiCluster`` loads WSO2's
-scripts) or the data on the volume, which stays when the component is deleted.
+Owns the server, its Service, NetworkPolicy, passwords and claim, and its backups. Does not own the tables
+(``EiCluster`` loads WSO2's scripts) or the data on the volumes, which stays when the component is deleted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
+from components.mysql import backup as mysql_backup
 from components.mysql import objects as mysql_objects
 from components.mysql import options as mysql_options
-from components.mysql.connection import CLIENT_LABEL, PORT, PROGRAMS, MysqlConnection
+from components.mysql.connection import BACKUP_KEY, CLIENT_LABEL, PORT, PROGRAMS, MysqlConnection
 from components.shared import metadata, network_policies, pods, volumes
 from components.shared.deadlines import Deadline
 from components.shared.recommended_labels import PodMetadataArgs, tag, with_labels
@@ -42,7 +44,8 @@ class MysqlDatabaseArgs(TypedDict):
     max_connections: int
     """``max_connections`` of the server."""
     passwords_secret: NotRequired[str | None]
-    """Existing Secret with the keys ``mysql_objects.SERVER_KEYS``. Default: random passwords, kept in the state."""
+    """Existing Secret with the keys ``mysql_objects.SERVER_KEYS``, and ``BACKUP_KEY`` with ``backup``. Default: random
+    passwords, kept in the state."""
     rotation: NotRequired[str | None]
     """Any text. A change makes new random passwords and restarts the server, which sets the Secret's passwords."""
     pull_secret: NotRequired[str | None]
@@ -53,6 +56,10 @@ class MysqlDatabaseArgs(TypedDict):
     """Nodes and priority of the server."""
     options: NotRequired[list[str]]
     """More options of mysqld, validated before a running server is replaced; see ``options.py`` for managed ones."""
+    backup: NotRequired[mysql_backup.BackupArgs | None]
+    """Scheduled backups; default none."""
+    backup_storage: NotRequired[DataVolumeArgs | None]
+    """Volume of the backups; required with ``backup``."""
     pull_minutes: NotRequired[int]
     """Minutes until the server must be ready, image pull included; default 15."""
 
@@ -60,13 +67,16 @@ class MysqlDatabaseArgs(TypedDict):
 class MysqlDatabase(pulumi.ComponentResource):
     """A MySQL server for one EI cluster. The module's docstring lists what it owns.
 
-    :raises ValueError: for a ``max_connections`` that is not positive, and for managed options.
+    :raises ValueError: for a ``max_connections`` that is not positive, for managed options, and for ``backup`` without
+        its storage.
     """
 
     connection: MysqlConnection
     """Connection for pods with ``CLIENT_LABEL``."""
     volume: DataVolume
     """Volume of the data."""
+    backups: DataVolume | None
+    """Volume of the backups, if there are any."""
     stateful_set: k8s.apps.v1.StatefulSet
 
     def __init__(self, name: str, args: MysqlDatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -79,7 +89,13 @@ class MysqlDatabase(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         selector = metadata.labels("mysql", name)
         self.volume = DataVolume(f"{name}-data", args["storage"], child)
-        secret = args.get("passwords_secret") or self._random_passwords(name, args, selector, child)
+        own = (name, args, selector, child)
+        passwords = args.get("passwords_secret")
+        secret = passwords or self._random_passwords(f"{name}-passwords", mysql_objects.SERVER_KEYS, *own)
+        backup_secret: pulumi.Input[str] | None = None
+        if args.get("backup"):
+            # A separate Secret: EI's pods mount the other one, and would restart for one more key.
+            backup_secret = passwords or self._random_passwords(f"{name}-backup-passwords", (BACKUP_KEY,), *own)
         self.connection = {
             "host": name,
             "port": PORT,
@@ -107,8 +123,9 @@ class MysqlDatabase(pulumi.ComponentResource):
             spec=mysql_objects.service_spec(selector),
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(custom_timeouts=_deadline(args).timeouts)),
         )
-        self.stateful_set = self._server(name, args, selector, metadata.name_of(config_map), child)
+        self.stateful_set = self._server(name, args, selector, metadata.name_of(config_map), backup_secret, child)
         self.connection["server"] = self.stateful_set
+        self.backups = self._backups(name, args, selector, backup_secret, child)
         self.register_outputs({"host": name, "secret": secret})
 
     def _server(
@@ -117,6 +134,7 @@ class MysqlDatabase(pulumi.ComponentResource):
         args: MysqlDatabaseArgs,
         selector: dict[str, str],
         config_map: pulumi.Output[str],
+        backup_secret: pulumi.Input[str] | None,
         child: pulumi.ResourceOptions,
     ) -> k8s.apps.v1.StatefulSet:
         arguments = mysql_options.arguments(args["memory"], args.get("options", []))
@@ -129,7 +147,7 @@ class MysqlDatabase(pulumi.ComponentResource):
                 selector=selector,
                 service=name,
                 image=args["image"],
-                secret=self.connection["secret"],
+                secrets=mysql_objects.ServerSecrets(self.connection["secret"], backup_secret),
                 config_map=config_map,
                 claim=self.volume.claim_name,
                 first=self.volume.first_container(args["image"], "data", "programs", mysql_objects.UID),
@@ -198,10 +216,53 @@ class MysqlDatabase(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(custom_timeouts=_deadline(args).timeouts)),
         )
 
+    def _backups(
+        self,
+        name: str,
+        args: MysqlDatabaseArgs,
+        server: dict[str, str],
+        secret: pulumi.Input[str] | None,
+        child: pulumi.ResourceOptions,
+    ) -> DataVolume | None:
+        """Make the backups of the server's pods ``server``, if there are any; return their volume."""
+        backup, storage = args.get("backup"), args.get("backup_storage")
+        if backup is None or secret is None:
+            return None
+        if storage is None:
+            raise ValueError(f"MysqlDatabase {name}: backup requires backup_storage")
+        selector = metadata.labels("mysql-backup", name)
+        config_map = k8s.core.v1.ConfigMap(
+            f"{name}-backup-programs",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
+            data=volumes.programs(*mysql_backup.PROGRAMS),
+            opts=child,
+        )
+        common = mysql_backup.BackupPods(
+            volume=DataVolume(f"{name}-backups", storage, child),
+            secret=secret,
+            connection=self.connection,
+            image=args["image"],
+            config_map=metadata.name_of(config_map),
+            selector=selector,
+            pull_minutes=args.get("pull_minutes", 15),
+            pull_secret=args.get("pull_secret"),
+            scheduling=args.get("scheduling"),
+        )
+        # The server makes the user of backups when it starts.
+        after = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[self.stateful_set]))
+        mysql_backup.make_backups(name, backup, common, args["namespace"], server, after)
+        return common.volume
+
     def _random_passwords(
-        self, name: str, args: MysqlDatabaseArgs, selector: dict[str, str], child: pulumi.ResourceOptions
+        self,
+        secret: str,
+        keys: Sequence[str],
+        name: str,
+        args: MysqlDatabaseArgs,
+        selector: dict[str, str],
+        child: pulumi.ResourceOptions,
     ) -> pulumi.Output[str]:
-        """Make random passwords and their Secret; return the Secret's name."""
+        """Make random passwords, and ``secret`` with all of them by key; return its name."""
         # Without a rotation no keepers, not empty ones: adding them would replace the passwords of stacks of 1.0.0.
         keepers = {"rotation": rotation} if (rotation := args.get("rotation")) else None
         passwords = {
@@ -212,15 +273,15 @@ class MysqlDatabase(pulumi.ComponentResource):
                 keepers=keepers,
                 opts=child,
             ).result
-            for key in mysql_objects.SERVER_KEYS
+            for key in keys
         }
-        secret = k8s.core.v1.Secret(
-            f"{name}-passwords",
+        made = k8s.core.v1.Secret(
+            secret,
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
             string_data=passwords,
             opts=child,
         )
-        return metadata.name_of(secret)
+        return metadata.name_of(made)
 
 
 def _deadline(args: MysqlDatabaseArgs) -> Deadline:

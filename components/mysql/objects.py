@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components.mysql import connection as mysql_connection
-from components.mysql.connection import PASSWORD_KEYS, PORT, ROOT_KEY, Schema
+from components.mysql.connection import BACKUP_KEY, BACKUP_USER, PASSWORD_KEYS, PORT, ROOT_KEY, SECRETS_MOUNT, Schema
 from components.shared import metadata, network_policies, pods, scheduling, volumes
 from components.shared.deadlines import Deadline
 
@@ -31,6 +32,15 @@ PROGRAMS = (
 """Files of ``components/in_pod`` in the pods; dump, restore and move are run with kubectl (docs/storage.md)."""
 
 
+class ServerSecrets(NamedTuple):
+    """Names of the Secrets that the server reads."""
+
+    passwords: pulumi.Input[str]
+    """With ``SERVER_KEYS``."""
+    backup: pulumi.Input[str] | None
+    """With ``BACKUP_KEY``: the server then makes the user of backups."""
+
+
 def service_spec(selector: dict[str, str]) -> k8s.core.v1.ServiceSpecArgs:
     """The Service whose name is the host of EI's datasources."""
     return k8s.core.v1.ServiceSpecArgs(
@@ -43,7 +53,7 @@ def stateful_set_spec(
     selector: dict[str, str],
     service: str,
     image: str,
-    secret: pulumi.Input[str],
+    secrets: ServerSecrets,
     config_map: pulumi.Input[str],
     claim: pulumi.Input[str],
     first: k8s.core.v1.ContainerArgs,
@@ -60,12 +70,17 @@ def stateful_set_spec(
 
     :param arguments: arguments of ``mysql_server.sh``.
     """
+    backup_volumes, backup_mounts = [], []
+    if secrets.backup is not None:
+        backup_volumes = [volumes.secret_volume("backup-password", secrets.backup, [BACKUP_KEY])]
+        backup_mounts = [volumes.mount("backup-password", f"{SECRETS_MOUNT}/backup", read_only=True)]
     container = k8s.core.v1.ContainerArgs(
         name="mysql",
         image=image,
         command=["bash", f"{volumes.IN_POD_MOUNT}/mysql_server.sh", *arguments],
         env=[
             *mysql_connection.env(mysql_connection.schema_values(USERS, REGISTRY)),
+            *mysql_connection.env({"BACKUP_DATABASE_USER": BACKUP_USER} if backup_volumes else {}),
             # mysql_server.sh names it in the command that moves a database.
             pods.from_pod("POD_NAMESPACE", "metadata.namespace"),
         ],
@@ -85,6 +100,7 @@ def stateful_set_spec(
             volumes.mount("scratch", "/tmp", sub_path="tmp"),  # noqa: S108
             volumes.mount("scratch", "/var/run/mysqld", sub_path="run"),
             volumes.mount("scratch", "/var/lib/mysql-files", sub_path="files"),
+            *backup_mounts,
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -106,9 +122,10 @@ def stateful_set_spec(
                 containers=[container],
                 volumes=[
                     volumes.claim_volume("data", claim),
-                    *mysql_connection.password_volumes(secret, SERVER_KEYS),
+                    *mysql_connection.password_volumes(secrets.passwords, SERVER_KEYS),
                     volumes.config_map_volume("programs", config_map),
                     volumes.empty_dir("scratch", "512Mi"),
+                    *backup_volumes,
                 ],
                 **scheduling.pod_fields(place),
             ),

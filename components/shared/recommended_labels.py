@@ -66,8 +66,14 @@ def with_labels(
 
     def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
         # The SDK passes the objects that the component made, not copies.
-        template = getattr(args.props.get("spec"), "template", None)
-        for metadata in (args.props.get("metadata"), getattr(template, "metadata", None)):
+        spec = args.props.get("spec")
+        job = getattr(spec, "job_template", None)
+        template = getattr(getattr(job, "spec", spec), "template", None)
+        for metadata in (
+            args.props.get("metadata"),
+            getattr(job, "metadata", None),
+            getattr(template, "metadata", None),
+        ):
             if not isinstance(metadata, k8s.meta.v1.ObjectMetaArgs):
                 continue
             labels = metadata.labels

@@ -259,6 +259,48 @@ def test_a_database_that_leaves_the_stack_would_stay_behind_too() -> None:
     assert ": mysql would start empty" in text
 
 
+DUMPS = {"mysql": {"backup": {"schedule": "@daily"}}}
+WITH_DUMPS = [
+    HOST_PATH,
+    NFS,
+    CLAIM | {"backupClaim": "dumps"},
+    CLASS | {"backupClass": "archive"},
+]
+
+
+def change_with_dumps(old: dict[str, Any], new: dict[str, Any], after: dict[str, Any]) -> Change:
+    before, settings_after = record(settings(old, **DUMPS), "here"), settings(new, **after)
+    return Change(before, record(settings_after, "here", before), settings_after, "test")
+
+
+@pytest.mark.parametrize("kind", WITH_DUMPS, ids=lambda kind: str(kind["kind"]))
+def test_backups_may_begin_and_only_a_class_deletes_them_when_they_end(kind: dict[str, Any]) -> None:
+    begun = change(kind, kind, **DUMPS)
+    assert "backup" in begun.new.volumes
+    assert refusal(begun) is None
+    ended = change_with_dumps(kind, kind, {})
+    text = refusal(ended)
+    if kind["kind"] == "class":
+        assert text
+        assert "The backups of stack 'test' would be deleted with their claim" in text
+        assert "scale" not in text, "nothing has to stop for them"
+        assert refusal(change_with_dumps(kind, kind | {"movedFrom": ended.old.place}, {})) is None
+    else:
+        assert text is None
+        place = ended.old.volumes["backup"].place
+        assert f"backup is no longer mounted; its data stays in {place}" in storage_guide.notes(ended)
+
+
+def test_backups_in_another_place_begin_empty_and_the_old_ones_stay() -> None:
+    old, new = CLAIM | {"backupClaim": "dumps"}, CLAIM | {"backupClaim": "other"}
+    moved = change_with_dumps(old, new, DUMPS)
+    assert refusal(moved) is None
+    assert "backup is no longer mounted; its data stays in claim dumps" in storage_guide.notes(moved)
+    nfs = change_with_dumps(HOST_PATH | {"backupSize": "20Gi"}, NFS, DUMPS)
+    assert nfs.moves == ["mysql", "carbonapps"]
+    assert nfs.shrinks == []
+
+
 def claims(*storages: dict[str, Any]) -> list[str]:
     """Names of MySQL's claim along the life of a stack."""
     found, stored = [], None

@@ -17,6 +17,7 @@ from components.ei.args import (
     PrometheusArgs,
     ServiceMonitorArgs,
 )
+from components.mysql.backup import BackupArgs
 from components.nginx.args import TlsIssuerArgs
 from components.shared.scheduling import SchedulingArgs, TolerationArgs
 from components.wso2ei.args import (
@@ -33,6 +34,7 @@ from components.wso2ei.args import (
     TrustedCertificatesArgs,
 )
 from settings import ei_customization
+from settings.backup import MysqlBackup
 from settings.ei import EiSettings
 from settings.ei_customization import (
     EiCarbonApp,
@@ -69,6 +71,7 @@ WHOLE: list[tuple[type[Section], Any]] = [
     (Prometheus, PrometheusArgs),
     (ServiceMonitor, ServiceMonitorArgs),
     (TlsIssuerSettings, TlsIssuerArgs),
+    (MysqlBackup, BackupArgs),
     (Toleration, TolerationArgs),
     (SchedulingSettings, SchedulingArgs),
 ]

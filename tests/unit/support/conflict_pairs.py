@@ -295,6 +295,16 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
     ),
     ({"mysql": {"external": {"host": "db"}, "cpu": "1"}, "ei": {}}, "mysql.cpu", ["mysql.external"]),
     (
+        {"mysql": {"external": {"host": "db"}, "backup": {"schedule": "@daily"}}, "ei": {}},
+        "mysql.backup",
+        ["mysql.external"],
+    ),
+    (
+        {"storage": base("class")["storage"], "mysql": {"backup": {"schedule": "@daily"}}},
+        "storage.backupClass",
+        ["storage.kind"],
+    ),
+    (
         NO_CLUSTER_RIGHTS | {"namespace": {"create": False}, "ingress": {"controller": "existing"}},
         "storage.kind",
         ["kubernetes.clusterScoped"],

@@ -120,6 +120,7 @@ ITEMS: dict[str, dict[str, Any]] = {
     "ei.clients[0]": {"ei": {"clients": [_CLIENT]}},
     "ei.proxy": {"ei": {"proxy": {"host": "proxy.example.com", "port": 3128}}},
     "ei.jars[0]": {"ei": {"jars": [_JAR]}},
+    "mysql.backup": {"mysql": {"backup": {"schedule": "30 2 * * *"}}},
     "ei.hostAliases[0]": {"ei": {"hostAliases": [{"ip": "10.0.0.12", "hostnames": ["backend"]}]}},
     "ei.autoscaler": {"ei": {"autoscaler": {"maxReplicas": 3}}},
     # The first that fits is taken.

@@ -69,10 +69,11 @@ def pod_specs(stack: str) -> list[tuple[str, dict[str, Any]]]:
 def templates(recorder: Recorder) -> list[tuple[str, dict[str, Any]]]:
     """(name, pod template) of everything that makes pods."""
     found = []
-    for kind in ("Deployment", "StatefulSet", "Job"):
+    for kind in ("Deployment", "StatefulSet", "Job", "CronJob"):
         for item in recorder.registered:
             if item.type.startswith("kubernetes:") and item.type.endswith(f":{kind}"):
-                found.append((item.name, item.body()["spec"]["template"]))
+                spec = item.body()["spec"]
+                found.append((item.name, spec.get("jobTemplate", {"spec": spec})["spec"]["template"]))
     return found
 
 

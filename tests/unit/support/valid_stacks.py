@@ -225,6 +225,18 @@ STACKS: dict[str, dict[str, Any]] = {
         },
     ),
     "options of mysqld": with_(mysql={"options": ["--lower-case-table-names=1", "--max-allowed-packet=64M"]}),
+    "backups on hostPath": with_(mysql={"backup": {"schedule": "30 2 * * *"}}),
+    "backups on NFS, by age": with_(
+        storage=NFS | {"backupSize": "50Gi"},
+        mysql={"backup": {"schedule": "0 */6 * * MON-FRI", "timeZone": "Europe/Berlin", "keep": 60, "keepDays": 14}},
+    ),
+    "backups on a claim": TENANT
+    | {"storage": CLAIM | {"backupClaim": "dumps"}, "mysql": {"backup": {"schedule": "@daily", "keep": 1}}},
+    "backups on a class, passwords in an existing Secret": with_(
+        storage=CLASS | {"backupClass": "archive"},
+        mysql={"backup": {"schedule": "5,35 0-12/2 1 JAN,jul ?"}},
+        secrets={"mysql": "team-mysql"},
+    ),
     "ten nodes with a server to match": with_(ei={"replicas": 10}, mysql={"maxConnections": 1430, "memory": "8Gi"}),
     "CPUs as numbers": with_(ei={"cpu": 1, "cpuLimit": 1.5}, mysql={"cpu": 0.5}),
     "CPUs as text": with_(ei={"cpu": "1500m", "cpuLimit": "2"}, mysql={"cpu": "0.25"}),

@@ -104,12 +104,27 @@ def test_each_database_gets_its_own_user_and_password(mounted: Mounted) -> None:
         "GRANT ALL PRIVILEGES ON `REG`.* TO 'ei-registry'@'%';",
     ]
     assert (folder / "registry.cnf").read_text() == (
-        '[client]\nhost=db.example.com\nport=3307\nuser=ei-registry\npassword="two"\nconnect-timeout=5\n'
-        "ssl-mode=REQUIRED\nssl-ca=/run/mysql-ca/ca.crt\n\n[mysql]\ndatabase=REG\n"
+        '[client]\nhost=db.example.com\nport=3307\nuser=ei-registry\npassword="two"\n'
+        "ssl-mode=REQUIRED\nssl-ca=/run/mysql-ca/ca.crt\n\n[mysql]\nconnect-timeout=5\ndatabase=REG\n"
     )
     assert (folder / "registry.cnf").stat().st_mode & 0o077 == 0
     assert bash(folder, f"client_files '{folder}'", DATABASE_SSL_MODE="DISABLED").returncode == 0
     assert "\nssl-mode=DISABLED\nget-server-public-key\n" in (folder / "registry.cnf").read_text()
+
+
+def test_the_user_of_backups_may_read_both_databases_and_change_nothing(mounted: Mounted) -> None:
+    folder = mounted()
+    (folder / "backup").mkdir()
+    (folder / "backup/backup-password").write_text("it's")
+    lines = bash(folder, "server_sql", BACKUP_DATABASE_USER="dumper", REGISTRY_DATABASE="R_G").stdout.splitlines()
+    assert [line for line in lines if "dumper" in line] == [
+        "CREATE USER IF NOT EXISTS 'dumper'@'%' IDENTIFIED BY 'it''s';",
+        "ALTER USER 'dumper'@'%' IDENTIFIED BY 'it''s';",
+        "GRANT SHOW_ROUTINE ON *.* TO 'dumper'@'%';",
+        "GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON `USERS`.* TO 'dumper'@'%';",
+        "GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON `R\\_G`.* TO 'dumper'@'%';",
+    ]
+    assert lines.index("CREATE DATABASE IF NOT EXISTS `R_G`;") < len(lines) - 1
 
 
 def test_an_underscore_of_a_database_s_name_is_no_wildcard_of_a_grant(mounted: Mounted) -> None:
