@@ -1,0 +1,158 @@
+"""Backups of MySQL: a dump, one that is killed, and what a restore refuses and restores."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.machine import NAMESPACE, Machine, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800), pytest.mark.usefixtures("first_up")]
+USERS, REGISTRY = "WSO2EI_USER_DB", "WSO2EI_INTEGRATOR_CONFIG_GOV_DB"
+TABLES = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema LIKE 'WSO2EI%'"
+ROUTINES = "SELECT ROUTINE_NAME FROM information_schema.routines WHERE routine_schema LIKE 'WSO2EI%'"
+READ = "SELECT HEX(REG_CONTENT_DATA) FROM WSO2EI_INTEGRATOR_CONFIG_GOV_DB.REG_CONTENT WHERE REG_CONTENT_ID = 90001"
+
+
+@pytest.fixture(scope="module")
+def stack(machine: Machine) -> Iterator[Machine]:
+    machine.bring_up()
+    # Jobs are created by hand here; this schedule is far away.
+    machine.configure("set", "wso2ei:mysql.backup.schedule", "0 0 1 1 *")
+    machine.update().ok()
+    yield machine
+    machine.configure("rm", "wso2ei:mysql.backup")
+    machine.update().ok()
+
+
+def start(machine: Machine, job: str) -> None:
+    machine.kubectl("create", "job", job, "--from=cronjob/wso2ei-mysql-backup").ok()
+
+
+def backup(machine: Machine, job: str) -> str:
+    """The name of the backup of a Job that has ended."""
+    machine.kubectl("wait", "--for=condition=Complete", f"job/{job}", "--timeout=120s").ok()
+    found = re.search(r"made (\w+),", machine.kubectl("logs", f"job/{job}", "-c", "backup").ok())
+    assert found
+    return found[1]
+
+
+def running(machine: Machine, job: str) -> list[str]:
+    """The Job's pods that run and are not being deleted."""
+    pods = machine.objects("pods", "-l", f"batch.kubernetes.io/job-name={job}")
+    return [
+        pod["metadata"]["name"]
+        for pod in pods
+        if pod["status"]["phase"] == "Running" and not pod["metadata"].get("deletionTimestamp")
+    ]
+
+
+def on_volume(machine: Machine, pod: str, command: str) -> str:
+    return machine.kubectl("exec", pod, "-c", "backup", "--", "sh", "-c", f"cd /backups && {command}").text
+
+
+@contextmanager
+def locked(machine: Machine) -> Iterator[None]:
+    """A table that no dump can read while the block runs."""
+    machine.sql(USERS, "CREATE TABLE LOCKED (ID INT)")
+    server = machine.pods("mysql")[0]["metadata"]["name"]
+    script = 'mysql --user=root --password="$(cat /run/secrets/mysql/root-password)"'
+    holder = subprocess.Popen(
+        ["kubectl", "-n", NAMESPACE, "exec", "-i", server, "-c", "mysql", "--", "sh", "-c", script],
+        env=machine.environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert holder.stdin
+    holder.stdin.write(f"LOCK TABLES {USERS}.LOCKED WRITE; DO SLEEP(900);\n")
+    holder.stdin.flush()
+    holding = "SELECT ID FROM performance_schema.processlist WHERE INFO LIKE 'DO SLEEP(900)%'"
+    try:
+        session = eventually("the lock", lambda: machine.sql("", holding))
+        yield
+        machine.sql("", f"KILL {session}")
+        machine.sql(USERS, "DROP TABLE LOCKED")
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def partial(machine: Machine, job: str) -> list[str]:
+    """A running pod of the Job and the folder in which it writes; empty as long as there is none."""
+    for pod in running(machine, job):
+        names = on_volume(machine, pod, "ls -d *.partial").split()
+        if len(names) == 1 and names[0].endswith(f".{pod}.partial"):
+            return [pod, names[0]]
+    return []
+
+
+def test_what_was_dumped_is_restored_into_empty_databases_and_nothing_else_is_changed(stack: Machine) -> None:
+    # Definers as those of the stack's users; the dump has all kinds of objects.
+    stack.sql(REGISTRY, "CREATE DEFINER='wso2ei_registry'@'%' PROCEDURE KEPT() SELECT 1")
+    stack.sql(REGISTRY, "INSERT INTO REG_CONTENT VALUES (90001, X'00FF270A5C0D1A', -1234)")
+    tables = stack.sql("", TABLES)
+    start(stack, "first")
+    first = backup(stack, "first")
+
+    with locked(stack):
+        start(stack, "killed")
+        pod, rest = eventually("a dump that waits", lambda: partial(stack, "killed"))
+        stack.kubectl("delete", "pod", pod, "--grace-period=1").ok()
+        # The Job's second try: it removed what the first one left.
+        second, own = eventually("the second try", lambda: partial(stack, "killed"))
+        assert own != rest
+        assert on_volume(stack, second, "ls").split() == sorted([first, own])
+        assert "OK" in on_volume(stack, second, f"cd {first} && sha256sum --check wso2ei.sql.gz.sha256")
+    later = backup(stack, "killed")
+    assert later > first
+
+    refused = stack.make("restore", "FORCE=1")
+    assert refused.code != 0
+    assert "EI is connected to MySQL, nothing was changed" in refused.text
+    fix = re.search(r"Fix: (kubectl -n \S+ scale deployment/wso2ei --replicas=0)", refused.text)
+    assert fix
+    stack.run(fix[1].split(), env=stack.environment).ok()
+    stack.kubectl("wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=wso2ei", "--timeout=5m").ok()
+
+    stack.sql(REGISTRY, "DELETE FROM REG_CONTENT WHERE REG_CONTENT_ID = 90001")
+    refused = stack.make("restore")
+    assert refused.code != 0
+    assert "the databases are not empty, nothing was changed" in refused.text
+    assert stack.sql("", READ) == ""
+
+    for database in (USERS, REGISTRY):
+        stack.sql("", f"DROP DATABASE {database}; CREATE DATABASE {database}")
+    done = stack.make("restore", f"FROM={first}")
+    assert f"done, from {first}" in done.ok()
+    assert stack.sql("", READ) == "00FF270A5C0D1A", "what a text would not survive"
+    assert stack.sql("", TABLES) == tables
+    assert stack.sql("", ROUTINES) == "KEPT"
+
+    stack.kubectl("scale", "deployment/wso2ei", "--replicas=2").ok()
+    stack.kubectl("rollout", "status", "deployment/wso2ei", "--timeout=600s").ok()
+    eventually("a log-in", lambda: "loginStatus=true" in stack.login(stack.password()))
+    stack.sql(REGISTRY, "DROP PROCEDURE KEPT; DELETE FROM REG_CONTENT WHERE REG_CONTENT_ID = 90001")
+
+
+def test_a_backup_that_fails_reports_the_reason_in_its_pod_and_an_event(stack: Machine) -> None:
+    of_users = f"SELECT ON `{USERS.replace('_', chr(92) + '_')}`.*"
+    stack.sql("", f"REVOKE {of_users} FROM wso2ei_backup")
+    try:
+        start(stack, "rejected")
+        stack.kubectl("wait", "--for=condition=Failed", "job/rejected", "--timeout=120s").ok()
+    finally:
+        stack.sql("", f"GRANT {of_users} TO wso2ei_backup")
+    pods = stack.objects("pods", "-l", "batch.kubernetes.io/job-name=rejected")
+    ended = [status["state"]["terminated"] for pod in pods for status in pod["status"]["containerStatuses"]]
+    assert ended
+    for message in (state["message"] for state in ended):
+        assert "mysqldump: " in message
+        assert "denied to user 'wso2ei_backup'" in message
+        assert "mysql_backup: the dump failed, for the reason above; earlier backups are unchanged" in message
+    events = json.dumps(stack.objects("events", "--field-selector=involvedObject.name=rejected"))
+    assert "BackoffLimitExceeded" in events
+    assert "the dump failed" in stack.make("status", "ONCE=1").text
+    stack.kubectl("delete", "job", "rejected").ok()
