@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         cluster = Cluster(*_place(options.stack))
+        _require_stopped(cluster)
         _follow(cluster, _create(cluster, options.source, force=options.force))
     except RestoreError as error:
         print(error, file=sys.stderr)
@@ -67,6 +68,15 @@ def _place(stack: str) -> tuple[str | None, str]:
     return context if context in known else None, outputs["namespace"]
 
 
+def _require_stopped(cluster: Cluster) -> None:
+    """Reject a restore while EI has pods; the Job itself sees those that hold a connection."""
+    if cluster.read("pods", "-l", "app.kubernetes.io/name=wso2ei")["items"]:
+        fix = f"{' '.join(cluster.command)} scale deployment/wso2ei --replicas=0"
+        raise RestoreError(
+            f"EI runs, or is being stopped; nothing was changed. Fix: {fix}, and wait for its pods to end"
+        )
+
+
 def manifest(template: dict[str, Any], source: str, *, force: bool) -> dict[str, Any]:
     """Return the Job ``template`` with the variables of one restore."""
     (container,) = template["spec"]["template"]["spec"]["containers"]
@@ -99,7 +109,7 @@ def _follow(cluster: Cluster, name: str) -> None:
         started = any(_states(pod, "containerStatuses", {"running", "terminated"}) for pod in pods)
         if started and not shown:
             # Ends with the container, or with the connection.
-            subprocess.run([*cluster.command, "logs", "-f", f"job/{name}"], check=False)
+            subprocess.run([*cluster.command, "logs", "-f", "-c", "backup", f"job/{name}"], check=False)
             shown = True
         ended = {item["type"]: item for item in conditions if item["status"] == "True"}
         if "Complete" in ended:

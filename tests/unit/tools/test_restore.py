@@ -64,6 +64,7 @@ class Commands:
             ("stack output", json.dumps(OUTPUTS), 0),
             ("get-contexts", "local\nproduction", 0),
             ("--dry-run=client", json.dumps(TEMPLATE), 0),
+            ("name=wso2ei ", '{"items": []}', 0),
             ("get pods", a_pod(0, ""), 0),
             ("get job", ended("Complete"), 0),
         ]
@@ -98,7 +99,7 @@ def test_the_job_is_the_stack_s_own_with_the_backup_and_the_force_that_were_give
     }  # fmt: skip
     used = [words for words, _ in commands.seen if words[0] == "kubectl" and words[1] != "config"]
     assert all(words[1:5] == ["--context", "production", "-n", "team"] for words in used)
-    assert any("logs -f job/wso2ei-mysql-restore-" in " ".join(words) for words in used)
+    assert any("logs -f -c backup job/wso2ei-mysql-restore-" in " ".join(words) for words in used)
     assert "scale deployment/wso2ei --replicas=" in capsys.readouterr().out
 
 
@@ -112,11 +113,14 @@ def test_without_force_the_latest_backup_is_restored_into_empty_databases(comman
     ("answers", "words"),
     [
         (
-            [("get job", ended("Failed", message="too many"), 0), ("get pods", a_pod(1, "first\nEI is connected"), 0)],
+            [
+                ("get job", ended("Failed", message="too many"), 0),
+                ("get pods -l batch", a_pod(1, "first\nEI is connected"), 0),
+            ],
             "The restore failed: EI is connected",
         ),
         (
-            [("get job", ended("Failed", message="past its deadline"), 0), ("get pods", '{"items": []}', 0)],
+            [("get job", ended("Failed", message="past its deadline"), 0), ("get pods -l batch", '{"items": []}', 0)],
             "The restore failed: past its deadline",
         ),
         ([("--dry-run=client", 'cronjobs "wso2ei-mysql-restore" not found', 1)], "is one of mysql.backup: set it"),
@@ -132,6 +136,14 @@ def test_a_failure_has_its_reason(
     captured = capsys.readouterr()
     assert words in captured.err
     assert "MySQL is restored" not in captured.out
+
+
+def test_nothing_is_restored_while_ei_has_pods(commands: Commands, capsys: pytest.CaptureFixture[str]) -> None:
+    commands.answer(("name=wso2ei ", a_pod(0, ""), 0))
+    assert restore.main(["--stack", "prod", "--force"]) == 1
+    fix = "Fix: kubectl --context production -n team scale deployment/wso2ei --replicas=0"
+    assert fix in capsys.readouterr().err
+    assert not any("create" in words for words, _ in commands.seen)
 
 
 def test_a_cluster_of_another_name_is_the_current_context(commands: Commands) -> None:
