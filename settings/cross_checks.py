@@ -124,7 +124,7 @@ def _unnamed_volumes(settings: Settings) -> Iterator[Conflict]:
     """A claim or a class is required for the volumes that the stack has, and for no other."""
     kind = settings.storage.kind
     samples = {
-        "claim": {purpose: f"wso2ei-{purpose}" for purpose in settings.purposes},
+        "claim": {str(purpose): f"wso2ei-{purpose}" for purpose in settings.purposes},
         "class": {"mysql": "standard", "carbonapps": "nfs-client", "deployment": "nfs-client", "backup": "standard"},
     }
     for purpose in settings.purposes if kind in samples else ():
