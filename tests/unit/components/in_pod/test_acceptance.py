@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -150,6 +151,22 @@ def test_several_nodes_need_an_affinity_cookie_that_works(
     Handler.answers = GOOD | {("console", "/carbon/admin/login.jsp"): (200, {"Content-Type": "text/html"})}
     assert run(port, "--affinity-cookie", "route") == code
     assert text in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("good", "text"), [(True, "sets no cookie route"), (False, "gave 502")])
+def test_a_missing_affinity_alone_ends_the_check_early(
+    good: bool, text: str, port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A route that does not answer yet may still do so until the time is up."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    Handler.answers = GOOD | {("console", "/carbon/admin/login.jsp"): (200, {"Content-Type": "text/html"})}
+    if not good:
+        Handler.answers |= {("gateway", "/services"): (502, {})}
+    assert run(port, "--affinity-cookie", "route", "--timeout", "180") == 1
+    assert text in capsys.readouterr().out
+    assert now[0] == (60 if good else 180)
 
 
 def test_one_node_needs_no_affinity_cookie(port: int) -> None:
