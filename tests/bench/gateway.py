@@ -126,7 +126,7 @@ def by_hand(machine: Machine) -> Iterator[str]:
     server = {
         "name": "nginx", "image": container["image"], "command": command,
         "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": limits},
-        "securityContext": {"runAsUser": 0}, "readinessProbe": {"tcpSocket": {"port": _PORT}, "periodSeconds": 1},
+        "securityContext": {"runAsUser": 101}, "readinessProbe": {"tcpSocket": {"port": _PORT}, "periodSeconds": 1},
         "volumeMounts": [{"name": name, "mountPath": f"/{name}"} for name in ("conf", "tls")],
     }  # fmt: skip
     where = {"name": "nginx", "namespace": _NAMESPACE}
