@@ -147,7 +147,7 @@ def by_hand(machine: Machine) -> Iterator[str]:
         machine.run(wait, env=machine.environment).ok()
         yield f"127.0.0.1:{_PORT}"
     finally:
-        machine.run(["kubectl", "delete", "namespace", _NAMESPACE, "--wait=false"], env=machine.environment)
+        machine.run(["kubectl", "delete", "namespace", _NAMESPACE], env=machine.environment)
 
 
 def connections(machine: Machine) -> int:
