@@ -21,7 +21,7 @@ from settings.mysql import MysqlSettings
 from settings.pods import PodsSettings
 from settings.scheduling import SchedulingSettings
 from settings.secrets import SecretsSettings
-from settings.storage import PURPOSES, Purpose, Storage
+from settings.storage import PURPOSES, SHARED, Purpose, Storage
 from settings.types import (
     Conflict,
     ConflictsError,
@@ -178,7 +178,7 @@ class Settings(Section):
     @property
     def for_one_node(self) -> tuple[Purpose, ...]:
         """EI's volumes that only one node can mount."""
-        return tuple(p for p in self.purposes if p != "mysql" and self.storage.access_mode(p) == "ReadWriteOnce")
+        return tuple(p for p in self.purposes if p in SHARED and self.storage.access_mode(p) == "ReadWriteOnce")
 
     def volume(self, purpose: Purpose, claim: str, namespace: pulumi.Input[str]) -> DataVolumeArgs:
         """Return the arguments of one volume, whose claim is called ``claim`` where the stack makes it."""

@@ -20,6 +20,8 @@ Purpose = Literal["mysql", "carbonapps", "deployment", "backup"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 """The volumes of a stack: MySQL's data, with one writer; EI's integration artifacts, which all nodes read; where nodes
 share it, what the console makes; and MySQL's backups, with one writer."""
+SHARED: tuple[Purpose, ...] = ("carbonapps", "deployment")
+"""The volumes that all EI nodes mount."""
 _GENERIC_OPTIONS = (
     "async atime auto context defaults defcontext dev diratime dirsync exec fscontext lazytime noatime noauto nodev "
     "nodiratime noexec nolazytime norelatime nosuid relatime rootcontext strictatime suid sync"
@@ -112,8 +114,8 @@ class _Storage(Section):
         """Return what the volume's data is kept on."""
 
     def access_mode(self, purpose: Purpose) -> AccessMode:
-        """Return how pods mount the volume; where it is no setting, only that of artifacts is shared."""
-        default: AccessMode = "ReadWriteMany" if purpose == "carbonapps" else "ReadWriteOnce"
+        """Return how pods mount the volume; where it is no setting, EI's nodes share one and MySQL's has one writer."""
+        default: AccessMode = "ReadWriteMany" if purpose in SHARED else "ReadWriteOnce"
         return getattr(self, f"{purpose}_access_mode", default)
 
     def size(self, purpose: Purpose) -> str | None:
