@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,9 +96,9 @@ class Request:
 class Sender:
     """One vegeta process, which sends half of the load with one version of HTTP, on persistent connections."""
 
-    def __init__(self, folder: Path, protocol: str, rate: int, stop: threading.Event) -> None:
+    def __init__(self, folder: Path, protocol: str, load: str, rate: int, stop: threading.Event) -> None:
         vegeta = str(toolchain.ensure("vegeta", Reporter()) / "vegeta")
-        self._protocol, self._stop = protocol, stop
+        self._protocol, self._load, self._stop = protocol, load, stop
         self._results = folder / f"{protocol}.bin"
         idle = max(1, _IDLE * rate // _LARGEST_RATE)
         command = [
@@ -121,7 +122,7 @@ class Sender:
             }  # fmt: skip
             if number % 2:
                 target["method"] = "POST"
-                target["header"][_HEADER] = [f"{self._protocol}-{number}"]
+                target["header"][_HEADER] = [f"{self._load}-{self._protocol}-{number}"]
                 target["body"] = base64.b64encode(b"<a/>" * 50).decode()
             try:
                 out.write(json.dumps(target).encode() + b"\n")
@@ -165,6 +166,8 @@ class Load:
         """
         self._machine, self._folder = machine, folder
         self.rate = max(2, int(sustained_rate(machine) * share))
+        self._name = uuid.uuid4().hex
+        """In the identifier of each request: the logs of the nodes also have those of earlier loads."""
         self._stop = threading.Event()
         self._followed: dict[str, subprocess.Popen[bytes]] = {}
         self.requests: list[Request] = []
@@ -175,7 +178,7 @@ class Load:
         self._follower = threading.Thread(target=self._follow, daemon=True)
         self._follower.start()
         eventually("the logs of both nodes are followed", lambda: len(self._followed) >= len(self._machine.nodes()))
-        self._senders = [Sender(self._folder, protocol, self.rate, self._stop) for protocol in ("h1", "h2")]
+        self._senders = [Sender(self._folder, protocol, self._name, self.rate, self._stop) for protocol in ("h1", "h2")]
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -191,8 +194,9 @@ class Load:
                 process.kill()
                 process.wait()
         self.requests = [request for sender in self._senders for request in sender.requests()]
+        own = re.compile(rf"load-id = {self._name}-(h\d-\d+)$", re.MULTILINE)
         for file in self._folder.glob("*.log"):
-            self.executed.update(re.findall(r"load-id = (h\d-\d+)$", file.read_text(errors="replace"), re.MULTILINE))
+            self.executed.update(own.findall(file.read_text(errors="replace")))
 
     def _follow(self) -> None:
         """Follow the log of every server container from its first line on; a restarted container has another id."""
