@@ -64,6 +64,8 @@ class EiCluster(pulumi.ComponentResource):
         self._services(name, args, after_database)
         parts = self._parts(name, args, version, child)
         pull_secret = self._pull_secret(name, args, parts.selector, child)
+        if server:
+            self._image_job(name, args, parts, deadline, pull_secret, slow)
         job_labels = schema_labels(name)
         job = k8s.batch.v1.Job(
             f"{name}-schema",
@@ -256,6 +258,39 @@ class EiCluster(pulumi.ComponentResource):
             type="kubernetes.io/dockerconfigjson",
             string_data={".dockerconfigjson": content},
             opts=child,
+        )
+
+    def _image_job(
+        self,
+        name: str,
+        args: EiClusterArgs,
+        parts: PodParts,
+        deadline: Deadline,
+        pull_secret: k8s.core.v1.Secret | None,
+        slow: pulumi.ResourceOptions,
+    ) -> None:
+        """Pull the image at once, which otherwise begins when MySQL is ready: one of the nodes then has it.
+
+        Nothing waits for the Job; an image that cannot be pulled ends the update with its reason.
+        """
+        selector = metadata.labels("wso2ei-image", name)
+
+        def meta(annotations: dict[str, str] | None = None) -> k8s.meta.v1.ObjectMetaArgs:
+            return k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector, annotations=annotations)
+
+        k8s.networking.v1.NetworkPolicy(
+            f"{name}-clients-of-image",
+            metadata=meta(),
+            spec=network_policies.ingress_spec(selector),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        k8s.batch.v1.Job(
+            f"{name}-image",
+            metadata=meta({"pulumi.com/replaceUnready": "true"}),
+            spec=objects.image_job_spec(parts, selector, deadline),
+            opts=pulumi.ResourceOptions.merge(
+                slow, pulumi.ResourceOptions(depends_on=[pull_secret] if pull_secret else [])
+            ),
         )
 
     def _policies(

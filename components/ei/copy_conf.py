@@ -70,7 +70,10 @@ def _imports(parts: PodParts) -> str:
         sources["mysql-ca"] = f"{mysql_connection.CA_MOUNT}/{mysql_connection.CA_KEY}"
     sources |= {f"trusted-{index}": file for index, file in enumerate(parts.additions.trusted_files())}
     lines = "\n".join(f"trust {name} {file}" for name, file in sources.items())
-    return f"""trust() {{
+    return f"""add() {{
+    keytool -importcert -noprompt -alias "$1" -keystore {_TRUST} {opened} -file "{work.STORES}/$1.pem"
+}}
+trust() {{
     rm -f {work.STORES}/$1-*.pem
     number=0
     while IFS= read -r line || [ -n "$line" ]; do
@@ -79,10 +82,11 @@ def _imports(parts: PodParts) -> str:
     done <"$2"
     [ "$number" -gt 0 ] || {{ echo "copy-conf: $2 holds no certificate in PEM" >&2; exit 1; }}
     while [ "$number" -gt 0 ]; do
-        keytool -delete -alias "$1-$number" -keystore {_TRUST} {opened} >/dev/null 2>&1 || true
-        keytool -importcert -noprompt -alias "$1-$number" -keystore {_TRUST} {opened} \\
-            -file "{work.STORES}/$1-$number.pem" ||
-            {{ echo "copy-conf: certificate $number of $2 is invalid" >&2; exit 1; }}
+        # The alias is rarely there, and each call starts a JVM.
+        add "$1-$number" >/dev/null 2>&1 || {{
+            keytool -delete -alias "$1-$number" -keystore {_TRUST} {opened} >/dev/null 2>&1 || true
+            add "$1-$number" || {{ echo "copy-conf: certificate $number of $2 is invalid" >&2; exit 1; }}
+        }}
         rm "{work.STORES}/$1-$number.pem"
         number=$((number - 1))
     done

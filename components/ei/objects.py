@@ -129,6 +129,34 @@ def schema_job_spec(
     )
 
 
+def image_job_spec(parts: PodParts, job_labels: dict[str, str], deadline: Deadline) -> k8s.batch.v1.JobSpecArgs:
+    """Pull EI's image while MySQL starts, and check its version; what uses the image starts after MySQL."""
+    container = k8s.core.v1.ContainerArgs(
+        name="image",
+        image=parts.images.ei,
+        command=["sh", "-c", needs_home(parts)],
+        security_context=pods.container_security(),
+        resources=pods.resources("10m", pods.SMALLEST_MEMORY),
+        termination_message_policy="FallbackToLogsOnError",
+    )
+    return k8s.batch.v1.JobSpecArgs(
+        backoff_limit=0,
+        active_deadline_seconds=deadline.seconds,
+        template=k8s.core.v1.PodTemplateSpecArgs(
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=job_labels),
+            spec=k8s.core.v1.PodSpecArgs(
+                automount_service_account_token=False,
+                enable_service_links=False,
+                restart_policy="Never",
+                image_pull_secrets=pods.pull_secrets(parts.images.pull_secret),
+                security_context=pods.pod_security(UID),
+                containers=[container],
+                **scheduling.pod_fields(parts.operations.get("scheduling")),
+            ),
+        ),
+    )
+
+
 def network_policy_spec(selector: dict[str, str], args: EiClusterArgs) -> k8s.networking.v1.NetworkPolicySpecArgs:
     """Members reach members on 4100; NGINX reaches console and gateway; clients reach the gateway and users' ports.
 

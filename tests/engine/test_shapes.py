@@ -40,7 +40,7 @@ def test_stack_files_of_different_shape_preview_a_whole_stack(stack: OneStack) -
         plan = steps(answer)
         assert {step["op"] for step in plan} == {"create"}, shape
         made = kinds(plan)
-        assert (made["EiCluster"], made["StatefulSet"], made["Ingress"], made["Job"]) == (1, 1, 2, 2), shape
+        assert (made["EiCluster"], made["StatefulSet"], made["Ingress"], made["Job"]) == (1, 1, 2, 3), shape
         installs = STACKS[shape].get("ingress", {}).get("controller") != "existing"
         assert made["Deployment"] == (2 if installs else 1), shape
 

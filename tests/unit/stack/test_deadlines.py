@@ -55,7 +55,7 @@ def test_deadlines_follow_the_settings_and_nothing_gives_up_before_its_pods(
     workloads = {name: found[name] for name in found if name.split()[0] in WORKLOADS}
     assert len(workloads) >= 5
     for name, (timeout, body) in workloads.items():
-        expected = ei if name in {"Deployment wso2ei-nodes", "Job wso2ei-schema"} else others
+        expected = ei if name in {"Deployment wso2ei-nodes", "Job wso2ei-schema", "Job wso2ei-image"} else others
         if name == "Job wso2ei-acceptance-job":
             expected += 3
         spec = body["spec"]

@@ -12,7 +12,10 @@ from tests.unit.support.recording import Recorder, record
 from tests.unit.support.stacks import ROOT, run, templates
 from tests.unit.support.valid_stacks import STACKS, with_
 
-PODS = {"wso2ei-nodes", "wso2ei-schema", "wso2ei-mysql-server", "wso2ei-nginx-controller", "wso2ei-acceptance-job"}
+PODS = {
+    "wso2ei-nodes", "wso2ei-image", "wso2ei-schema", "wso2ei-mysql-server", "wso2ei-nginx-controller",
+    "wso2ei-acceptance-job",
+}  # fmt: skip
 
 
 def recorded(config: dict[str, Any]) -> Recorder:
@@ -78,7 +81,7 @@ def test_an_existing_secret_pulls_the_images_of_every_pod() -> None:
 def test_credentials_of_one_registry_change_no_pod_of_another() -> None:
     """So a running stack whose images are public but EI's keeps MySQL and the controller as they are."""
     before, after = run("prod", {"registryUsername": None, "registryCheck": "never"}), run("prod")
-    needed = {"wso2ei-nodes": ["wso2ei-pull"], "wso2ei-schema": ["wso2ei-pull"]}
+    needed = {"wso2ei-nodes": ["wso2ei-pull"], "wso2ei-schema": ["wso2ei-pull"], "wso2ei-image": ["wso2ei-pull"]}
     assert pull_secrets(after) == pull_secrets(before) | needed
 
 

@@ -100,7 +100,7 @@ def test_the_container_that_runs_ei_mounts_no_password(stack: str) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_what_is_made_of_passwords_lies_in_memory(stack: str) -> None:
     for name, pod in templates(run(stack)):
-        for volume in pod["spec"]["volumes"]:
+        for volume in pod["spec"].get("volumes", []):
             if volume["name"] == "rendered":
                 assert volume["emptyDir"]["medium"] == "Memory", name
 
@@ -229,27 +229,42 @@ def test_the_driver_protects_the_connection_as_far_as_it_is_told(tls: Any, optio
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
+KEYTOOL = """#!/bin/sh
+case $1 in
+-delete) rm "$STORE/$3" ;;
+-importcert) [ ! -e "$STORE/$4" ] || exit 1; for last; do :; done; grep -c BEGIN "$last" >"$STORE/$4" ;;
+esac
+"""
+"""Aliases as files of a folder. An alias that exists is an error of an import."""
+
+
+@pytest.mark.parametrize("existing", ["", "mysql-ca-1"])
 @pytest.mark.parametrize(
-    ("bundle", "numbers"), [(CA, [1]), (f"# a comment\n{CA}\n{CA.rstrip()}", [2, 1]), ("no PEM", [])]
+    ("bundle", "numbers"), [(CA, [1]), (f"# a comment\n{CA}\n{CA.rstrip()}", [1, 2]), ("no PEM", [])]
 )
-def test_each_certificate_of_a_bundle_is_imported(tmp_path: Path, bundle: str, numbers: list[int]) -> None:
-    fake = '[ "$1" = -importcert ] || exit 1\nfor last; do :; done; echo "$4 $(grep -c BEGIN "$last")" >>"$LOG"\n'
-    (tmp_path / "keytool").write_text(f"#!/bin/sh\n{fake}")
+def test_each_certificate_of_a_bundle_is_imported(
+    tmp_path: Path, bundle: str, numbers: list[int], existing: str
+) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    if existing:
+        (store / existing).write_text("of the image")
+    (tmp_path / "keytool").write_text(KEYTOOL)
     (tmp_path / "keytool").chmod(0o755)
     (tmp_path / "ca.crt").write_text(bundle)
     pod = template(given("local", "external"), "wso2ei-nodes")
     script = container(pod, "copy-conf")["command"][-1]
-    lines = script[script.index("trust() {") :].partition("\nnumber=0\n")[0]
+    lines = script[script.index("add() {") :].partition("\nnumber=0\n")[0]
     lines = lines.replace("/work/keystores", str(tmp_path)).replace("/run/mysql-ca", str(tmp_path))
     lines = lines.replace("/var/run/secrets/kubernetes.io/serviceaccount", str(tmp_path))
     done = subprocess.run(
-        ["sh", "-euc", lines], env={"PATH": f"{tmp_path}:/usr/bin:/bin", "LOG": str(tmp_path / "log")},
+        ["sh", "-euc", lines], env={"PATH": f"{tmp_path}:/usr/bin:/bin", "STORE": str(store)},
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == (0 if numbers else 1)
-    log = (tmp_path / "log").read_text().split("\n") if numbers else [""]
-    names = ("kubernetes-cluster-ca", "mysql-ca") if numbers else ()
-    assert log == [*(f"{name}-{number} 1" for name in names for number in numbers), ""]
+    if numbers:
+        names = [f"{name}-{number}" for name in ("kubernetes-cluster-ca", "mysql-ca") for number in numbers]
+        assert {file.name: file.read_text() for file in store.iterdir()} == dict.fromkeys(names, "1\n")
     assert list(tmp_path.glob("*.pem")) == []
 
 
@@ -258,7 +273,7 @@ def test_the_database_s_authority_goes_into_a_truststore_of_one_s_own_with_its_p
     result = run("local", {"mysql": {"external": EXTERNAL}, **MYSQL_PASSWORDS, "ei": stores})
     script = container(template(result, "wso2ei-nodes"), "copy-conf")["command"][-1]
     imported = " ".join(script[script.index("keytool -importcert") :].split())
-    assert "-storetype PKCS12 -storepass:file /stores/truststore-password \\ -file" in imported
+    assert "-storetype PKCS12 -storepass:file /stores/truststore-password -file" in imported
     assert "trust mysql-ca /run/mysql-ca/ca.crt" in imported
     assert "-storepass wso2carbon" not in script
 

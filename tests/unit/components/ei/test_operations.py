@@ -39,7 +39,7 @@ def spec_hash(recorder: Recorder) -> str:
 def test_one_section_places_every_pod_of_the_stack() -> None:
     """A Job that cannot run where only tainted nodes are would hold the whole update up."""
     pods = templates(run("local", {"scheduling": PLACE}))
-    assert len(pods) == 5
+    assert len(pods) == 6
     for name, template in pods:
         spec = template["spec"]
         assert spec["nodeSelector"] == {"pool": "integration"}, name
