@@ -12,11 +12,13 @@ from importlib.metadata import version
 
 from embedded.environment import CHECKOUT
 from embedded.toolchain import GROUPS
-from tests.bench import gateway, page, preview, recovery, stack
+from tests.bench import applied, findings, gateway, interrupted, page, preview, recovery, stack
 from tests.bench.common import Bench
 from tests.bench.model import Result, Row, SkippedRowError, select
 
-ROWS: list[Row[Bench]] = [*preview.ROWS, *stack.ROWS, *gateway.ROWS, *recovery.ROWS]
+ROWS: list[Row[Bench]] = [
+    *preview.ROWS, *applied.ROWS, *stack.ROWS, *gateway.ROWS, *recovery.ROWS, *interrupted.ROWS, *findings.ROWS,
+]  # fmt: skip
 
 
 def main() -> int:

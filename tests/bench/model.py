@@ -44,6 +44,8 @@ class Row(Generic[C]):
     notes: str = ""
     picture: Literal["", "bars", "curve"] = ""
     """``curve``: values over the number with which each case begins."""
+    by_name: bool = False
+    """Measured only when ``ROWS`` names it: it takes long, or needs what the machine may lack."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _summary(samples: list[Sample]) -> Summary:
 
 
 def select(rows: Sequence[Row[C]], names: str) -> Iterator[Row[C]]:
-    """Choose rows by a list such as ``P1,P4``; an empty one chooses all.
+    """Choose rows by a list such as ``P1,P4``; an empty one chooses all but those that are measured by name.
 
     :raises ValueError: with the rows that exist, for a name that is none of them.
     """
@@ -123,4 +125,4 @@ def select(rows: Sequence[Row[C]], names: str) -> Iterator[Row[C]]:
         raise ValueError(
             f"ROWS={names}: no row {', '.join(sorted(unknown))}; rows are {' '.join(r.name for r in rows)}"
         )
-    return (row for row in rows if not wanted or row.name in wanted)
+    return (row for row in rows if row.name in wanted or not (wanted or row.by_name))

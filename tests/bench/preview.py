@@ -159,7 +159,7 @@ ROWS: list[Row[Bench]] = [
         "pulumi preview --stack local (and prod), without a cluster", 20, against_empty, picture="bars"),
     Row("P1b", "Where does the time of a preview go?", "pulumi preview --stack local; python -X importtime", 2, phases,
         "The program registers its resources while engine and provider work on earlier ones."),
-    Row("P2", "What does a preview with all its checks cost?", "make preview STACK=prod", 1, make_preview),
+    Row("P1c", "What does a preview with all its checks cost?", "make preview STACK=prod", 1, make_preview),
     Row("P4", "Does a preview grow in proportion to its components?",
         "pulumi preview of the local stack with 1, 2, 5 and 10 EiClusters in one program", 2, growth, picture="curve"),
 ]  # fmt: skip

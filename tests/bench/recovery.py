@@ -31,17 +31,38 @@ def _configuration(machine: Machine) -> None:
     machine.update().ok()
 
 
+def _java(machine: Machine) -> None:
+    machine.configure("set", "wso2ei:ei.javaOptions[0]", f"-Ddisturbed={time.time():.0f}")
+    machine.update().ok()
+
+
+def _scaled(machine: Machine) -> None:
+    for replicas in ("3", "2"):
+        machine.configure("set", "wso2ei:ei.replicas", replicas)
+        machine.update().ok()
+
+
+def _rolled(machine: Machine) -> None:
+    machine.kubectl("rollout", "restart", "deployment/wso2ei-nginx").ok()
+    machine.kubectl("rollout", "status", "deployment/wso2ei-nginx", "--timeout=2m").ok()
+
+
 def _database(machine: Machine) -> None:
     machine.kubectl("delete", "pod", "-l", "app.kubernetes.io/name=mysql").ok()
     machine.kubectl("rollout", "status", "statefulset/wso2ei-mysql", "--timeout=3m").ok()
 
 
-_EVENTS: dict[str, Callable[[Machine], None]] = {
-    "an EI pod is deleted": _node,
-    "the controller's pod is deleted": _controller,
-    "a configuration change": _configuration,
-    "MySQL is restarted": _database,
-}
+_EVENTS: list[tuple[str, Callable[[Machine], None], float]] = [
+    ("an EI pod is deleted", _node, 0.5),
+    ("the controller's pod is deleted", _controller, 0.5),
+    ("the controller is rolled", _rolled, 0.5),
+    ("an option of the JVM changes", _java, 0.5),
+    ("a configuration change", _configuration, 0.5),
+    ("three nodes, then two again", _scaled, 0.5),
+    ("MySQL is restarted", _database, 0.5),
+    ("a configuration change at four times the rate", _configuration, 2),
+]
+"""Title, event, and the load as a share of the rate that the machine sustains while nodes change."""
 
 
 def until_normal(requests: Sequence[Request], event: float) -> float:
@@ -59,8 +80,8 @@ def disturbed(bench: Bench, runs: int) -> Iterator[Sample]:
     """Requests lost, POSTs executed twice, and the time until all are answered as before."""
     machine = bench.stack
     for _ in range(runs):
-        for title, event in _EVENTS.items():
-            with Load(machine, bench.new_folder(), 0.5) as load:
+        for title, event, share in _EVENTS:
+            with Load(machine, bench.new_folder(), share) as load:
                 time.sleep(_BEFORE)
                 at = time.time()
                 event(machine)

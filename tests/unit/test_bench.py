@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from tests.bench import page
 from tests.bench.__main__ import ROWS
 from tests.bench.gateway import per_second, percentile
+from tests.bench.interrupted import points
 from tests.bench.model import Result, Row, Sample, Spread, select
 from tests.bench.observed import imports
 from tests.bench.preview import durations, imported_packages
@@ -55,6 +57,9 @@ def test_rows_are_chosen_by_name_in_their_own_order() -> None:
     assert [row.name for row in select(TRIVIAL, "")] == ["A", "B"]
     assert [row.name for row in select(TRIVIAL, "B, A")] == ["A", "B"]
     assert [row.name for row in select(TRIVIAL, "B")] == ["B"]
+    slow = Row[Any]("S", "", "", 1, measure, by_name=True)
+    assert [row.name for row in select([*TRIVIAL, slow], "")] == ["A", "B"]
+    assert [row.name for row in select([*TRIVIAL, slow], "S")] == ["S"]
     with pytest.raises(ValueError, match=r"no row C, D; rows are A B"):
         select(TRIVIAL, "D,A,C")
 
@@ -132,6 +137,18 @@ def test_the_steps_of_make_up_are_read_with_and_without_stamps() -> None:
     stamped = "".join(f"{number + 100:7.1f} {line}\n" for number, line in enumerate(log.splitlines()))
     packages = "    0.5 ... Python packages (once, usually 40s)\n"
     assert make_up_steps(packages + stamped) == {"Python packages": 99.5} | steps | {"all": 589.5}
+
+
+def test_operations_on_objects_of_kubernetes_are_read_from_a_log_in_writing() -> None:
+    def line(event: str, kind: str, operation: str) -> str:
+        return json.dumps({event: {"metadata": {"op": operation, "urn": f"urn:{kind}", "type": kind}}})
+
+    service, component = "kubernetes:core/v1:Service", "wso2ei:index:EiCluster"
+    lines = [
+        line("resourcePreEvent", component, "create"), line("resourcePreEvent", service, "create"),
+        line("resOutputsEvent", service, "create"), line("resOutputsEvent", service, "same"), '{"resourcePreEv',
+    ]  # fmt: skip
+    assert [*points("\n".join(lines))] == [(when, "create", f"urn:{service}") for when in ("before", "after")]
 
 
 def request(started: float, seconds: float, code: int = 200) -> Request:
