@@ -85,12 +85,9 @@ e2e: export WSO2EI_EMBEDDED_STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state
 # What is tested is the same on every machine; tests/e2e/test_images.py sees to the rest.
 e2e: export WSO2EI_IMAGES := $(or $(WSO2EI_IMAGES),stand-in)
 e2e: export KUBECONFIG = $(WSO2EI_EMBEDDED_STATE)/cluster/kubeconfig
-e2e: E2E := artifacts deployment operations metrics secrets vault lifecycle database backup storage versions volumes traefik
 e2e: $(VENV)/.complete ## the whole stack on a real cluster, then everything is removed
 	@$(PY) -m embedded clean
-	@$(PY) -m pytest -v -p no:randomly --durations=25 -m 'cluster or e2e' tests/e2e/test_stack.py tests/kit/plugins \
-		tests/kit/test_cluster_live.py $(E2E:%=tests/e2e/test_%.py) tests/kit/test_cluster_mending.py tests/e2e/test_prod.py tests/e2e/test_images.py \
-		tests/e2e/test_clean.py
+	@$(PY) -m tests.e2e.lanes
 
 judge: $(VENV)/.complete ## the stack's and the plugins' tests on the cluster that is current, with the stock CLI, plugins and images
 	@$(PY) -m pytest -v -p no:randomly -m e2e tests/e2e/test_stack.py
@@ -100,5 +97,5 @@ judge: $(VENV)/.complete ## the stack's and the plugins' tests on the cluster th
 bench: export WSO2EI_EMBEDDED_STATE := $(or $(XDG_STATE_HOME),$(HOME)/.local/state)/wso2ei-embedded-bench
 bench: export WSO2EI_IMAGES := $(or $(WSO2EI_IMAGES),stand-in)
 bench: export KUBECONFIG = $(WSO2EI_EMBEDDED_STATE)/cluster/kubeconfig
-bench: $(VENV)/.complete ## speed and cost, side by side in one run, into docs/benchmarks.md (ROWS=P1,P4 RUNS=5)
-	@$(PY) -m tests.bench
+bench: $(VENV)/.complete $(SCAN)/.complete ## speed and cost, side by side in one run, into docs/benchmarks.md (ROWS=P1,P4 RUNS=5)
+	@SCAN_PYTHON="$(SCAN)/bin/python" $(PY) -m tests.bench

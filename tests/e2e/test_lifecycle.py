@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import lanes
 from tests.e2e.load import Load, deploy_service
 from tests.e2e.machine import CONSOLE, GATEWAY, NAMESPACE, Machine, eventually
 
@@ -34,6 +35,7 @@ def service(machine: Machine, first_up: str) -> Iterator[None]:
     machine.bring_up()
     deploy_service(machine)
     yield
+    lanes.measured()
     for key in ("ei.javaOptions", "ei.patches", "ei.replicas", "ingress.accessLog", "ingress.console"):
         machine.configure("rm", f"wso2ei:{key}")
 
