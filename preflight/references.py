@@ -93,6 +93,11 @@ def _passwords(settings: Settings) -> Iterator[Reference]:
         yield Reference("secrets.mysql", "Secret", secrets.mysql, ("user-password", "registry-password", *server))
     if secrets.admin:
         yield Reference("secrets.admin", "Secret", secrets.admin, ("password",))
+    if s3 := settings.mysql.bucket:
+        if s3.secret:
+            yield Reference("mysql.backup.s3.secret", "Secret", s3.secret, ("access-key-id", "secret-access-key"))
+        if s3.ca_config_map:
+            yield Reference("mysql.backup.s3.caConfigMap", "ConfigMap", s3.ca_config_map, ("ca.crt",))
     if external and external.ca_config_map:
         yield Reference("mysql.external.caConfigMap", "ConfigMap", external.ca_config_map, ("ca.crt",))
 

@@ -6,11 +6,13 @@ import calendar
 import functools
 import re
 import zoneinfo
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from settings.types import Allowed, Section
+from components.mysql.bucket import ACCESS_KEY
+from settings.types import Allowed, Bytes, Conflict, Endpoint, ObjectName, Section
 
 _MONTHS, _WEEKDAYS = "jan feb mar apr may jun jul aug sep oct nov dec", "sun mon tue wed thu fri sat"
 _MACROS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
@@ -76,9 +78,60 @@ TimeZone = Annotated[
     Allowed("a time zone by its name in the IANA database", "Europe/Berlin"),
 ]
 
+BucketName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"),
+    Allowed("a bucket's name of 3 to 63 lower-case letters, digits, '-' and '.'", "company-backups"),
+]
+Prefix = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$", max_length=200),
+    Allowed("names of letters, digits, '.', '_' and '-', joined by '/', at most 200 characters", "wso2ei/prod"),
+]
+Region = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+    Allowed("a region of lower-case letters, digits and '-'", "eu-central-1"),
+]
+AccessKey = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{ACCESS_KEY}$", max_length=128),
+    Allowed("an access key of letters, digits and the characters _ = . / + -", "AKIAIOSFODNN7EXAMPLE"),
+]
+
+
+class S3Bucket(Section):
+    """An S3-compatible bucket, in place of the volume ``backup`` of ``storage``."""
+
+    endpoint: Annotated[Endpoint, Field(examples=["https://s3.eu-central-1.amazonaws.com"])]
+    """URL of the server. With ``http://`` dumps are sent in plain text."""
+    bucket: BucketName
+    """An existing bucket."""
+    prefix: Prefix
+    """What the names of the objects begin with; no other stack may have the same."""
+    region: Region = "us-east-1"
+    """Region for which requests are signed; many servers other than Amazon's take any."""
+    access_key_id: AccessKey | None = None
+    """Identifier of the access key, whose secret part is ``s3SecretAccessKey``; or ``secret``."""
+    secret: Annotated[ObjectName | None, Field(examples=["backup-bucket"])] = None
+    """Existing Secret with the keys ``access-key-id`` and ``secret-access-key``, instead of ``accessKeyId``. Each Job
+    reads it."""
+    ca_config_map: Annotated[ObjectName | None, Field(examples=["company-ca"])] = None
+    """ConfigMap with the key ``ca.crt``: certificates, PEM, that are trusted instead of the public authorities."""
+    size: Bytes = "8Gi"
+    """The largest dump, compressed. A pod holds one in its ephemeral storage, and is evicted when it is larger."""
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Report an access key that is given twice, or not at all."""
+        key, other = "mysql.backup.s3.accessKeyId", "mysql.backup.s3.secret"
+        if self.access_key_id is None and self.secret is None:
+            yield Conflict(key, (other,), f"or {other} is required", {key: "AKIAIOSFODNN7EXAMPLE"})
+        elif self.access_key_id and self.secret:
+            yield Conflict(key, (other,), f"must not be set together with {other}, which has it already", {key: None})
+
 
 class MysqlBackup(Section):
-    """Scheduled dumps of both databases to a volume; see docs/backup.md."""
+    """Scheduled dumps of both databases to a volume or a bucket; see docs/backup.md."""
 
     schedule: Annotated[Schedule, Field(examples=["30 2 * * *"])]
     """Cron expression of the backups."""
@@ -88,3 +141,5 @@ class MysqlBackup(Section):
     """Backups that are kept. Each backup removes older ones; damaged ones do not count, and are not removed."""
     keep_days: Annotated[int | None, Field(ge=1, le=3650, examples=[30])] = None
     """Days after which a backup is removed even if fewer than ``keep`` are left, except the newest."""
+    s3: S3Bucket | None = None
+    """A bucket for the backups. Default: the volume ``backup`` of ``storage``."""

@@ -12,8 +12,8 @@ from typing import Any
 import pulumi
 
 PROJECT = "wso2ei"
-TLS_KEY = "tlsPrivateKey"
-SECRET_KEYS = ("registryPassword", "adminPassword", "mysqlUserPassword", "mysqlRegistryPassword", TLS_KEY)
+TLS_KEY, S3_KEY = "tlsPrivateKey", "s3SecretAccessKey"
+SECRET_KEYS = ("registryPassword", "adminPassword", "mysqlUserPassword", "mysqlRegistryPassword", TLS_KEY, S3_KEY)
 """Top-level keys whose values must be stored encrypted."""
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from components.mysql.options import option_problems
 from components.shared.quantities import quantity
-from settings.backup import MysqlBackup
+from settings.backup import MysqlBackup, S3Bucket
 from settings.types import (
     Allowed,
     Bytes,
@@ -100,7 +100,7 @@ class MysqlSettings(Section):
     ``--datadir`` and ``--port``, are rejected. ``--lower-case-table-names``, ``--innodb-page-size`` and
     ``--innodb-data-file-path`` apply when the database is created, and must not change later."""
     backup: MysqlBackup | None = None
-    """Scheduled dumps to the volume ``backup`` of ``storage``. Default: none."""
+    """Scheduled dumps to the volume ``backup`` of ``storage``, or to a bucket. Default: none."""
 
     def conflicts(self) -> Iterator[Conflict]:
         """Report a limit below the request, and managed options."""
@@ -108,6 +108,11 @@ class MysqlSettings(Section):
             path = f"mysql.options[{problem.place[1]}]"
             yield Conflict(path, (), camel_case_arguments(problem.expected), {path: None})
         yield from cpu_limit_conflicts("mysql", self.cpu, self.cpu_limit)
+
+    @property
+    def bucket(self) -> S3Bucket | None:
+        """Return the bucket of the backups, if they are in one."""
+        return self.backup.s3 if self.backup else None
 
     @property
     def memory_limit(self) -> str:

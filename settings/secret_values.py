@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.mysql.bucket import ACCESS_KEY
 from settings import tls_certificate
-from settings.errors import SECRET_KEYS, TLS_KEY, Mistake, full, set_command
+from settings.errors import S3_KEY, SECRET_KEYS, TLS_KEY, Mistake, full, set_command
 from settings.model import Settings
 
 
@@ -25,6 +26,7 @@ class Secrets:
     mysql_user_password: pulumi.Output[str] | None
     mysql_registry_password: pulumi.Output[str] | None
     tls_private_key: pulumi.Output[str] | None
+    s3_secret_access_key: pulumi.Output[str] | None
 
 
 def read(config: pulumi.Config) -> Secrets:
@@ -68,6 +70,10 @@ def conflicts(settings: Settings, given: Mapping[str, str]) -> list[Mistake]:
         if given[key] and settings.mysql.external is None:
             text = "is used only with mysql.external: the passwords of the stack's own server are random"
             found.append(Mistake(full(key), "[secret]", text, f"pulumi config rm {key}"))
+    s3 = settings.mysql.bucket
+    if given[S3_KEY] and not (s3 and s3.access_key_id):
+        text = "is used only with mysql.backup.s3.accessKeyId"
+        found.append(Mistake(full(S3_KEY), "[secret]", text, f"pulumi config rm {S3_KEY}"))
     for key, name in existing.items():
         if given[key] and name:
             text = f"must not be set together with {name}, which has it already"
@@ -85,6 +91,8 @@ def _wrong_forms(given: Mapping[str, str]) -> list[Mistake]:
         # PasswordJavaRegEx of the default user-mgt.xml, the same from 6.2.0 to 6.6.0.
         elif key == "adminPassword" and value and not re.fullmatch(r"\S{5,30}", value):
             text = "must have 5 to 30 characters without spaces, as EI's user store requires"
+        elif key == S3_KEY and value and not re.fullmatch(ACCESS_KEY, value):
+            text = "must have letters, digits and the characters _ = . / + - only"
         if text:
             found.append(Mistake(full(key), "[secret]", text, f"pulumi config set --secret {key}"))
     return found
@@ -97,6 +105,10 @@ def missing(settings: Settings, secrets: Secrets) -> list[Mistake]:
         needed.append(("registryPassword", secrets.registry_password, f"is required to pull {settings.ei_image}"))
     if settings.ingress.tls_certificate:
         needed.append((TLS_KEY, secrets.tls_private_key, "is required: the key of ingress.tlsCertificate"))
+    s3 = settings.mysql.bucket
+    if s3 and s3.access_key_id:
+        text = f"is required to log in to {s3.endpoint} (or name a Secret in mysql.backup.s3.secret)"
+        needed.append((S3_KEY, secrets.s3_secret_access_key, text))
     external = settings.mysql.external
     if external and not settings.secrets.mysql:
         for key, value, user in (

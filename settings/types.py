@@ -174,6 +174,11 @@ def _host_port(text: str) -> str:
     return f"{_host(host)}{text[len(host) :]}"
 
 
+def _endpoint(text: str) -> str:
+    scheme, _, host = text.partition("://")
+    return f"{scheme}://{_host_port(host)}"
+
+
 def _data_key(text: str) -> str:
     if text.startswith("..") or text == ".":
         raise ValueError("not a key of a Secret or ConfigMap")
@@ -242,6 +247,12 @@ Registry = Annotated[
     ),
     AfterValidator(_host_port),
     Allowed("a registry as host, host:port or host/path, without scheme", "harbor.example.com"),
+]
+Endpoint = Annotated[
+    str,
+    StringConstraints(pattern=rf"^https?://{_DNS_LABEL}(\.{_DNS_LABEL})*(:[1-9][0-9]{{0,4}})?$"),
+    AfterValidator(_endpoint),
+    Allowed("http:// or https:// and a host, with a port or without, and no path", "https://s3.example.com"),
 ]
 Text = Annotated[
     str,

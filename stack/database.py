@@ -53,6 +53,11 @@ def make_database(
             "pull_minutes": settings.images.pull_minutes,
             "storage": settings.volume("mysql", claims["mysql"], namespace),
             "backup_storage": settings.volume("backup", claims["backup"], namespace) if "backup" in claims else None,
+            "rclone_image": settings.image(settings.images.rclone),
+            # One Secret at most has the credentials of both registries.
+            "backup_pull_secret": pull_secret(settings, settings.images.mysql)
+            or (pull_secret(settings, settings.images.rclone) if mysql.bucket else None),
+            "s3_secret_access_key": passwords.s3_secret_access_key(settings, secrets),
             "memory_limit": mysql.memory_limit,
             "passwords_secret": settings.secrets.mysql,
             "rotation": settings.secrets.rotation.mysql,

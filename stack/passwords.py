@@ -41,6 +41,14 @@ def tls_key(settings: Settings, secrets: Secrets) -> pulumi.Output[str] | None:
     return secrets.tls_private_key or pulumi.Output.secret(_NOT_SET)
 
 
+def s3_secret_access_key(settings: Settings, secrets: Secrets) -> pulumi.Output[str] | None:
+    """Return the secret part of the bucket's access key; ``None`` where a Secret exists, and without a bucket."""
+    s3 = settings.mysql.bucket
+    if s3 is None or s3.access_key_id is None:
+        return None
+    return secrets.s3_secret_access_key or pulumi.Output.secret(_NOT_SET)
+
+
 def mysql_passwords(settings: Settings, secrets: Secrets) -> dict[str, pulumi.Input[str]] | None:
     """Return the passwords of an external server by key, ``user`` and ``registry``; ``None`` where a Secret exists."""
     if settings.secrets.mysql:

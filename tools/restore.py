@@ -79,11 +79,11 @@ def _require_stopped(cluster: Cluster) -> None:
 
 def manifest(template: dict[str, Any], source: str, *, force: bool) -> dict[str, Any]:
     """Return the Job ``template`` with the variables of one restore."""
-    (container,) = template["spec"]["template"]["spec"]["containers"]
-    values = {"FROM": source, "FORCE": "1" if force else ""}
-    container["env"] = [{"name": name, "value": value} for name, value in values.items()] + [
-        variable for variable in container["env"] if variable["name"] not in values
-    ]
+    values, pod = {"FROM": source, "FORCE": "1" if force else ""}, template["spec"]["template"]["spec"]
+    for container in [*pod.get("initContainers", []), *pod["containers"]]:
+        for variable in container.get("env", []):
+            if variable["name"] in values:
+                variable["value"] = values[variable["name"]]
     return template
 
 

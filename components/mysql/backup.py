@@ -1,6 +1,8 @@
 """Backups of ``MysqlDatabase``: a CronJob that dumps, and a suspended one from which Jobs that restore are created.
 
-Such a Job has the variables FROM and FORCE (``tools/restore.py``). Pure functions but for ``make_backups``.
+Such a Job has the variables FROM and FORCE (``tools/restore.py``). Dump and restore work on a volume; with a bucket it
+is an empty one, and a second container copies the dump to the bucket, or fetches it before. Pure functions but for
+``make_backups``.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.mysql import bucket as mysql_bucket
 from components.mysql import connection as mysql_connection
+from components.mysql.bucket import Bucket, BucketArgs
 from components.mysql.connection import BACKUP_KEY, BACKUP_USER, CLIENT_LABEL, PASSWORD_KEYS, PORT, MysqlConnection
 from components.mysql.objects import UID
 from components.shared import network_policies, pods, scheduling, volumes
@@ -32,6 +36,8 @@ PROGRAMS = (
 """Files of ``components/in_pod`` in the pods."""
 DUMP_MINUTES, RESTORE_MINUTES = 60, 240
 """Minutes after which a Job is stopped, image pull not included; a restore that is stopped leaves MySQL incomplete."""
+UPLOAD_MINUTES = 120
+"""Minutes of a dump for its copy to the bucket."""
 NEVER = "0 0 31 2 *"
 """Schedule of the suspended CronJob: February 31, should someone resume it."""
 _DNS_PORTS = (53, 5353)
@@ -49,13 +55,17 @@ class BackupArgs(TypedDict):
     """The most intact backups that are kept."""
     keep_days: NotRequired[int | None]
     """Days after which a backup is removed, except the newest intact one; default never."""
+    s3: NotRequired[BucketArgs | None]
+    """Bucket for the backups; default a volume."""
 
 
 @dataclass(frozen=True)
 class BackupPods:
     """What the pods of dumps and restores have in common."""
 
-    volume: DataVolume
+    volume: DataVolume | None
+    """Volume of the backups; ``None`` with a bucket."""
+    bucket: Bucket | None
     secret: pulumi.Input[str]
     """Secret with ``BACKUP_KEY``."""
     connection: MysqlConnection
@@ -78,28 +88,31 @@ def dump_job_spec(common: BackupPods, args: BackupArgs) -> k8s.batch.v1.JobSpecA
     }
     if days := args.get("keep_days"):
         values["KEEP_DAYS"] = str(days)
+    mysql = _mysql_container(common, "dump" if common.bucket else "backup", "mysql_backup.sh", values)
+    minutes, containers = DUMP_MINUTES, [mysql]
+    if common.bucket:
+        kept = {name: value for name, value in values.items() if name.startswith("KEEP")}
+        containers.append(mysql_bucket.container(common.bucket, "backup", "upload", kept))
+        minutes += UPLOAD_MINUTES
     password = mysql_connection.password_volumes(common.secret, [BACKUP_KEY])
-    return _job_spec(common, "mysql_backup.sh", values, password, minutes=DUMP_MINUTES, retries=1)
+    return _job_spec(common, containers, password, minutes=minutes, retries=1)
 
 
 def restore_job_spec(common: BackupPods) -> k8s.batch.v1.JobSpecArgs:
     """Restore each database as its own user; the volume is mounted read-only."""
+    latest = {"FROM": "latest"}
+    containers = [_mysql_container(common, "backup", "mysql_backup_restore.sh", latest | {"FORCE": ""})]
+    if common.bucket:
+        containers.insert(0, mysql_bucket.container(common.bucket, "fetch", "fetch", latest))
     password = mysql_connection.password_volumes(common.connection["secret"], PASSWORD_KEYS)
-    values = {"FROM": "latest", "FORCE": ""}
-    return _job_spec(common, "mysql_backup_restore.sh", values, password, minutes=RESTORE_MINUTES, retries=0)
+    return _job_spec(common, containers, password, minutes=RESTORE_MINUTES, retries=0)
 
 
-def _job_spec(
-    common: BackupPods,
-    program: str,
-    values: Mapping[str, str],
-    passwords: Sequence[k8s.core.v1.VolumeArgs],
-    *,
-    minutes: int,
-    retries: int,
-) -> k8s.batch.v1.JobSpecArgs:
-    container = k8s.core.v1.ContainerArgs(
-        name="backup",
+def _mysql_container(
+    common: BackupPods, name: str, program: str, values: Mapping[str, str]
+) -> k8s.core.v1.ContainerArgs:
+    return k8s.core.v1.ContainerArgs(
+        name=name,
         image=common.image,
         command=["bash", f"{volumes.IN_POD_MOUNT}/{program}"],
         env=[
@@ -118,6 +131,21 @@ def _job_spec(
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
+
+
+def _job_spec(
+    common: BackupPods,
+    containers: Sequence[k8s.core.v1.ContainerArgs],
+    passwords: Sequence[k8s.core.v1.VolumeArgs],
+    *,
+    minutes: int,
+    retries: int,
+) -> k8s.batch.v1.JobSpecArgs:
+    """Run ``containers`` one after the other."""
+    first = [common.volume.first_container(common.image, "backups", "programs", UID)] if common.volume else []
+    places = [volumes.claim_volume("backups", common.volume.claim_name)] if common.volume else []
+    if common.bucket:
+        places += mysql_bucket.pod_volumes(common.bucket)
     return k8s.batch.v1.JobSpecArgs(
         backoff_limit=retries,
         active_deadline_seconds=Deadline(common.pull_minutes + minutes).seconds,
@@ -129,10 +157,10 @@ def _job_spec(
                 restart_policy="Never",
                 image_pull_secrets=pods.pull_secrets(common.pull_secret),
                 security_context=pods.pod_security(UID),
-                init_containers=[common.volume.first_container(common.image, "backups", "programs", UID)],
-                containers=[container],
+                init_containers=[*first, *containers[:-1]],
+                containers=[*containers[-1:]],
                 volumes=[
-                    volumes.claim_volume("backups", common.volume.claim_name),
+                    *places,
                     *passwords,
                     volumes.config_map_volume("programs", common.config_map),
                     volumes.empty_dir("scratch", "16Mi"),
@@ -166,8 +194,10 @@ def cron_job_spec(
     )
 
 
-def network_policy_spec(selector: dict[str, str], server: dict[str, str]) -> k8s.networking.v1.NetworkPolicySpecArgs:
-    """Admit nothing to the pods of ``selector``, and let them reach the ``server`` and DNS only: they read all data."""
+def network_policy_spec(
+    selector: dict[str, str], server: dict[str, str], bucket: Bucket | None = None
+) -> k8s.networking.v1.NetworkPolicySpecArgs:
+    """Admit nothing to the pods of ``selector``; let them reach ``server``, DNS and ``bucket`` only: they read all data."""
     spec = network_policies.ingress_spec(selector)
     spec.policy_types = ["Ingress", "Egress"]
     spec.egress = [
@@ -182,6 +212,7 @@ def network_policy_spec(selector: dict[str, str], server: dict[str, str]) -> k8s
                 for protocol in ("UDP", "TCP")
             ]
         ),
+        *([mysql_bucket.egress_rule(bucket)] if bucket else []),
     ]
     return spec
 
@@ -199,7 +230,7 @@ def make_backups(
     k8s.networking.v1.NetworkPolicy(
         f"{name}-clients-of-backup",
         metadata=k8s.meta.v1.ObjectMetaArgs(namespace=namespace, labels=selector),
-        spec=network_policy_spec(selector, server),
+        spec=network_policy_spec(selector, server, common.bucket),
         opts=opts,
     )
     dump, restore = dump_job_spec(common, args), restore_job_spec(common)

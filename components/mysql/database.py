@@ -14,6 +14,7 @@ import pulumi_kubernetes as k8s
 import pulumi_random as random
 
 from components.mysql import backup as mysql_backup
+from components.mysql import bucket as mysql_bucket
 from components.mysql import objects as mysql_objects
 from components.mysql import options as mysql_options
 from components.mysql.connection import BACKUP_KEY, CLIENT_LABEL, PORT, PROGRAMS, MysqlConnection
@@ -59,7 +60,13 @@ class MysqlDatabaseArgs(TypedDict):
     backup: NotRequired[mysql_backup.BackupArgs | None]
     """Scheduled backups; default none."""
     backup_storage: NotRequired[DataVolumeArgs | None]
-    """Volume of the backups; required with ``backup``."""
+    """Volume of the backups; required with ``backup``, unless that names a bucket."""
+    rclone_image: NotRequired[str]
+    """Image reference of rclone; required with a bucket."""
+    backup_pull_secret: NotRequired[str | None]
+    """As ``pull_secret``, for pods with ``image`` and ``rclone_image``; default ``pull_secret``."""
+    s3_secret_access_key: NotRequired[pulumi.Input[str] | None]
+    """Secret part of the access key of the bucket; required with its ``access_key_id``."""
     pull_minutes: NotRequired[int]
     """Minutes until the server must be ready, image pull included; default 15."""
 
@@ -68,7 +75,7 @@ class MysqlDatabase(pulumi.ComponentResource):
     """A MySQL server for one EI cluster. The module's docstring lists what it owns.
 
     :raises ValueError: for a ``max_connections`` that is not positive, for managed options, and for ``backup`` without
-        its storage.
+        its storage, or without image and access key of its bucket.
     """
 
     connection: MysqlConnection
@@ -228,24 +235,29 @@ class MysqlDatabase(pulumi.ComponentResource):
         backup, storage = args.get("backup"), args.get("backup_storage")
         if backup is None or secret is None:
             return None
-        if storage is None:
+        selector, s3 = metadata.labels("mysql-backup", name), backup.get("s3")
+        if s3 is None and storage is None:
             raise ValueError(f"MysqlDatabase {name}: backup requires backup_storage")
-        selector = metadata.labels("mysql-backup", name)
+        bucket = None
+        if s3:
+            image, key = args.get("rclone_image", ""), args.get("s3_secret_access_key")
+            bucket = mysql_bucket.make_bucket(f"{name}-backup-bucket", s3, image, key, args["namespace"], child)
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-backup-programs",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
-            data=volumes.programs(*mysql_backup.PROGRAMS),
+            data=volumes.programs(*mysql_backup.PROGRAMS, *([mysql_bucket.PROGRAM] if bucket else [])),
             opts=child,
         )
         common = mysql_backup.BackupPods(
-            volume=DataVolume(f"{name}-backups", storage, child),
+            volume=DataVolume(f"{name}-backups", storage, child) if storage and not bucket else None,
+            bucket=bucket,
             secret=secret,
             connection=self.connection,
             image=args["image"],
             config_map=metadata.name_of(config_map),
             selector=selector,
             pull_minutes=args.get("pull_minutes", 15),
-            pull_secret=args.get("pull_secret"),
+            pull_secret=args.get("backup_pull_secret", args.get("pull_secret")),
             scheduling=args.get("scheduling"),
         )
         # The server makes the user of backups when it starts.

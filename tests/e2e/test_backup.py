@@ -1,4 +1,4 @@
-"""Backups of MySQL: a dump, one that is killed, and what a restore refuses and restores."""
+"""Backups of MySQL: a dump, one that is killed, and what a restore refuses and restores; on a volume and in a bucket."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.e2e import bucket
 from tests.e2e.machine import NAMESPACE, Machine, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800), pytest.mark.usefixtures("first_up")]
 USERS, REGISTRY = "WSO2EI_USER_DB", "WSO2EI_INTEGRATOR_CONFIG_GOV_DB"
 TABLES = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema LIKE 'WSO2EI%'"
 ROUTINES = "SELECT ROUTINE_NAME FROM information_schema.routines WHERE routine_schema LIKE 'WSO2EI%'"
+WITH_KUBECTL = """
+kubectl -n wso2 create job restore-1 --from=cronjob/wso2ei-mysql-restore --dry-run=client -o yaml |
+  kubectl set env --local -f - FROM=latest FORCE=1 -o yaml | kubectl -n wso2 create -f -
+"""
 READ = "SELECT HEX(REG_CONTENT_DATA) FROM WSO2EI_INTEGRATOR_CONFIG_GOV_DB.REG_CONTENT WHERE REG_CONTENT_ID = 90001"
 
 
@@ -37,7 +42,7 @@ def start(machine: Machine, job: str) -> None:
 def backup(machine: Machine, job: str) -> str:
     """The name of the backup of a Job that has ended."""
     machine.kubectl("wait", "--for=condition=Complete", f"job/{job}", "--timeout=120s").ok()
-    found = re.search(r"made (\w+),", machine.kubectl("logs", f"job/{job}", "-c", "backup").ok())
+    found = re.search(r"made (\w+),", machine.kubectl("logs", f"job/{job}", "--all-containers").ok())
     assert found
     return found[1]
 
@@ -145,10 +150,7 @@ def test_what_was_dumped_is_restored_into_empty_databases_and_nothing_else_is_ch
     assert stack.sql("", TABLES) == tables
     assert stack.sql("", ROUTINES) == "KEPT"
 
-    stack.kubectl("scale", "deployment/wso2ei", "--replicas=2").ok()
-    stack.kubectl("rollout", "status", "deployment/wso2ei", "--timeout=600s").ok()
-    eventually("a log-in", lambda: "loginStatus=true" in stack.login(stack.password()))
-    stack.sql(REGISTRY, "DROP PROCEDURE KEPT; DELETE FROM REG_CONTENT WHERE REG_CONTENT_ID = 90001")
+    # EI stays stopped: the last test restores again, and then starts it.
 
 
 def test_a_backup_that_fails_reports_the_reason_in_its_pod_and_an_event(stack: Machine) -> None:
@@ -170,3 +172,81 @@ def test_a_backup_that_fails_reports_the_reason_in_its_pod_and_an_event(stack: M
     assert "BackoffLimitExceeded" in events
     assert "the dump failed" in stack.make("status", "ONCE=1").text
     stack.kubectl("delete", "job", "rejected").ok()
+
+
+def access_key(machine: Machine, key: str) -> None:
+    """The Secret of the bucket, with another secret part."""
+    values = {"access-key-id": bucket.ACCESS_KEY, "secret-access-key": key}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bucket"}, "stringData": values}
+    machine.kubectl("apply", "-f", "-", stdin=json.dumps(secret)).ok()
+
+
+@pytest.fixture
+def in_a_bucket(stack: Machine) -> Iterator[Machine]:
+    """The stack with its backups in a bucket."""
+    with bucket.server(stack):
+        access_key(stack, bucket.SECRET_KEY)
+        authority = {"ca.crt": bucket.CERTIFICATE.certificate}
+        config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bucket-ca"}, "data": authority}
+        stack.kubectl("apply", "-f", "-", stdin=json.dumps(config_map)).ok()
+        place = {"endpoint": bucket.ENDPOINT, "bucket": bucket.BUCKET, "prefix": "wso2ei/test"}
+        for key, value in (place | {"secret": "bucket", "caConfigMap": "bucket-ca"}).items():
+            stack.configure("set", f"wso2ei:mysql.backup.s3.{key}", value)
+        stack.configure("set", "wso2ei:mysql.backup.keep", "2")
+        stack.update().ok()
+        yield stack
+    stack.kubectl("delete", "secret/bucket", "configmap/bucket-ca").ok()
+
+
+def of_backups(*names: str) -> list[str]:
+    return sorted(f"wso2ei/test/{name}/wso2ei.sql.gz{suffix}" for name in names for suffix in ("", ".sha256"))
+
+
+def test_what_was_copied_to_a_bucket_is_fetched_and_restored(in_a_bucket: Machine) -> None:
+    stack = in_a_bucket
+    assert [claim for claim in stack.objects("pvc") if "backup" in claim["metadata"]["name"]] == []
+    tables = stack.sql("", TABLES)
+    start(stack, "bucket-1")
+    first = backup(stack, "bucket-1")
+    assert bucket.objects(stack) == of_backups(first)
+
+    access_key(stack, "another/key")
+    start(stack, "bucket-rejected")
+    stack.kubectl("wait", "--for=condition=Failed", "job/bucket-rejected", "--timeout=120s").ok()
+    assert "earlier backups are unchanged: Failed to copyto: " in stack.make("status", "ONCE=1").text
+    refused = stack.make("restore", "FORCE=1")
+    assert refused.code != 0
+    assert "cannot be listed: Failed to lsf" in refused.text
+    assert "SignatureDoesNotMatch" in refused.text
+    assert bucket.objects(stack) == of_backups(first)
+    access_key(stack, bucket.SECRET_KEY)
+
+    stack.sql(REGISTRY, "DELETE FROM REG_CONTENT WHERE REG_CONTENT_ID = 90001")
+    start(stack, "bucket-2")
+    second = backup(stack, "bucket-2")
+    assert bucket.objects(stack) == of_backups(first, second)
+    refused = stack.make("restore", "FROM=2026")
+    assert refused.code != 0
+    assert f"the bucket has no backup 2026; FROM is latest or one of: {first} {second}" in refused.text
+    refused = stack.make("restore")
+    assert refused.code != 0
+    assert "the databases are not empty, nothing was changed" in refused.text
+    assert f"done, from {first}" in stack.make("restore", f"FROM={first}", "FORCE=1").ok()
+    assert stack.sql("", READ) == "00FF270A5C0D1A"
+    assert stack.sql("", TABLES) == tables
+
+    # With kubectl alone, as docs/backup.md has it.
+    stack.run(["bash", "-ec", WITH_KUBECTL], env=stack.environment).ok()
+    stack.kubectl("wait", "--for=condition=Complete", "job/restore-1", "--timeout=120s").ok()
+    assert f"done, from {second}" in stack.kubectl("logs", "job/restore-1").ok()
+    assert stack.sql("", READ) == ""
+
+    start(stack, "bucket-3")
+    third = backup(stack, "bucket-3")
+    assert bucket.objects(stack) == of_backups(second, third), "the oldest is removed"
+    stack.kubectl("delete", "job", "bucket-rejected").ok()
+
+    stack.kubectl("scale", "deployment/wso2ei", "--replicas=2").ok()
+    stack.kubectl("rollout", "status", "deployment/wso2ei", "--timeout=600s").ok()
+    eventually("a log-in", lambda: "loginStatus=true" in stack.login(stack.password()))
+    stack.sql(REGISTRY, "DROP PROCEDURE KEPT")

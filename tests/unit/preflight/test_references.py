@@ -56,6 +56,7 @@ def check(config: dict[str, Any]) -> dict[str, Mistake]:
 
 SECRET, CONFIG_MAP, CLAIM = f"{CORE}/secrets", f"{CORE}/configmaps", f"{CORE}/persistentvolumeclaims"
 KEY = {"name": "mine", "key": "password"}
+BUCKET = {"endpoint": "https://s3.example.com", "bucket": "dumps", "prefix": "prod", "secret": "bucket"}
 KEYSTORES = ["keystore.jks", "client-truststore.jks", "keystore-password", "key-password", "truststore-password"]
 EVERY: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("ingress.className", {"ingress": {"controller": "existing", "className": "nginx"}}, f"{CLASSES}/nginx",
@@ -96,6 +97,11 @@ EVERY: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
      {"storage": {"kind": "class", "mysqlClass": "fast", "carbonappsClass": "shared", "backupClass": "slow"},
       "mysql": {"backup": {"schedule": "@daily"}}},
      "/apis/storage.k8s.io/v1/storageclasses/slow", {"provisioner": "x"}),
+    ("mysql.backup.s3.secret", {"mysql": {"backup": {"schedule": "@daily", "s3": BUCKET}}}, f"{SECRET}/bucket",
+     {"data": {"access-key-id": "eA==", "secret-access-key": "eA=="}}),
+    ("mysql.backup.s3.caConfigMap",
+     {"mysql": {"backup": {"schedule": "@daily", "s3": BUCKET | {"caConfigMap": "company-ca"}}}},
+     f"{CONFIG_MAP}/company-ca", {"data": {"ca.crt": "x"}}),
     ("storage.mysqlClass", {"storage": {"kind": "class", "mysqlClass": "fast", "carbonappsClass": "shared"}},
      "/apis/storage.k8s.io/v1/storageclasses/fast", {"provisioner": "x"}),
     ("storage.carbonappsClass", {"storage": {"kind": "class", "mysqlClass": "fast", "carbonappsClass": "shared"}},

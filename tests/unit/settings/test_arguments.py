@@ -18,6 +18,7 @@ from components.ei.args import (
     ServiceMonitorArgs,
 )
 from components.mysql.backup import BackupArgs
+from components.mysql.bucket import BucketArgs
 from components.nginx.args import TlsIssuerArgs
 from components.shared.scheduling import SchedulingArgs, TolerationArgs
 from components.wso2ei.args import (
@@ -34,7 +35,7 @@ from components.wso2ei.args import (
     TrustedCertificatesArgs,
 )
 from settings import ei_customization
-from settings.backup import MysqlBackup
+from settings.backup import MysqlBackup, S3Bucket
 from settings.ei import EiSettings
 from settings.ei_customization import (
     EiCarbonApp,
@@ -72,6 +73,7 @@ WHOLE: list[tuple[type[Section], Any]] = [
     (ServiceMonitor, ServiceMonitorArgs),
     (TlsIssuerSettings, TlsIssuerArgs),
     (MysqlBackup, BackupArgs),
+    (S3Bucket, BucketArgs),
     (Toleration, TolerationArgs),
     (SchedulingSettings, SchedulingArgs),
 ]

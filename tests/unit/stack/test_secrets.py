@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from components.ei import pod as ei_pod
+from components.mysql import bucket as mysql_bucket
 from components.mysql import connection as mysql_connection
 from components.mysql import objects as mysql_objects
 from components.wso2ei.patches import jdbc_url
@@ -22,6 +23,7 @@ from tests.unit.support.stacks import STACKS, run, templates
 
 EXTERNAL = {"host": "db.example.com", "port": 3307, "tls": "verifyCa", "caConfigMap": "db-ca", "userDatabase": "users"}
 MYSQL_PASSWORDS = {"mysqlUserPassword": "user-pw-of-the-test", "mysqlRegistryPassword": "registry-pw-of-the-test"}
+BUCKET = {"endpoint": "https://s3.example.com", "bucket": "dumps", "prefix": "prod"}
 EXISTING = {"registry": "team-pull", "mysql": "team-mysql", "admin": "team-admin"}
 
 
@@ -300,6 +302,11 @@ def told(config: dict[str, Any], *secret: str) -> str:
             ["wso2ei:registryPassword", "secrets.registry"],
         ),
         ({}, ["mysqlUserPassword"], ["wso2ei:mysqlUserPassword", "only with mysql.external"]),
+        (
+            {"mysql": {"backup": {"schedule": "@daily", "s3": BUCKET | {"secret": "bucket"}}}},
+            ["s3SecretAccessKey"],
+            ["wso2ei:s3SecretAccessKey", "only with mysql.backup.s3.accessKeyId"],
+        ),
     ],
 )
 def test_a_secret_value_beside_what_takes_its_place_is_refused(
@@ -313,7 +320,8 @@ def test_a_secret_value_beside_what_takes_its_place_is_refused(
 @pytest.mark.parametrize(
     ("key", "value"),
     [("adminPassword", "four"), ("adminPassword", "with a space"), ("adminPassword", "x" * 31),
-     ("adminPassword", "line\nend"), ("registryPassword", "token\n"), ("mysqlUserPassword", "a\tb")],
+     ("adminPassword", "line\nend"), ("registryPassword", "token\n"), ("mysqlUserPassword", "a\tb"),
+     ("s3SecretAccessKey", "with%(interpolation)s")],
 )  # fmt: skip
 def test_a_secret_value_that_a_pod_or_ei_would_refuse_is_refused_here_and_not_shown(key: str, value: str) -> None:
     with pytest.raises(errors.ConfigurationError) as caught:
@@ -337,9 +345,24 @@ def test_an_update_with_an_external_database_needs_both_passwords_and_a_preview_
     run("local", change, preview=True)
 
 
+def test_the_secret_part_of_a_bucket_s_key_gets_into_one_secret_and_an_update_needs_it() -> None:
+    change: dict[str, Any] = {"mysql": {"backup": {"schedule": "@daily", "s3": BUCKET | {"accessKeyId": "AKIA"}}}}
+    with pytest.raises(errors.ConfigurationError, match="pulumi config set --secret s3SecretAccessKey"):
+        run("local", change)
+    run("local", change, preview=True)
+    recorder = run("local", change | {"s3SecretAccessKey": "key-of-the-test"})
+    holding = [item.name for item in recorder.registered if "key-of-the-test" in json.dumps(item.body())]
+    assert holding == ["wso2ei-mysql-backup-bucket"]
+    assert "wso2ei-mysql-backups" not in named(recorder, "DataVolume"), "with a bucket there is no volume"
+    pod = template(recorder, "wso2ei-mysql-backup")
+    assert container(pod, "backup")["image"] == "docker.io/rclone/rclone:1.75.2"
+
+
 def test_documented_keys_are_those_that_are_read() -> None:
     text = (Path(__file__).parents[3] / "docs" / "secrets.md").read_text()
     for key in (*mysql_objects.SERVER_KEYS, ei_pod.ADMIN_KEY, mysql_connection.CA_KEY, ".dockerconfigjson"):
+        assert f"`{key}`" in text, key
+    for key in mysql_bucket.KEYS:
         assert f"`{key}`" in text, key
     for key in errors.SECRET_KEYS:
         assert f"`{key}`" in text, key

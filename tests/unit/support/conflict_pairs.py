@@ -17,6 +17,7 @@ CIPHER_TEXT = "conf/security/cipher-text.properties"
 EMAIL_NAMES = {"file": CARBON, "path": "Server/EnableEmailUserName", "set": "true"}
 JAR = {"url": "https://repo.example.com/other.jar", "sha256": "0" * 64}
 CAR = {"url": "https://repo.example.com/Orders_1.0.0.car", "sha256": "0" * 64}
+BUCKET = {"endpoint": "https://s3.example.com", "bucket": "dumps", "prefix": "prod"}
 METRICS = {"prometheus": {"namespace": "monitoring"}}
 # Each: what is set beside the smallest config, the key that is told, the keys that it conflicts with.
 CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
@@ -298,6 +299,16 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
         {"mysql": {"external": {"host": "db"}, "backup": {"schedule": "@daily"}}, "ei": {}},
         "mysql.backup",
         ["mysql.external"],
+    ),
+    (
+        {"mysql": {"backup": {"schedule": "@daily", "s3": BUCKET}}},
+        "mysql.backup.s3.accessKeyId",
+        ["mysql.backup.s3.secret"],
+    ),
+    (
+        {"mysql": {"backup": {"schedule": "@daily", "s3": BUCKET | {"accessKeyId": "AKIA", "secret": "bucket"}}}},
+        "mysql.backup.s3.accessKeyId",
+        ["mysql.backup.s3.secret"],
     ),
     (
         {"storage": base("class")["storage"], "mysql": {"backup": {"schedule": "@daily"}}},

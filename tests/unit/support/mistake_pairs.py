@@ -95,10 +95,12 @@ COMPANIONS: dict[str, dict[str, Any]] = {
     "mysql.external.caConfigMap": {"mysql": {"external": {"host": "mysql.example.com", "tls": "verifyCa"}}},
 }
 """What must be set beside a setting, so that the stack has no other mistake."""
-VALUES = {
+_BUCKET = {"endpoint": "https://s3.example.com", "bucket": "dumps", "prefix": "prod", "accessKeyId": "AKIA"}
+VALUES: dict[str, Any] = {
+    "mysql.backup.s3": _BUCKET,
     "ingress.tlsCertificate": self_signed(b"0" * 32, list(HostsSettings().model_dump().values())).certificate,
 }
-"""Valid values that are too long for the example of a setting."""
+"""Valid values that are too long for the example of a setting, or more than a section requires."""
 
 
 _DIAGNOSTICS = {
@@ -120,6 +122,8 @@ ITEMS: dict[str, dict[str, Any]] = {
     "ei.clients[0]": {"ei": {"clients": [_CLIENT]}},
     "ei.proxy": {"ei": {"proxy": {"host": "proxy.example.com", "port": 3128}}},
     "ei.jars[0]": {"ei": {"jars": [_JAR]}},
+    # The first that fits is taken.
+    "mysql.backup.s3": {"mysql": {"backup": {"schedule": "30 2 * * *", "s3": _BUCKET}}},
     "mysql.backup": {"mysql": {"backup": {"schedule": "30 2 * * *"}}},
     "ei.hostAliases[0]": {"ei": {"hostAliases": [{"ip": "10.0.0.12", "hostnames": ["backend"]}]}},
     "ei.autoscaler": {"ei": {"autoscaler": {"maxReplicas": 3}}},
@@ -147,6 +151,8 @@ def companions(path: str, variant: str = "") -> dict[str, Any]:
         del config["ei"]["patches"][0]["set"]
     if path.startswith(("ei.files[0].secret", "ei.files[0].configMap")):
         del config["ei"]["files"][0]["content"]
+    if path == "mysql.backup.s3.secret":
+        del config["mysql"]["backup"]["s3"]["accessKeyId"]
     if path.startswith("ei.trustedCertificates[0].configMap"):
         del config["ei"]["trustedCertificates"][0]["secret"]
     for section in ("setFromSecret", "secret", "configMap"):

@@ -237,6 +237,39 @@ STACKS: dict[str, dict[str, Any]] = {
         mysql={"backup": {"schedule": "5,35 0-12/2 1 JAN,jul ?"}},
         secrets={"mysql": "team-mysql"},
     ),
+    "backups in a bucket, with a key in the config": with_(
+        mysql={
+            "backup": {
+                "schedule": "@daily",
+                "s3": {
+                    "endpoint": "https://s3.eu-central-1.amazonaws.com",
+                    "bucket": "company-backups",
+                    "prefix": "wso2ei/prod",
+                    "region": "eu-central-1",
+                    "accessKeyId": "AKIAIOSFODNN7EXAMPLE",
+                },
+            }
+        },
+    ),
+    "backups in a bucket of an own server, without a volume for them": TENANT
+    | {
+        "storage": CLAIM,
+        "images": {"rclone": "harbor.example.com/rclone/rclone:1.75.2"},
+        "mysql": {
+            "backup": {
+                "schedule": "@hourly",
+                "keep": 48,
+                "s3": {
+                    "endpoint": "http://minio.storage:9000",
+                    "bucket": "dumps",
+                    "prefix": "team-a",
+                    "secret": "dumps",
+                    "caConfigMap": "company-ca",
+                    "size": "100Gi",
+                },
+            }
+        },
+    },
     "ten nodes with a server to match": with_(ei={"replicas": 10}, mysql={"maxConnections": 1430, "memory": "8Gi"}),
     "CPUs as numbers": with_(ei={"cpu": 1, "cpuLimit": 1.5}, mysql={"cpu": 0.5}),
     "CPUs as text": with_(ei={"cpu": "1500m", "cpuLimit": "2"}, mysql={"cpu": "0.25"}),

@@ -32,6 +32,7 @@ TEMPLATE: dict[str, Any] = {
     "spec": {
         "template": {
             "spec": {
+                "initContainers": [{"name": "own-folder"}, {"env": [{"name": "FROM", "value": "latest"}]}],
                 "containers": [
                     {"env": [{"name": "FROM", "value": "latest"}, {"name": "USER_DATABASE", "value": "U"},
                              {"name": "FORCE", "value": ""}]}
@@ -49,6 +50,10 @@ def ended(kind: str, **more: str) -> str:
 def a_pod(code: int, message: str) -> str:
     state = {"terminated": {"exitCode": code, "message": message, "reason": "Error"}}
     return json.dumps({"items": [{"status": {"containerStatuses": [{"state": state}]}}]})
+
+
+def values(container: dict[str, Any]) -> dict[str, str]:
+    return {item["name"]: item["value"] for item in container["env"]}
 
 
 class Commands:
@@ -93,10 +98,10 @@ def test_the_job_is_the_stack_s_own_with_the_backup_and_the_force_that_were_give
     assert restore.main(["--stack", "prod", "--from", "20260101T000000Z", "--force"]) == 0
     job = commands.created()
     assert job["metadata"]["ownerReferences"], "it is removed with the CronJob"
-    (container,) = job["spec"]["template"]["spec"]["containers"]
-    assert {item["name"]: item["value"] for item in container["env"]} == {
-        "FROM": "20260101T000000Z", "FORCE": "1", "USER_DATABASE": "U",
-    }  # fmt: skip
+    pod = job["spec"]["template"]["spec"]
+    assert values(pod["containers"][0]) == {"FROM": "20260101T000000Z", "FORCE": "1", "USER_DATABASE": "U"}
+    _, fetch = pod["initContainers"]
+    assert values(fetch) == {"FROM": "20260101T000000Z"}, "with a bucket, it is fetched before"
     used = [words for words, _ in commands.seen if words[0] == "kubectl" and words[1] != "config"]
     assert all(words[1:5] == ["--context", "production", "-n", "team"] for words in used)
     assert any("logs -f -c backup job/wso2ei-mysql-restore-" in " ".join(words) for words in used)
@@ -106,7 +111,7 @@ def test_the_job_is_the_stack_s_own_with_the_backup_and_the_force_that_were_give
 def test_without_force_the_latest_backup_is_restored_into_empty_databases(commands: Commands) -> None:
     assert restore.main(["--stack", "prod"]) == 0
     (container,) = commands.created()["spec"]["template"]["spec"]["containers"]
-    assert container["env"][:2] == [{"name": "FROM", "value": "latest"}, {"name": "FORCE", "value": ""}]
+    assert values(container) == {"FROM": "latest", "FORCE": "", "USER_DATABASE": "U"}
 
 
 @pytest.mark.parametrize(

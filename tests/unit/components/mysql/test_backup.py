@@ -12,11 +12,20 @@ from tests.unit.components.mysql.test_database import database, made
 from tests.unit.support.recording import Recorder
 
 BACKUP = {"schedule": "30 2 * * *", "time_zone": "Europe/Berlin", "keep": 7, "keep_days": 30}
+S3 = {
+    "endpoint": "https://s3.example.com", "bucket": "dumps", "prefix": "wso2ei/prod", "region": "us-east-1",
+    "access_key_id": "AKIA", "ca_config_map": "company-ca", "size": "20Gi",
+}  # fmt: skip
 STORAGE = {"kind": "claim", "namespace": "team", "claim_name": "dumps"}
 
 
 def with_backups(**args: Any) -> Recorder:
     return database(**{"backup": BACKUP, "backup_storage": STORAGE} | args)
+
+
+def with_bucket(s3: dict[str, Any] | None = None, **args: Any) -> Recorder:
+    plain: dict[str, Any] = {"backup": BACKUP | {"s3": S3 | (s3 or {})}, "rclone_image": "rclone:1.75.2"}
+    return database(**plain | {"s3_secret_access_key": "key-of-the-test"} | args)
 
 
 def spec(recorder: Recorder, name: str) -> dict[str, Any]:
@@ -125,3 +134,85 @@ def test_without_backups_there_is_nothing_of_them() -> None:
 def test_backups_need_a_volume() -> None:
     with pytest.raises(ValueError, match="MysqlDatabase db: backup requires backup_storage"):
         database(backup=BACKUP)
+
+
+def containers(template: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*template["spec"].get("initContainers", []), *template["spec"]["containers"]]
+
+
+def folders(container: dict[str, Any]) -> dict[str, str]:
+    return {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+
+
+def test_with_a_bucket_the_dump_is_finished_before_it_is_copied_and_there_is_no_volume() -> None:
+    done = with_bucket()
+    dump, upload = containers(pod(done, "db-backup"))
+    assert (dump["name"], dump["command"][1:]) == ("dump", ["/in_pod/mysql_backup.sh"])
+    assert (upload["image"], upload["command"][1:]) == ("rclone:1.75.2", ["/in_pod/mysql_backup_s3.sh", "upload"])
+    values = {item["name"]: item["value"] for item in upload["env"]}
+    assert values == {
+        "S3_ENDPOINT": "https://s3.example.com", "S3_REGION": "us-east-1", "S3_FOLDER": "dumps/wso2ei/prod",
+        "S3_CA": "/run/bucket-ca/ca.crt", "KEEP": "7", "KEEP_DAYS": "30",
+    }  # fmt: skip
+    assert spec(done, "db-backup")["jobTemplate"]["spec"]["activeDeadlineSeconds"] == (15 + 60 + 120) * 60
+    assert [item.name for item in done.registered if item.name == "db-backups"] == []
+    assert not any("persistentVolumeClaim" in one for one in pod(done, "db-backup")["spec"]["volumes"])
+    held = next(one["emptyDir"] for one in pod(done, "db-backup")["spec"]["volumes"] if one["name"] == "backups")
+    assert held == {"sizeLimit": "20Gi"}
+
+
+def test_with_a_bucket_a_restore_fetches_before_it_restores() -> None:
+    fetch, restore = containers(pod(with_bucket(), "db-restore"))
+    assert fetch["command"][1:] == ["/in_pod/mysql_backup_s3.sh", "fetch"]
+    assert {"name": "FROM", "value": "latest"} in fetch["env"]
+    assert restore["command"][1:] == ["/in_pod/mysql_backup_restore.sh"]
+    assert mount({"spec": {"containers": [restore]}})["readOnly"] is True
+
+
+@pytest.mark.parametrize("name", ["db-backup", "db-restore"])
+def test_neither_container_reads_the_secrets_of_the_other(name: str) -> None:
+    done = with_bucket()
+    template = pod(done, name)
+    of_mysql, of_bucket = {"mysql-passwords", "rendered"}, {"bucket-keys", "bucket-rendered", "bucket-ca"}
+    for container in containers(template):
+        other = of_mysql if container["image"].startswith("rclone") else of_bucket
+        assert set(folders(container)) & other == set()
+    assert secrets(template)["db-backup-bucket-0a1b2c3d"] == ["access-key-id", "secret-access-key"]
+    assert "key-of-the-test" not in str(template)
+
+
+def test_an_existing_secret_has_the_key_of_the_bucket() -> None:
+    done = with_bucket({"access_key_id": None, "secret": "team-bucket"}, s3_secret_access_key=None)
+    assert secrets(pod(done, "db-restore"))["team-bucket"] == ["access-key-id", "secret-access-key"]
+    assert made(done, "db-backup-bucket") is None
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [("https://s3.example.com", 443), ("http://minio", 80), ("https://minio.storage:9000", 9000)],
+)
+def test_pods_with_a_bucket_reach_its_port_too(endpoint: str, port: int) -> None:
+    *_, bucket = spec(with_bucket({"endpoint": endpoint}), "db-clients-of-backup")["egress"]
+    assert bucket == {"ports": [{"port": port, "protocol": "TCP"}]}
+
+
+def test_pods_with_two_images_pull_both() -> None:
+    assert pod(with_bucket(backup_pull_secret="both"), "db-backup")["spec"]["imagePullSecrets"] == [{"name": "both"}]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [({"rclone_image": ""}, "requires rclone_image"), ({"s3_secret_access_key": None}, "requires secret, or")],
+)
+def test_a_bucket_needs_an_image_and_a_key(args: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=f"db-backup-bucket: a bucket {words}"):
+        with_bucket(**args)
+
+
+def test_the_program_of_the_bucket_is_there_only_with_one() -> None:
+    def programs(recorder: Recorder) -> set[str]:
+        found = made(recorder, "db-backup-programs")
+        assert found
+        return set(found.body()["data"])
+
+    assert programs(with_bucket()) - programs(with_backups()) == {"mysql_backup_s3.sh"}
