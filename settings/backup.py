@@ -141,5 +141,10 @@ class MysqlBackup(Section):
     """Backups that are kept. Each backup removes older ones; damaged ones do not count, and are not removed."""
     keep_days: Annotated[int | None, Field(ge=1, le=3650, examples=[30])] = None
     """Days after which a backup is removed even if fewer than ``keep`` are left, except the newest."""
+    drill: Annotated[Schedule | None, Field(examples=["0 5 * * 0"])] = None
+    """Cron expression of drills, which restore the latest backup into a temporary server. Default: none."""
+    drill_size: Bytes = "8Gi"
+    """The largest database that a drill can restore. Its pod holds it in its ephemeral storage, and is evicted when it
+    is larger."""
     s3: S3Bucket | None = None
     """A bucket for the backups. Default: the volume ``backup`` of ``storage``."""

@@ -90,7 +90,7 @@ class ImagesSettings(Section):
     python: Image = "docker.io/library/python:3.13.11-slim-trixie"
     """Python 3.11 or newer: patches EI's configuration and checks the result."""
     rclone: Image = "docker.io/rclone/rclone:1.75.2"
-    """rclone 1.65 or newer, for ``mysql.backup.s3``: copies backups to the bucket and from it."""
+    """rclone, for ``mysql.backup.s3``: copies backups to the bucket and from it."""
     nginx: Image = "docker.io/nginx/nginx-ingress:5.5.4"
     """F5's NGINX Ingress Controller 5.5, where it is installed."""
     pull_minutes: Annotated[Minutes, Field(ge=1, le=240)] = 15

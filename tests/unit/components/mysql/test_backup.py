@@ -196,6 +196,17 @@ def test_pods_with_a_bucket_reach_its_port_too(endpoint: str, port: int) -> None
     assert bucket == {"ports": [{"port": port, "protocol": "TCP"}]}
 
 
+def test_jobs_that_ended_do_not_keep_the_claim_of_a_place_that_is_left() -> None:
+    for recorder in (with_backups(), with_bucket()):
+        for name in ("db-backup", "db-restore"):
+            found = made(recorder, name)
+            assert found
+            assert found.request.deleteBeforeReplace
+            claim = "spec.jobTemplate.spec.template.spec.volumes[0].persistentVolumeClaim"
+            assert list(found.request.replaceOnChanges) == [claim]
+            assert pod(recorder, name)["spec"]["volumes"][0]["name"] == "backups"
+
+
 def test_pods_with_two_images_pull_both() -> None:
     assert pod(with_bucket(backup_pull_secret="both"), "db-backup")["spec"]["imagePullSecrets"] == [{"name": "both"}]
 
@@ -216,3 +227,38 @@ def test_the_program_of_the_bucket_is_there_only_with_one() -> None:
         return set(found.body()["data"])
 
     assert programs(with_bucket()) - programs(with_backups()) == {"mysql_backup_s3.sh"}
+
+
+DRILL = BACKUP | {"drill": "0 5 * * 0", "drill_size": "20Gi"}
+
+
+def test_a_drill_restores_in_its_own_pod_with_no_password_and_no_way_to_the_server() -> None:
+    done = with_backups(backup=DRILL)
+    found, template = spec(done, "db-drill"), pod(done, "db-drill")
+    assert (found["schedule"], found["timeZone"], found["jobTemplate"]["spec"]["backoffLimit"]) == (
+        "0 5 * * 0", "Europe/Berlin", 0,
+    )  # fmt: skip
+    assert secrets(template) == {}
+    assert mount(template)["readOnly"] is True
+    assert CLIENT_LABEL.items().isdisjoint(template["metadata"]["labels"].items())
+    policy = spec(done, "db-clients-of-drill")
+    assert policy["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    assert (policy["policyTypes"], policy["ingress"], policy["egress"]) == (["Ingress", "Egress"], [], [])
+    assert {"name": "drill", "emptyDir": {"sizeLimit": "20Gi"}} in template["spec"]["volumes"]
+    config_map = made(done, "db-backup-programs")
+    assert config_map
+    assert {"mysql_backup_drill.sh", "mysql_server.sh", "mysql_backup_restore.sh"} <= set(config_map.body()["data"])
+
+
+def test_a_drill_fetches_from_a_bucket_and_reaches_nothing_else() -> None:
+    done = with_bucket(backup=DRILL | {"s3": S3})
+    fetch, drill = containers(pod(done, "db-drill"))
+    assert fetch["command"][1:] == ["/in_pod/mysql_backup_s3.sh", "fetch"]
+    assert set(folders(drill)) == {"backups", "drill", "programs", "scratch"}
+    dns, bucket = spec(done, "db-clients-of-drill")["egress"]
+    assert {port["port"] for port in dns["ports"]} == {53, 5353}
+    assert bucket == {"ports": [{"port": 443, "protocol": "TCP"}]}
+
+
+def test_without_a_drill_there_is_nothing_of_one() -> None:
+    assert [item.name for item in with_backups().registered if "drill" in item.name] == []
