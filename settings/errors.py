@@ -12,8 +12,11 @@ from typing import Any
 import pulumi
 
 PROJECT = "wso2ei"
-TLS_KEY = "tlsPrivateKey"
-SECRET_KEYS = ("registryPassword", "adminPassword", "mysqlUserPassword", "mysqlRegistryPassword", TLS_KEY)
+TLS_KEY, MYSQL_TLS_KEY = "tlsPrivateKey", "mysqlTlsPrivateKey"
+SECRET_KEYS = (
+    *("registryPassword", "adminPassword", "mysqlUserPassword", "mysqlRegistryPassword"),
+    *(TLS_KEY, MYSQL_TLS_KEY),
+)
 """Top-level keys whose values must be stored encrypted."""
 
 

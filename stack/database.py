@@ -55,6 +55,7 @@ def make_database(
             "backup_storage": settings.volume("backup", claims["backup"], namespace) if "backup" in claims else None,
             "memory_limit": mysql.memory_limit,
             "passwords_secret": settings.secrets.mysql,
+            "tls_key": passwords.mysql_tls_key(settings, secrets),
             "rotation": settings.secrets.rotation.mysql,
             "pods": settings.pods.as_args(PodMetadataArgs),
             "scheduling": settings.scheduling.as_args(SchedulingArgs),

@@ -21,6 +21,7 @@ from components.nginx.tls import self_signed
 from settings.model import HostsSettings
 from settings.mysql import ExternalMysqlSettings
 from settings.schema import TOP, Key, walk
+from stack.names import MYSQL
 
 WRONG_TYPE, EMPTY, OUT_OF_RANGE, WRONG_FORM, WRONG_UNIT, MISSING, MISSPELT = (
     "wrong type", "empty", "out of range", "wrong form", "wrong unit", "missing", "misspelt",
@@ -97,6 +98,7 @@ COMPANIONS: dict[str, dict[str, Any]] = {
 """What must be set beside a setting, so that the stack has no other mistake."""
 VALUES = {
     "ingress.tlsCertificate": self_signed(b"0" * 32, list(HostsSettings().model_dump().values())).certificate,
+    "mysql.tlsCertificate": self_signed(b"0" * 32, [MYSQL]).certificate,
 }
 """Valid values that are too long for the example of a setting."""
 
