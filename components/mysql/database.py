@@ -122,7 +122,8 @@ class MysqlDatabase(pulumi.ComponentResource):
         }
         tls = _certificate(name, args, selector, child)
         if tls is not None:
-            self.connection["tls"], self.connection["ca_secret"] = "verifyCa", tls
+            self.connection["tls"] = "verifyCa"
+            self.connection["ca_secret"] = tls
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-programs",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
@@ -312,7 +313,7 @@ def _certificate(
     if not certificates.has_source(args):
         return None
     meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector)
-    hosts = [name, pulumi.Output.concat(name, ".", args["namespace"], ".svc")]
+    hosts: list[pulumi.Input[str]] = [name, pulumi.Output.concat(name, ".", args["namespace"], ".svc")]
     authority = {CA_KEY: certificates.issuers(args.get("tls_certificate") or "")}
     return certificates.named_secret(name, args, meta, hosts, child, authority)
 

@@ -87,7 +87,9 @@ def named_secret(
     if issuer := args.get("tls_issuer"):
         return _issued(name, meta, hosts, issuer, child)
     certificate, key = args.get("tls_certificate"), args.get("tls_key")
-    given = {CERTIFICATE_KEY: certificate, PRIVATE_KEY: pulumi.Output.secret(key)} if certificate else {}
+    given: dict[str, pulumi.Input[str]] = {}
+    if certificate and key is not None:
+        given = {CERTIFICATE_KEY: certificate, PRIVATE_KEY: pulumi.Output.secret(key)}
     secret = k8s.core.v1.Secret(
         f"{name}-tls", metadata=meta, type="kubernetes.io/tls", string_data={**given, **(otherwise or {})}, opts=child
     )

@@ -66,7 +66,7 @@ EVERY: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("ingress.tlsSecret", {"ingress": {"tlsSecret": "tls"}}, f"{SECRET}/tls",
      {"type": "kubernetes.io/tls", "data": {"tls.crt": "eA==", "tls.key": "eA=="}}),
     ("mysql.tlsSecret", {"mysql": {"tlsSecret": "db-tls"}}, f"{SECRET}/db-tls",
-     {"type": "kubernetes.io/tls", "data": dict.fromkeys(["tls.crt", "tls.key", "ca.crt"], "eA==")}),
+     {"data": dict.fromkeys(["tls.crt", "tls.key", "ca.crt"], "eA==")}),
     ("scheduling.priorityClass", {"scheduling": {"priorityClass": "high"}},
      "/apis/scheduling.k8s.io/v1/priorityclasses/high", {"value": 1}),
     ("secrets.registry", {"secrets": {"registry": "pull"}, "ei": {"image": "r.example.com/ei:1"}}, f"{SECRET}/pull",
@@ -151,6 +151,7 @@ def test_every_setting_that_names_an_object_is_looked_up() -> None:
     others = {
         "storage.node": "preflight.nodes checks it",
         "ingress.tlsIssuer.name": "looked up with the definition of its kind",
+        "mysql.tlsIssuer.name": "as above",
         "ei.secretEnvironment.key.name": "in the table by the name of a variable",
     }
     maps = [key.item("key") for key in walk() if get_origin(key.base) is dict]

@@ -114,6 +114,7 @@ _JAR = {"url": "https://repo.example.com/a.jar", "sha256": "0" * 64}
 _CAR = {"url": "https://repo.example.com/a.car", "sha256": "0" * 64}
 ITEMS: dict[str, dict[str, Any]] = {
     "ingress.tlsIssuer": {"ingress": {"tlsIssuer": {"kind": "ClusterIssuer", "name": "company"}}},
+    "mysql.tlsIssuer": {"mysql": {"tlsIssuer": {"kind": "Issuer", "name": "databases"}}},
     "ei.patches[0]": {"ei": {"patches": [{"file": "conf/carbon.xml", "path": "Server/A", "set": "v"}]}},
     "ei.files[0]": {"ei": {"files": [{"path": "conf/a.xml", "content": "<a/>"}]}},
     "ei.trustedCertificates[0]": {"ei": {"trustedCertificates": [{"secret": {"name": "a", "key": "ca.crt"}}]}},
