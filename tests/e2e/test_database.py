@@ -87,6 +87,17 @@ def test_tables_of_another_ei_version_are_named_with_wso2_s_step_and_stay_as_the
         assert machine.sql(database, marks) == "mysql5.7.sql"
 
 
+def test_each_of_ei_s_users_reaches_its_own_database_alone(machine: Machine) -> None:
+    machine.bring_up(changes_may_wait=True)
+    tables = {"user": "WSO2EI_USER_DB.UM_USER", "registry": "WSO2EI_INTEGRATOR_CONFIG_GOV_DB.REG_PATH"}
+    for user in tables:
+        login = f'MYSQL_PWD="$(cat /run/secrets/mysql/{user}-password)" mysql --user=wso2ei_{user} --host=127.0.0.1'
+        for owner, table in tables.items():
+            script = f"{login} --execute='SELECT COUNT(*) FROM {table}'"
+            done = machine.kubectl("exec", SERVER, "-c", "mysql", "--", "sh", "-c", script)
+            assert ("ERROR 1142 (42000): SELECT command denied" in done.text) == (owner != user), done.text
+
+
 def gates(machine: Machine) -> list[str]:
     """Termination messages of the gates of all nodes."""
     statuses = [one for pod in machine.nodes() for one in pod["status"].get("initContainerStatuses", [])]
