@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from preflight import init_containers, nodes, references, storage
+from preflight import init_containers, mysql_version, nodes, references, storage
 from preflight.context import choose_context, kubeconfig_files, require_kubeconfig
 from preflight.storage_guide import StorageRecord
 from settings.errors import ConfigurationError
@@ -24,7 +24,7 @@ class Checked:
 
 
 def run(settings: Settings, registry_password: str | None) -> Checked:
-    """Check registry, kubeconfig context, nodes, referenced objects and storage.
+    """Check registry, kubeconfig context, nodes, referenced objects, MySQL's version and storage.
 
     An update reports failing init containers from then on.
 
@@ -34,7 +34,11 @@ def run(settings: Settings, registry_password: str | None) -> Checked:
     _registry(settings, registry_password)
     files = kubeconfig_files()
     context = choose_context(settings, files, pulumi.runtime.is_dry_run())
-    mistakes = [*nodes.mistakes(settings, context), *references.mistakes(settings, context)]
+    mistakes = [
+        *nodes.mistakes(settings, context),
+        *references.mistakes(settings, context),
+        *mysql_version.mistakes(settings, context),
+    ]
     if mistakes:
         raise ConfigurationError(pulumi.get_stack(), mistakes)
     record = storage.check(settings, context)

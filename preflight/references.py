@@ -17,13 +17,14 @@ from typing import Any, Literal
 import pulumi
 
 from components.ei.metrics import MONITORING
-from components.nginx.args import CERT_MANAGER, CERTIFICATES
+from components.shared.certificates import CERT_MANAGER, CERTIFICATES
 from preflight.context import TIMEOUT, connected, query_or_warn
 from settings.diagnostics import ClaimDiagnostics, ClassDiagnostics
 from settings.ei_customization import EiFile, EiTrustedCertificates
 from settings.errors import Mistake, commands, full, remove_command, set_command
 from settings.model import Settings
 from settings.storage import ClaimStorage, ClassStorage
+from settings.tls import TlsIssuerSettings
 
 _F5 = "nginx.org/ingress-controller"
 """``spec.controller`` of F5's IngressClass (deployments/common/ingress-class.yaml of kubernetes-ingress)."""
@@ -76,6 +77,8 @@ def references(settings: Settings) -> Iterator[Reference]:
         yield Reference(
             "ingress.tlsSecret", "Secret", settings.ingress.tls_secret, ("tls.crt", "tls.key"), "kubernetes.io/tls"
         )
+    if settings.mysql.tls_secret:
+        yield Reference("mysql.tlsSecret", "Secret", settings.mysql.tls_secret, ("tls.crt", "tls.key", "ca.crt"))
     if settings.scheduling.priority_class:
         yield Reference("scheduling.priorityClass", "PriorityClass", settings.scheduling.priority_class)
     yield from _passwords(settings)
@@ -254,9 +257,15 @@ def _other_class(settings: Settings, cluster: _Cluster) -> Iterator[Mistake]:
 
 def _no_issuer(settings: Settings, context: str, cluster: _Cluster) -> Iterator[Mistake]:
     """A cluster without cert-manager or its issuer; an external issuer is cert-manager's to find."""
-    issuer, path = settings.ingress.tls_issuer, "ingress.tlsIssuer"
-    if issuer is None:
-        return
+    issuers = {"ingress.tlsIssuer": settings.ingress.tls_issuer, "mysql.tlsIssuer": settings.mysql.tls_issuer}
+    for path, issuer in issuers.items():
+        if issuer is not None:
+            yield from _unusable(path, issuer, settings, context, cluster)
+
+
+def _unusable(
+    path: str, issuer: TlsIssuerSettings, settings: Settings, context: str, cluster: _Cluster
+) -> Iterator[Mistake]:
     if not cluster.has_kind(CERTIFICATES, "Certificate"):
         expected = f"needs the definition of Certificates ({CERTIFICATES}), which the cluster of '{context}' lacks"
         yield Mistake(full(path), "", f"{expected}; install cert-manager first", remove_command(path))

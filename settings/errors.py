@@ -12,8 +12,11 @@ from typing import Any
 import pulumi
 
 PROJECT = "wso2ei"
-TLS_KEY, S3_KEY = "tlsPrivateKey", "s3SecretAccessKey"
-SECRET_KEYS = ("registryPassword", "adminPassword", "mysqlUserPassword", "mysqlRegistryPassword", TLS_KEY, S3_KEY)
+TLS_KEY, MYSQL_TLS_KEY, S3_KEY = "tlsPrivateKey", "mysqlTlsPrivateKey", "s3SecretAccessKey"
+SECRET_KEYS = (
+    *("registryPassword", "adminPassword", "mysqlUserPassword", "mysqlRegistryPassword"),
+    *(TLS_KEY, MYSQL_TLS_KEY, S3_KEY),
+)
 """Top-level keys whose values must be stored encrypted."""
 
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
-from pydantic.alias_generators import to_camel
 
 from components.nginx import additions
-from components.nginx.args import CERT_MANAGER
 from components.shared.plain_secrets import sets_secret
 from components.shared.recommended_labels import is_managed
+from settings.tls import Certificates, TlsIssuerSettings, source_conflicts
 from settings.types import (
     Address,
     Allowed,
@@ -22,7 +21,6 @@ from settings.types import (
     Conflict,
     Cpu,
     HostPort,
-    IngressHost,
     LabelKey,
     LabelValue,
     Name,
@@ -53,18 +51,6 @@ AddressRange = Annotated[
     str,
     AfterValidator(_range),
     Allowed("a range of IP addresses such as 10.0.0.0/8, without bits after the prefix", "10.0.0.0/8"),
-]
-
-
-IssuerKind = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$"),
-    Allowed("a kind such as Issuer or ClusterIssuer", "ClusterIssuer"),
-]
-
-
-Certificates = Annotated[
-    str, Allowed("certificates in PEM format", "-----BEGIN CERTIFICATE-----", any_text=True, removed=True)
 ]
 
 
@@ -105,17 +91,6 @@ class ConsoleSettings(RouteSettings):
         for name, field in type(self).model_fields.items():
             if name != "enabled" and getattr(self, name):
                 yield name, f"ingress.console.{field.alias}"
-
-
-class TlsIssuerSettings(Section):
-    """Issuer of the certificate, for cert-manager."""
-
-    kind: IssuerKind
-    """``Issuer`` of the namespace, ``ClusterIssuer``, or the kind of an external issuer."""
-    name: ObjectName
-    """Its name."""
-    group: IngressHost = CERT_MANAGER
-    """API group of the kind; an external issuer has its own."""
 
 
 class IngressServiceSettings(Section):
@@ -253,10 +228,7 @@ class IngressSettings(Section):
                 both_removed: dict[str, str | int | bool | None] = {other: None, key: None}
                 yield Conflict(key, (other,), f"must differ from {other}: a Service has each port once", both_removed)
         yield from self._service_conflicts()
-        given = [name for name in ("tls_secret", "tls_certificate", "tls_issuer") if getattr(self, name)]
-        for first, path in ((f"ingress.{to_camel(given[0])}", f"ingress.{to_camel(name)}") for name in given[1:]):
-            words = f"must not be set together with {first}: both hosts have one certificate"
-            yield Conflict(path, (first,), words, {path: None})
+        yield from source_conflicts("ingress", self, "both hosts have one certificate")
         if self.controller == "existing" and self.access_log != "default":
             yield Conflict(
                 "ingress.accessLog",

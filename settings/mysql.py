@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from components.mysql.options import option_problems
 from components.shared.quantities import quantity
 from settings.backup import MysqlBackup, S3Bucket
+from settings.tls import Certificates, TlsIssuerSettings, source_conflicts
 from settings.types import (
     Allowed,
     Bytes,
@@ -99,6 +100,15 @@ class MysqlSettings(Section):
     """More options of mysqld, validated by a Job before a running server is replaced. Managed options, such as
     ``--datadir`` and ``--port``, are rejected. ``--lower-case-table-names``, ``--innodb-page-size`` and
     ``--innodb-data-file-path`` apply when the database is created, and must not change later."""
+    tls_secret: Annotated[ObjectName | None, Field(examples=["wso2ei-mysql-tls"])] = None
+    """Secret in the namespace with the server's certificate, ``tls.crt`` and ``tls.key``, and in ``ca.crt`` the
+    authorities that EI verifies it with. Default: MySQL makes a certificate, which EI does not verify."""
+    tls_issuer: TlsIssuerSettings | None = None
+    """Issuer of cert-manager, which then makes the certificate of the server and renews it. It must put its authority
+    into ``ca.crt``: a CA, Vault or self-signed issuer does, ACME does not."""
+    tls_certificate: Certificates | None = None
+    """Certificate of the server, for the name ``wso2ei-mysql``, in PEM format, followed by those of its issuers up to
+    the authority; its key is the secret ``mysqlTlsPrivateKey``."""
     backup: MysqlBackup | None = None
     """Scheduled dumps to the volume ``backup`` of ``storage``, or to a bucket. Default: none."""
 
@@ -107,6 +117,7 @@ class MysqlSettings(Section):
         for problem in reversed(list(option_problems(self.options))):
             path = f"mysql.options[{problem.place[1]}]"
             yield Conflict(path, (), camel_case_arguments(problem.expected), {path: None})
+        yield from source_conflicts("mysql", self, "the server has one certificate")
         yield from cpu_limit_conflicts("mysql", self.cpu, self.cpu_limit)
 
     @property

@@ -13,7 +13,7 @@ import pulumi
 
 from components.mysql.bucket import ACCESS_KEY
 from settings import tls_certificate
-from settings.errors import S3_KEY, SECRET_KEYS, TLS_KEY, Mistake, full, set_command
+from settings.errors import MYSQL_TLS_KEY, S3_KEY, SECRET_KEYS, TLS_KEY, Mistake, full, set_command
 from settings.model import Settings
 
 
@@ -26,6 +26,7 @@ class Secrets:
     mysql_user_password: pulumi.Output[str] | None
     mysql_registry_password: pulumi.Output[str] | None
     tls_private_key: pulumi.Output[str] | None
+    mysql_tls_private_key: pulumi.Output[str] | None
     s3_secret_access_key: pulumi.Output[str] | None
 
 
@@ -39,7 +40,7 @@ def conflicts(settings: Settings, given: Mapping[str, str]) -> list[Mistake]:
 
     :param given: the values, by key; empty where the stack has none. None of them gets into a message.
     """
-    found = [*_wrong_forms(given), *tls_certificate.mistakes(settings, given[TLS_KEY])]
+    found = [*_wrong_forms(given), *tls_certificate.mistakes(settings, given)]
     if given["registryPassword"] and not settings.registry_username and not settings.secrets.registry:
         found.append(
             Mistake(
@@ -86,7 +87,7 @@ def _wrong_forms(given: Mapping[str, str]) -> list[Mistake]:
     found = []
     for key, value in given.items():
         text = ""
-        if key != TLS_KEY and re.search(r"[\x00-\x1f\x7f]", value):
+        if key not in {TLS_KEY, MYSQL_TLS_KEY} and re.search(r"[\x00-\x1f\x7f]", value):
             text = "must not contain line ends or other control characters"
         # PasswordJavaRegEx of the default user-mgt.xml, the same from 6.2.0 to 6.6.0.
         elif key == "adminPassword" and value and not re.fullmatch(r"\S{5,30}", value):
@@ -103,8 +104,9 @@ def missing(settings: Settings, secrets: Secrets) -> list[Mistake]:
     needed: list[tuple[str, pulumi.Output[str] | None, str]] = []
     if settings.registry_username:
         needed.append(("registryPassword", secrets.registry_password, f"is required to pull {settings.ei_image}"))
-    if settings.ingress.tls_certificate:
-        needed.append((TLS_KEY, secrets.tls_private_key, "is required: the key of ingress.tlsCertificate"))
+    private = {TLS_KEY: secrets.tls_private_key, MYSQL_TLS_KEY: secrets.mysql_tls_private_key}
+    for key, path in tls_certificate.keys(settings):
+        needed.append((key, private[key], f"is required: the key of {path}"))
     s3 = settings.mysql.bucket
     if s3 and s3.access_key_id:
         text = f"is required to log in to {s3.endpoint} (or name a Secret in mysql.backup.s3.secret)"

@@ -60,6 +60,7 @@ def make_database(
             "s3_secret_access_key": passwords.s3_secret_access_key(settings, secrets),
             "memory_limit": mysql.memory_limit,
             "passwords_secret": settings.secrets.mysql,
+            "tls_key": passwords.mysql_tls_key(settings, secrets),
             "rotation": settings.secrets.rotation.mysql,
             "pods": settings.pods.as_args(PodMetadataArgs),
             "scheduling": settings.scheduling.as_args(SchedulingArgs),

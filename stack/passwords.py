@@ -49,6 +49,13 @@ def s3_secret_access_key(settings: Settings, secrets: Secrets) -> pulumi.Output[
     return secrets.s3_secret_access_key or pulumi.Output.secret(_NOT_SET)
 
 
+def mysql_tls_key(settings: Settings, secrets: Secrets) -> pulumi.Output[str] | None:
+    """Return the key of MySQL's certificate in the config; ``None`` without such a certificate."""
+    if settings.mysql.tls_certificate is None:
+        return None
+    return secrets.mysql_tls_private_key or pulumi.Output.secret(_NOT_SET)
+
+
 def mysql_passwords(settings: Settings, secrets: Secrets) -> dict[str, pulumi.Input[str]] | None:
     """Return the passwords of an external server by key, ``user`` and ``registry``; ``None`` where a Secret exists."""
     if settings.secrets.mysql:

@@ -74,7 +74,7 @@ class EiCluster(pulumi.ComponentResource):
                 labels=job_labels,
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
-            spec=objects.schema_job_spec(parts, version.db_script, args["admin_username"], job_labels, deadline),
+            spec=objects.schema_job_spec(parts, version, args["admin_username"], job_labels, deadline),
             opts=pulumi.ResourceOptions.merge(
                 after_database, pulumi.ResourceOptions(depends_on=[pull_secret] if pull_secret else [])
             ),

@@ -66,7 +66,7 @@ def _imports(parts: PodParts) -> str:
     own = parts.additions.keystores
     opened = f"-storetype {store_type(own)} -storepass:file {STORES}/truststore-password" if own else _PASSWORD
     sources = {"kubernetes-cluster-ca": f"{volumes.API_ACCESS_MOUNT}/ca.crt"}
-    if parts.mysql.get("ca_config_map"):
+    if mysql_connection.has_ca(parts.mysql):
         sources["mysql-ca"] = f"{mysql_connection.CA_MOUNT}/{mysql_connection.CA_KEY}"
     sources |= {f"trusted-{index}": file for index, file in enumerate(parts.additions.trusted_files())}
     lines = "\n".join(f"trust {name} {file}" for name, file in sources.items())

@@ -19,6 +19,7 @@ from components.ei.pod import (
 from components.mysql import connection as mysql_connection
 from components.shared import metadata, network_policies, pods, scheduling, volumes
 from components.shared.deadlines import Deadline
+from components.wso2ei.versions import EiVersion
 
 _SCHEMA_RETRIES = 2
 
@@ -65,9 +66,10 @@ def _server_volume(parts: PodParts) -> list[k8s.core.v1.EnvVarArgs]:
 
 
 def schema_job_spec(
-    parts: PodParts, script: str, admin_username: str, job_labels: dict[str, str], deadline: Deadline
+    parts: PodParts, version: EiVersion, admin_username: str, job_labels: dict[str, str], deadline: Deadline
 ) -> k8s.batch.v1.JobSpecArgs:
-    """Loads the EI image's own SQL script; safe to kill and to run again."""
+    """Loads the EI image's own SQL script; safe to kill and to run again. Fails on tables of another EI version."""
+    script = version.db_script
     copy = k8s.core.v1.ContainerArgs(
         name="copy-dbscripts",
         image=parts.images.ei,
@@ -84,6 +86,7 @@ def schema_job_spec(
         env=[
             *mysql_connection.client_env(parts.mysql),
             k8s.core.v1.EnvVarArgs(name="ADMIN_USERNAME", value=admin_username),
+            k8s.core.v1.EnvVarArgs(name="EI_VERSION", value=version.version),
             # Each try gives up, with its reason, before the deadline deletes the pod and its log. The other half of the
             # time is for pulls and the pauses between tries.
             k8s.core.v1.EnvVarArgs(name="LONGEST_SECONDS", value=str(deadline.seconds // 2 // (_SCHEMA_RETRIES + 1))),

@@ -39,6 +39,25 @@ if [ -e "$data/initial-options" ]; then
     mapfile -t stored <"$data/initial-options"
     initial=("${stored[@]}" "${initial[@]}")
 fi
+# load_renewed CHECKSUM: loads the certificate of the folder $TLS whenever the kubelet has renewed it, without a restart. A file
+# that mysqld rejects is tried again; until then it keeps the certificate that it has.
+load_renewed() {
+    local loaded=$1 current
+    # Until mysqld ends, which has the number of this shell.
+    while sleep "${RENEWED_SECONDS:-60}" && [ -e "/proc/$$/exe" ]; do
+        current=$(cat "$TLS"/* | cksum) || continue
+        [ "$current" != "$loaded" ] || continue
+        # shellcheck source=components/in_pod/mysql_root.sh
+        if (. "$(dirname "$0")/mysql_root.sh" && mysql --defaults-extra-file="$options" -e 'ALTER INSTANCE RELOAD TLS'); then
+            echo "mysql_server: the renewed certificate is loaded"
+            loaded=$current
+        fi
+    done
+}
+if [ -n "${TLS:-}" ]; then
+    checksum=$(cat "$TLS"/* | cksum)
+    load_renewed "$checksum" &
+fi
 # In memory; mysqld reads it once.
 (umask 077 && server_sql >"$rendered/init.sql")
 # root@localhost has no password until the init file has run; mysqld accepts connections only after that.

@@ -4,8 +4,13 @@
 # May be killed and run again at any point; never drops anything. WSO2's script cannot be run twice (its tables have
 # no IF NOT EXISTS), so a database is marked when the script has gone through; an unmarked one gets the script again,
 # and only the errors that mean "exists" are ignored (each statement of it is atomic in MySQL 8).
+#
+# Tables of another EI version end the Job, so no node of this one starts. The scripts of 6.2.0 to 6.5.0 are the same,
+# mysql5.7.sql; that of 6.6.0, mysql.sql, makes names of roles and domains unique (carbon-kernel v4.4.26 to v4.4.40 and
+# v4.5.3, distribution/kernel/carbon-home/dbscripts), and so do WSO2's migration scripts for 6.6.0.
 set -euo pipefail
 script=${1:?the SQL script}
+name=$(basename "$script")
 scratch=${TMPDIR:-/tmp}
 # shellcheck source=components/in_pod/mysql_files.sh
 . "$(dirname "$0")/mysql_files.sh"
@@ -72,18 +77,47 @@ keyed() {
     sed -E "s#^( *CREATE TABLE( IF NOT EXISTS)? +($keyless) *\()#\1 $column,#I" "$script"
 }
 
+# mark DATABASE: its tables are those of the script.
+mark() {
+    on "$1" "INSERT INTO WSO2EI_SCHEMA (SCRIPT) VALUES ('$name') ON DUPLICATE KEY UPDATE LOADED = CURRENT_TIMESTAMP"
+}
+
+# reject_other_tables: ends where the user database has tables of another EI version than the script's.
+reject_other_tables() {
+    on user "SELECT CASE WHEN COUNT(*) = 0 THEN 'none'
+        WHEN SUM(NON_UNIQUE = 0 AND COLUMN_NAME = 'UM_ROLE_NAME') > 0 THEN 'unique' ELSE 'plain' END
+        FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'UM_HYBRID_ROLE'"
+    local unchanged="Nothing was changed, and no node of $EI_VERSION was started."
+    case $answer/$name in
+        plain/mysql.sql)
+            echo "schema: the user database has the tables of EI 6.2.0 to 6.5.0, not those of $EI_VERSION. $unchanged" \
+                "Fix: run WSO2's migration to 6.6.0 (docs/upgrade-ei.md, the tables of 6.6.0), then pulumi up;" \
+                "or set ei.version to the earlier version"
+            exit 1 ;;
+        unique/mysql5.7.sql)
+            echo "schema: the user database has the tables of EI 6.6.0, not those of $EI_VERSION. $unchanged" \
+                "WSO2 has no migration to an earlier version. Fix: set ei.version to 6.6.0, or restore a backup of" \
+                "the earlier version (docs/upgrade-ei.md, going back)"
+            exit 1 ;;
+    esac
+}
+
 reach user
 reach registry
 keyed >"$scratch/script.sql"
 for database in user registry; do
     on "$database" 'CREATE TABLE IF NOT EXISTS WSO2EI_SCHEMA
         (SCRIPT VARCHAR(255) PRIMARY KEY, LOADED TIMESTAMP DEFAULT CURRENT_TIMESTAMP)'
-    on "$database" 'SELECT COUNT(*) FROM WSO2EI_SCHEMA'
-    if [ "$answer" -gt 0 ]; then
+    on "$database" 'SELECT SCRIPT FROM WSO2EI_SCHEMA ORDER BY LOADED DESC LIMIT 1'
+    marked=$answer
+    [ "$database" != user ] || [ "$marked" = "$name" ] || reject_other_tables
+    if [ -n "$marked" ]; then
+        # Another mark, and tables that fit: they were migrated.
+        [ "$marked" = "$name" ] || mark "$database"
         echo "schema: the $database database has its tables"
         continue
     fi
-    echo "schema: loading $(basename "$script") into the $database database"
+    echo "schema: loading $name into the $database database"
     code=0
     mysql --defaults-extra-file="$rendered/$database.cnf" --force <"$scratch/script.sql" 2>"$scratch/errors" || code=$?
     # 1 may mean rejected statements only; a client that was killed has not gone through the script.
@@ -92,7 +126,7 @@ for database in user registry; do
         exit 1
     fi
     if grep '^ERROR' "$scratch/errors" | grep -Ev "$exists" >"$scratch/rejected"; then
-        echo "schema: MySQL rejected parts of $(basename "$script") in the $database database:"
+        echo "schema: MySQL rejected parts of $name in the $database database:"
         head -n 20 "$scratch/rejected"
         exit 1
     fi
@@ -100,7 +134,7 @@ for database in user registry; do
         AND (table_name LIKE 'UM\\_%' OR table_name LIKE 'REG\\_%')"
     tables=$answer
     [ "$tables" -gt 0 ] || { echo "schema: no UM_ or REG_ table exists after loading:"; cat "$scratch/errors"; exit 1; }
-    on "$database" "INSERT INTO WSO2EI_SCHEMA (SCRIPT) VALUES ('$(basename "$script")')"
+    mark "$database"
     echo "schema: $tables tables in the $database database"
 done
 on user "$(cat "$(dirname "$0")/bootstrap.sql")"

@@ -34,7 +34,7 @@ SECRETS_MOUNT = "/run/secrets"
 RENDERED_MOUNT = "/run/rendered"
 """In memory: files that the programs of ``components/in_pod`` write from the passwords."""
 CA_MOUNT, CA_KEY = "/run/mysql-ca", "ca.crt"
-"""Mount and key of the certificates that ``verifyCa`` trusts."""
+"""Mount and key of the certificates that ``verifyCa`` trusts; cert-manager has the same key."""
 PROGRAMS = ("mysql_files.sh",)
 """Files of ``components/in_pod`` that every client of MySQL needs in addition to its own program."""
 
@@ -70,6 +70,8 @@ class MysqlConnection(MysqlServer):
     """Name of the Secret with ``PASSWORD_KEYS``."""
     claim: NotRequired[pulumi.Input[str]]
     """Claim of a server of the stack; the server reports it as ``report_host``."""
+    ca_secret: NotRequired[pulumi.Input[str]]
+    """Secret of a server of the stack with the key ``CA_KEY``, in place of ``ca_config_map``."""
     server: NotRequired[pulumi.Resource]
     """StatefulSet of a server of the stack. It sets the passwords of ``secret`` when it starts: clients with new ones
     are updated after it, and not at all when its update fails."""
@@ -82,7 +84,7 @@ def client_env(connection: MysqlConnection) -> list[k8s.core.v1.EnvVarArgs]:
         "DATABASE_PORT": str(connection["port"]),
         "DATABASE_SSL_MODE": _SSL_MODES[connection["tls"]],
     } | schema_values(connection["user"], connection["registry"])
-    if connection.get("ca_config_map"):
+    if has_ca(connection):
         values["DATABASE_CA"] = f"{CA_MOUNT}/{CA_KEY}"
     return env(values)
 
@@ -120,12 +122,26 @@ def rendered_mount() -> k8s.core.v1.VolumeMountArgs:
     return volumes.mount("rendered", RENDERED_MOUNT)
 
 
+def has_ca(connection: MysqlConnection) -> bool:
+    """Return whether the server's certificate is verified."""
+    return bool(connection.get("ca_config_map")) or "ca_secret" in connection
+
+
+def unverified(connection: MysqlConnection) -> MysqlConnection:
+    """Return the same connection for pods that do not mount the CA; it is encrypted nevertheless."""
+    plain: MysqlConnection = {**connection, "tls": "preferred", "ca_config_map": None}
+    plain.pop("ca_secret", None)
+    return plain
+
+
 def ca_volumes(connection: MysqlConnection) -> list[k8s.core.v1.VolumeArgs]:
-    """Volume of the CA's certificates; empty without a CA."""
+    """Volume of the CA's certificates, without the server's key; empty without a CA."""
+    if "ca_secret" in connection:
+        return [volumes.secret_volume("mysql-ca", connection["ca_secret"], [CA_KEY])]
     name = connection.get("ca_config_map")
     return [volumes.config_map_volume("mysql-ca", name)] if name else []
 
 
 def ca_mounts(connection: MysqlConnection) -> list[k8s.core.v1.VolumeMountArgs]:
     """Mount the CA's certificates for ``DATABASE_CA`` and ``copy-conf``; empty without a CA."""
-    return [volumes.mount("mysql-ca", CA_MOUNT, read_only=True)] if connection.get("ca_config_map") else []
+    return [volumes.mount("mysql-ca", CA_MOUNT, read_only=True)] if has_ca(connection) else []

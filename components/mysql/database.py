@@ -7,7 +7,7 @@ Owns the server, its Service, NetworkPolicy, passwords and claim, and its backup
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -17,16 +17,29 @@ from components.mysql import backup as mysql_backup
 from components.mysql import bucket as mysql_bucket
 from components.mysql import objects as mysql_objects
 from components.mysql import options as mysql_options
-from components.mysql.connection import BACKUP_KEY, CLIENT_LABEL, PORT, PROGRAMS, MysqlConnection
-from components.shared import metadata, network_policies, pods, volumes
+from components.mysql.connection import (
+    BACKUP_KEY,
+    CA_KEY,
+    CLIENT_LABEL,
+    PORT,
+    PROGRAMS,
+    MysqlConnection,
+    unverified,
+)
+from components.shared import certificates, metadata, network_policies, pods, volumes
+from components.shared.certificates import CertificateArgs
 from components.shared.deadlines import Deadline
 from components.shared.recommended_labels import PodMetadataArgs, tag, with_labels
 from components.shared.scheduling import SchedulingArgs
 from components.shared.storage import DataVolume, DataVolumeArgs
 
 
-class MysqlDatabaseArgs(TypedDict):
-    """Inputs of ``MysqlDatabase``."""
+class MysqlDatabaseArgs(CertificateArgs):
+    """Inputs of ``MysqlDatabase``.
+
+    With a source of the certificate its clients verify the server. The Secret also has ``CA_KEY``, the authority;
+    ``tls_certificate`` then ends with that of the authority.
+    """
 
     namespace: pulumi.Input[str]
     """Namespace of all objects."""
@@ -74,8 +87,8 @@ class MysqlDatabaseArgs(TypedDict):
 class MysqlDatabase(pulumi.ComponentResource):
     """A MySQL server for one EI cluster. The module's docstring lists what it owns.
 
-    :raises ValueError: for a ``max_connections`` that is not positive, for managed options, and for ``backup`` without
-        its storage, or without image and access key of its bucket.
+    :raises ValueError: for a ``max_connections`` that is not positive, for managed options, for ``backup`` without its
+        storage, or without image and access key of its bucket, and for more than one certificate or one without a key.
     """
 
     connection: MysqlConnection
@@ -93,6 +106,8 @@ class MysqlDatabase(pulumi.ComponentResource):
             raise ValueError(f"MysqlDatabase {name}: max_connections must be positive, not {args['max_connections']}")
         if wrong := list(mysql_options.option_problems(args.get("options", []))):
             raise ValueError("\n".join(f"MysqlDatabase {name}: {found.field} {found.expected}" for found in wrong))
+        for problem in certificates.problems(args):
+            raise ValueError(f"MysqlDatabase {name}: {problem}")
         child = pulumi.ResourceOptions(parent=self)
         selector = metadata.labels("mysql", name)
         self.volume = DataVolume(f"{name}-data", args["storage"], child)
@@ -112,6 +127,10 @@ class MysqlDatabase(pulumi.ComponentResource):
             "secret": secret,
             "claim": self.volume.claim_name,
         }
+        tls = _certificate(name, args, selector, child)
+        if tls is not None:
+            self.connection["tls"] = "verifyCa"
+            self.connection["ca_secret"] = tls
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-programs",
             metadata=k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector),
@@ -130,7 +149,8 @@ class MysqlDatabase(pulumi.ComponentResource):
             spec=mysql_objects.service_spec(selector),
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(custom_timeouts=_deadline(args).timeouts)),
         )
-        self.stateful_set = self._server(name, args, selector, metadata.name_of(config_map), backup_secret, child)
+        secrets = mysql_objects.ServerSecrets(secret, backup_secret, tls)
+        self.stateful_set = self._server(name, args, selector, metadata.name_of(config_map), secrets, child)
         self.connection["server"] = self.stateful_set
         self.backups = self._backups(name, args, selector, backup_secret, child)
         self.register_outputs({"host": name, "secret": secret})
@@ -141,7 +161,7 @@ class MysqlDatabase(pulumi.ComponentResource):
         args: MysqlDatabaseArgs,
         selector: dict[str, str],
         config_map: pulumi.Output[str],
-        backup_secret: pulumi.Input[str] | None,
+        secrets: mysql_objects.ServerSecrets,
         child: pulumi.ResourceOptions,
     ) -> k8s.apps.v1.StatefulSet:
         arguments = mysql_options.arguments(args["memory"], args.get("options", []))
@@ -154,7 +174,7 @@ class MysqlDatabase(pulumi.ComponentResource):
                 selector=selector,
                 service=name,
                 image=args["image"],
-                secrets=mysql_objects.ServerSecrets(self.connection["secret"], backup_secret),
+                secrets=secrets,
                 config_map=config_map,
                 claim=self.volume.claim_name,
                 first=self.volume.first_container(args["image"], "data", "programs", mysql_objects.UID),
@@ -171,6 +191,7 @@ class MysqlDatabase(pulumi.ComponentResource):
                     # The NetworkPolicy keeps the server from DNS; a lookup of clients would only delay each login.
                     "--skip-name-resolve",
                     f"--max-connections={args['max_connections']}",
+                    *(mysql_objects.TLS_ARGUMENTS if secrets.tls is not None else ()),
                     # schema.sh reads it to see which volume the server that answers is on.
                     pulumi.Output.concat("--report-host=", self.volume.claim_name),
                 ],
@@ -211,7 +232,8 @@ class MysqlDatabase(pulumi.ComponentResource):
                 namespace=args["namespace"], labels=selector, annotations={"pulumi.com/replaceUnready": "true"}
             ),
             spec=mysql_objects.options_job_spec(
-                connection=self.connection,
+                # The running server may have another certificate yet.
+                connection=unverified(self.connection),
                 selector=selector,
                 image=args["image"],
                 config_map=config_map,
@@ -252,7 +274,7 @@ class MysqlDatabase(pulumi.ComponentResource):
             volume=DataVolume(f"{name}-backups", storage, child) if storage and not bucket else None,
             bucket=bucket,
             secret=secret,
-            connection=self.connection,
+            connection=unverified(self.connection),
             image=args["image"],
             config_map=metadata.name_of(config_map),
             selector=selector,
@@ -294,6 +316,18 @@ class MysqlDatabase(pulumi.ComponentResource):
             opts=child,
         )
         return metadata.name_of(made)
+
+
+def _certificate(
+    name: str, args: MysqlDatabaseArgs, selector: dict[str, str], child: pulumi.ResourceOptions
+) -> pulumi.Output[str] | None:
+    """Return the Secret with the server's certificate; ``None`` where mysqld makes its own."""
+    if not certificates.has_source(args):
+        return None
+    meta = k8s.meta.v1.ObjectMetaArgs(namespace=args["namespace"], labels=selector)
+    hosts: list[pulumi.Input[str]] = [name, pulumi.Output.concat(name, ".", args["namespace"], ".svc")]
+    authority = {CA_KEY: certificates.issuers(args.get("tls_certificate") or "")}
+    return certificates.named_secret(name, args, meta, hosts, child, authority)
 
 
 def _deadline(args: MysqlDatabaseArgs) -> Deadline:

@@ -11,6 +11,7 @@ import pulumi_kubernetes as k8s
 from components.mysql import connection as mysql_connection
 from components.mysql.connection import BACKUP_KEY, BACKUP_USER, PASSWORD_KEYS, PORT, ROOT_KEY, SECRETS_MOUNT, Schema
 from components.shared import metadata, network_policies, pods, scheduling, volumes
+from components.shared.certificates import CERTIFICATE_KEY, PRIVATE_KEY
 from components.shared.deadlines import Deadline
 
 UID = 999
@@ -32,6 +33,15 @@ PROGRAMS = (
 """Files of ``components/in_pod`` in the pods; dump, restore and move are run with kubectl (docs/storage.md)."""
 
 
+_TLS = f"{SECRETS_MOUNT}/tls"
+TLS_ARGUMENTS = (
+    f"--ssl-cert={_TLS}/{CERTIFICATE_KEY}",
+    f"--ssl-key={_TLS}/{PRIVATE_KEY}",
+    f"--ssl-ca={_TLS}/{mysql_connection.CA_KEY}",
+)
+"""Options of mysqld with a certificate of its own; without them it makes one, which no client can verify."""
+
+
 class ServerSecrets(NamedTuple):
     """Names of the Secrets that the server reads."""
 
@@ -39,6 +49,8 @@ class ServerSecrets(NamedTuple):
     """With ``SERVER_KEYS``."""
     backup: pulumi.Input[str] | None
     """With ``BACKUP_KEY``: the server then makes the user of backups."""
+    tls: pulumi.Input[str] | None
+    """With certificate, private key and ``CA_KEY``; the server loads renewed ones."""
 
 
 def service_spec(selector: dict[str, str]) -> k8s.core.v1.ServiceSpecArgs:
@@ -71,6 +83,11 @@ def stateful_set_spec(
     :param arguments: arguments of ``mysql_server.sh``.
     """
     backup_volumes, backup_mounts = [], []
+    tls_volumes, tls_mounts = [], []
+    if secrets.tls is not None:
+        keys = [CERTIFICATE_KEY, PRIVATE_KEY, mysql_connection.CA_KEY]
+        tls_volumes = [volumes.secret_volume("tls", secrets.tls, keys)]
+        tls_mounts = [volumes.mount("tls", _TLS, read_only=True)]
     if secrets.backup is not None:
         backup_volumes = [volumes.secret_volume("backup-password", secrets.backup, [BACKUP_KEY])]
         backup_mounts = [volumes.mount("backup-password", f"{SECRETS_MOUNT}/backup", read_only=True)]
@@ -81,6 +98,7 @@ def stateful_set_spec(
         env=[
             *mysql_connection.env(mysql_connection.schema_values(USERS, REGISTRY)),
             *mysql_connection.env({"BACKUP_DATABASE_USER": BACKUP_USER} if backup_volumes else {}),
+            *mysql_connection.env({"TLS": _TLS} if tls_volumes else {}),
             # mysql_server.sh names it in the command that moves a database.
             pods.from_pod("POD_NAMESPACE", "metadata.namespace"),
         ],
@@ -101,6 +119,7 @@ def stateful_set_spec(
             volumes.mount("scratch", "/var/run/mysqld", sub_path="run"),
             volumes.mount("scratch", "/var/lib/mysql-files", sub_path="files"),
             *backup_mounts,
+            *tls_mounts,
         ],
         termination_message_policy="FallbackToLogsOnError",
     )
@@ -126,6 +145,7 @@ def stateful_set_spec(
                     volumes.config_map_volume("programs", config_map),
                     volumes.empty_dir("scratch", "512Mi"),
                     *backup_volumes,
+                    *tls_volumes,
                 ],
                 **scheduling.pod_fields(place),
             ),

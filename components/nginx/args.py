@@ -8,14 +8,12 @@ from typing import Literal, NotRequired, TypedDict
 import pulumi
 
 from components.nginx.annotations import Dialect
+from components.shared.certificates import CertificateArgs
 from components.shared.recommended_labels import PodMetadataArgs
 from components.shared.scheduling import SchedulingArgs
 
 Expose = Literal["LoadBalancer", "NodePort", "hostPort"]
 AccessLog = Literal["default", "json", "off"]
-CERT_MANAGER = "cert-manager.io"
-CERTIFICATES = f"{CERT_MANAGER}/v1"
-"""API version of cert-manager's Certificates."""
 
 
 class ServiceArgs(TypedDict):
@@ -64,19 +62,8 @@ class Route(RouteLimits):
     """Cookie that keeps a client on one pod."""
 
 
-class TlsIssuerArgs(TypedDict):
-    """Issuer of a certificate, as cert-manager refers to it."""
-
-    kind: str
-    """``Issuer``, ``ClusterIssuer`` or an external one."""
-    name: str
-    """Its name."""
-    group: str
-    """Its API group."""
-
-
-class NginxIngressArgs(TypedDict):
-    """Inputs of ``NginxIngress``."""
+class NginxIngressArgs(CertificateArgs):
+    """Inputs of ``NginxIngress``; without a source of the certificate, a self-signed one is made."""
 
     namespace: pulumi.Input[str]
     """Namespace of the Ingresses and of an installed controller."""
@@ -114,14 +101,6 @@ class NginxIngressArgs(TypedDict):
     """Whether an installed controller listens on IPv6 too; default yes."""
     access_log: NotRequired[AccessLog]
     """Access log of an installed controller; default F5's own."""
-    tls_secret: NotRequired[str | None]
-    """Existing kubernetes.io/tls Secret; without one, an issuer or a certificate, a self-signed one is made."""
-    tls_issuer: NotRequired[TlsIssuerArgs | None]
-    """Issuer of a Certificate of cert-manager, which makes the Secret and renews it."""
-    tls_certificate: NotRequired[str | None]
-    """Certificate in PEM format, followed by those of its issuers; a Secret is made of it."""
-    tls_key: NotRequired[pulumi.Input[str] | None]
-    """Private key of ``tls_certificate``, kept secret."""
     read_timeout: int
     """Seconds."""
     pull_secret: NotRequired[str | None]

@@ -17,7 +17,7 @@ from components.nginx import additions, certificate
 from components.nginx import objects as nginx_objects
 from components.nginx.annotations import Backend, ingress_annotations
 from components.nginx.args import NginxIngressArgs, Route
-from components.shared import metadata, rights, scheduling
+from components.shared import certificates, metadata, rights, scheduling
 from components.shared.deadlines import Deadline
 from components.shared.recommended_labels import tag, with_labels
 from components.shared.registered_specs import RegisteredSpecs
@@ -52,7 +52,7 @@ class NginxIngress(pulumi.ComponentResource):
             raise ValueError(f"NginxIngress {name}: the installed controller reads the f5 dialect only")
         for key, route in args["routes"].items():
             _validate(f"NginxIngress {name}: routes[{key}]", args, route)
-        for problem in certificate.problems(args):
+        for problem in certificates.problems(args):
             raise ValueError(f"NginxIngress {name}: {problem}")
         if not args["routes"]:
             raise ValueError(f"NginxIngress {name}: routes is empty")
@@ -63,7 +63,7 @@ class NginxIngress(pulumi.ComponentResource):
         self.service = name if install else None
         self.https_port = _https_port(args, service)
         # The controller has its own certificate as the wildcard one, and reads no other Secret for the Ingresses.
-        named = None if install and not certificate.is_renewed(args) else tls_secret
+        named = None if install and not certificates.is_renewed(args) else tls_secret
         specs = {key: _route_spec(args, route, named) for key, route in sorted(args["routes"].items())}
         ingresses = {
             key: k8s.networking.v1.Ingress(
@@ -160,7 +160,7 @@ class NginxIngress(pulumi.ComponentResource):
         )
         account_name = metadata.name_of(account)
         subject = k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=account_name, namespace=namespace)
-        only = None if certificate.is_renewed(args) else tls_secret
+        only = None if certificates.is_renewed(args) else tls_secret
         bindings = self._rights(name, args, selector, subject, only, child)
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-config",
@@ -182,7 +182,7 @@ class NginxIngress(pulumi.ComponentResource):
                 service=name,
                 lease=f"{name}-leader",
                 tls_secret=made[1],
-                watches_secrets=certificate.is_renewed(args),
+                watches_secrets=certificates.is_renewed(args),
                 ipv6=args.get("ipv6", True),
             )
         )

@@ -1,7 +1,8 @@
 """``make e2e [E2E="stack kills"]``: the tests in two lanes where the machine has room for two clusters.
 
-Tests wait more than they compute. Each lane is one run of pytest with a cluster and a state folder; the second one runs in a network namespace
-of its own, where the same ports and addresses are free. It begins when the first lane has measured its loads.
+Tests wait more than they compute. Each lane is one run of pytest with a cluster and a state folder; the second one
+runs in a network namespace, where the same ports and addresses are free. It begins when the first lane has measured
+its loads.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Changes of the MySQL server: rejected options, a broken image, and a database of the official image."""
+"""Changes of the MySQL server: rejected options and versions, a broken image, a database of the official image."""
 
 from __future__ import annotations
 
@@ -45,6 +45,57 @@ def test_options_that_mysqld_rejects_leave_the_running_server_alone(configured: 
         assert words in refused.text
         assert server(configured)["metadata"]["uid"] == before
         assert configured.sql("WSO2EI_USER_DB", "SELECT COUNT(*) FROM UM_USER") == "1"
+
+
+def test_an_older_mysql_is_refused_and_the_running_server_left_alone(machine: Machine) -> None:
+    machine.bring_up(changes_may_wait=True)
+    before = server(machine)["metadata"]["uid"]
+    machine.configure("set", "wso2ei:images.mysql", "docker.io/library/mysql:8.0.46")
+    try:
+        refused = machine.update()
+    finally:
+        machine.configure("rm", "wso2ei:images.mysql")
+    assert refused.code != 0
+    assert "must not be older than the running MySQL 8.4.10, whose data 8.0.46 does not take over" in refused.text
+    assert server(machine)["metadata"]["uid"] == before
+    assert ready(machine)
+
+
+def schema_job_of_6_6_0(machine: Machine) -> str:
+    """The Job of the running stack, with what differs in 6.6.0 but for the image; it has one try."""
+    (job,) = machine.objects("jobs", "-l", "app.kubernetes.io/name=wso2ei-schema")
+    template = job["spec"]["template"]
+    labels = {k: v for k, v in template["metadata"]["labels"].items() if not k.endswith(("controller-uid", "job-name"))}
+    spec = {"backoffLimit": 0, "template": template | {"metadata": {"labels": labels}}}
+    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "schema-of-6-6-0"}, "spec": spec}
+    text = json.dumps(body).replace("mysql5.7.sql", "mysql.sql")
+    return text.replace('"name": "EI_VERSION", "value": "6.5.0"', '"name": "EI_VERSION", "value": "6.6.0"')
+
+
+def test_tables_of_another_ei_version_are_named_with_wso2_s_step_and_stay_as_they_are(machine: Machine) -> None:
+    machine.bring_up(changes_may_wait=True)
+    marks = "SELECT GROUP_CONCAT(SCRIPT) FROM WSO2EI_SCHEMA"
+    machine.kubectl("create", "-f", "-", stdin=schema_job_of_6_6_0(machine)).ok()
+    try:
+        machine.kubectl("wait", "--for=condition=Failed", "job/schema-of-6-6-0", "--timeout=3m").ok()
+        reason = machine.kubectl("logs", "job/schema-of-6-6-0", "-c", "schema").text
+    finally:
+        machine.kubectl("delete", "job/schema-of-6-6-0").ok()
+    assert "has the tables of EI 6.2.0 to 6.5.0, not those of 6.6.0" in reason
+    assert "no node of 6.6.0 was started. Fix: run WSO2's migration to 6.6.0" in reason
+    for database in ("WSO2EI_USER_DB", "WSO2EI_INTEGRATOR_CONFIG_GOV_DB"):
+        assert machine.sql(database, marks) == "mysql5.7.sql"
+
+
+def test_each_of_ei_s_users_reaches_its_own_database_alone(machine: Machine) -> None:
+    machine.bring_up(changes_may_wait=True)
+    tables = {"user": "WSO2EI_USER_DB.UM_USER", "registry": "WSO2EI_INTEGRATOR_CONFIG_GOV_DB.REG_PATH"}
+    for user in tables:
+        login = f'mysql --user=wso2ei_{user} --password="$(cat /run/secrets/mysql/{user}-password)" --host=127.0.0.1'
+        for owner, table in tables.items():
+            script = f"{login} --execute='SHOW COLUMNS FROM {table}'"
+            done = machine.kubectl("exec", SERVER, "-c", "mysql", "--", "sh", "-c", script)
+            assert ("ERROR 1142 (42000): SELECT command denied" in done.text) == (owner != user), done.text
 
 
 def gates(machine: Machine) -> list[str]:

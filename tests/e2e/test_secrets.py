@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from components.nginx.tls import self_signed
 from tests.e2e.machine import NAMESPACE, Machine
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
 # Everything that means something to a shell, to SQL, to an option file, to XML or to a URL.
+SLOW_QUERIES = ("--slow-query-log", "--long-query-time=1", "--slow-query-log-file=/dev/stdout")
 NASTY = "p'w\"&<>\\$(id)`%;#"
 
 
@@ -29,6 +31,13 @@ def provide(machine: Machine, generation: int) -> None:
     secret(machine, "team-admin", password=f"{NASTY}-{generation}\n")
 
 
+def provide_certificate(machine: Machine) -> None:
+    """As a company's authority would issue it; this one signed itself, and is its own authority."""
+    pair = self_signed(b"1" * 32, ["wso2ei-mysql"])
+    files = {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": pair.certificate}
+    secret(machine, "team-mysql-tls", **files)
+
+
 def configure(machine: Machine, **values: str) -> None:
     """Keys of ``secrets`` in the stack's file; an empty value removes a key."""
     for key, value in values.items():
@@ -44,16 +53,27 @@ def signed_in(machine: Machine, password: str) -> bool:
 def own_secrets(machine: Machine) -> Iterator[None]:
     machine.bring_up(changes_may_wait=True)
     provide(machine, 1)
+    provide_certificate(machine)
     yield
     # The Secrets stay until the next update, which goes back to the stack's own.
     configure(machine, mysql="", admin="", rotation="")
+    for key in ("tlsSecret", "options"):
+        machine.configure("rm", f"wso2ei:mysql.{key}")
 
 
 @pytest.mark.usefixtures("own_secrets")
 def test_a_running_stack_goes_over_to_existing_secrets_and_follows_their_rotation(machine: Machine) -> None:
     configure(machine, mysql="team-mysql", admin="team-admin")
+    # The same update gives MySQL a certificate, which EI verifies, and the options of the page about WSO2's values.
+    machine.configure("set", "wso2ei:mysql.tlsSecret", "team-mysql-tls")
+    for index, option in enumerate(SLOW_QUERIES):
+        machine.configure("set", f"wso2ei:mysql.options[{index}]", option)
     machine.update().ok()
     assert signed_in(machine, f"{NASTY}-1")
+    # The year until which self_signed's certificates are valid, and not MySQL's own.
+    assert " 2044 " in machine.sql("mysql", "SHOW STATUS LIKE 'Ssl_server_not_after'")
+    assert machine.sql("WSO2EI_USER_DB", "SELECT SLEEP(1.1) AS A_SLOW_QUERY") == "0"
+    assert "A_SLOW_QUERY" in machine.kubectl("logs", "wso2ei-mysql-0", "-c", "mysql").text
     assert machine.sql("WSO2EI_USER_DB", "SELECT 1") == "1"
     outputs = json.loads(machine.pulumi("stack", "output", "-s", "local", "--json").ok())
     assert "admin_password" not in outputs

@@ -19,7 +19,7 @@ ALLOWED = {
     "components.nginx": {"components.shared"},
     "components.ei": {"components.shared", "components.wso2ei", "components.mysql", "components.in_pod"},
     "components": {"components.shared"},
-    "settings": {"components.shared", "components.wso2ei", "components.mysql", "components.nginx", "components.ei"},
+    "settings": {"stack.names", *(f"components.{name}" for name in ("shared", "wso2ei", "mysql", "nginx", "ei"))},
     "preflight": {"settings", "stack.names", *(f"components.{name}" for name in ("shared", "wso2ei", "nginx", "ei"))},
     "stack.names": set[str](),
     "stack": {

@@ -1,7 +1,8 @@
 """SQL scripts with the names, keys and traits of the kernel's own: 40 tables, not made to be run twice.
 
 Described as data, not copied: table -> (columns, keys). ``mysql.sql`` of the versions before 6.6 gives a TIMESTAMP the
-default 0, which a server in strict mode refuses ("Invalid default value"); ``mysql5.7.sql`` does not.
+default 0, which a server in strict mode refuses ("Invalid default value"); ``mysql5.7.sql`` does not. The script of 6.6
+makes paths and the names of domains and roles unique (carbon-kernel v4.4.40 and v4.5.3, dbscripts).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _TENANT = "INTEGER DEFAULT 0"
 _UM = {
     "UM_TENANT": ("UM_ID {id}, UM_DOMAIN_NAME VARCHAR(255) NOT NULL, UM_EMAIL VARCHAR(255), UM_ACTIVE BOOLEAN DEFAULT FALSE, "
                   "UM_CREATED_DATE TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, UM_USER_CONFIG LONGBLOB", "UM_ID", ["UM_DOMAIN_NAME"], {}),
-    "UM_DOMAIN": ("UM_DOMAIN_ID {id}, UM_DOMAIN_NAME VARCHAR(255), UM_TENANT_ID {tenant}", "UM_DOMAIN_ID, UM_TENANT_ID", [], {}),
+    "UM_DOMAIN": ("UM_DOMAIN_ID {id}, UM_DOMAIN_NAME VARCHAR(255), UM_TENANT_ID {tenant}", "UM_DOMAIN_ID, UM_TENANT_ID", ["UM_DOMAIN_NAME, UM_TENANT_ID"], {}),
     "UM_USER": ("UM_ID {id}, UM_USER_NAME VARCHAR(255) NOT NULL, UM_USER_PASSWORD VARCHAR(255) NOT NULL, UM_SALT_VALUE VARCHAR(31), "
                 "UM_REQUIRE_CHANGE BOOLEAN DEFAULT FALSE, UM_CHANGED_TIME TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, "
                 "UM_TENANT_ID {tenant}", "UM_ID, UM_TENANT_ID", ["UM_USER_NAME, UM_TENANT_ID"], {}),
@@ -109,23 +110,30 @@ _REG = {
                      "REG_SNAPSHOT_ID, REG_TENANT_ID", [], {"REG_PATH_ID, REG_TENANT_ID": "REG_PATH(REG_PATH_ID, REG_TENANT_ID)"}),
 }  # fmt: skip
 
+_UNIQUE_SINCE_6_6 = {"REG_PATH", "UM_DOMAIN", "UM_HYBRID_ROLE", "UM_SYSTEM_ROLE"}
+
 
 def mysql57_sql() -> str:
-    """The script for MySQL 5.7 and newer."""
-    return _script("NOT NULL DEFAULT CURRENT_TIMESTAMP")
+    """The script for MySQL 5.7 and newer, before 6.6."""
+    return _script("NOT NULL DEFAULT CURRENT_TIMESTAMP", _UNIQUE_SINCE_6_6)
 
 
 def mysql_sql() -> str:
     """The older script; strict mode refuses it."""
-    return _script("NOT NULL DEFAULT 0")
+    return _script("NOT NULL DEFAULT 0", _UNIQUE_SINCE_6_6)
 
 
-def _script(time: str) -> str:
+def newest_sql() -> str:
+    """The one script of 6.6."""
+    return _script("NOT NULL DEFAULT CURRENT_TIMESTAMP")
+
+
+def _script(time: str, without_unique: frozenset[str] | set[str] = frozenset()) -> str:
     text = ["-- STAND-IN for the kernel's script of the same name."]
     for name, (columns, primary, unique, foreign) in {**_REG, **_UM}.items():
         filled = columns.format(id=_ID, tenant=_TENANT, time=time, t=f"REG_TENANT_ID {_TENANT}")
         keys = [f"PRIMARY KEY ({primary})"] if primary else []
-        keys += [f"UNIQUE ({columns})" for columns in unique]
+        keys += [f"UNIQUE ({columns})" for columns in unique if name not in without_unique]
         keys += [f"FOREIGN KEY ({column}) REFERENCES {target}" for column, target in foreign.items()]
         # As in the real script, the registry's tables may exist already and the users' may not.
         exists = "IF NOT EXISTS " if name.startswith("REG_") else ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from embedded.errors import KitError
 from embedded.images.debian import debian_layer
 from embedded.images.spec import File, Image, Layer, accounts, write_layer
-from embedded.images.wso2ei.dbscripts import mysql57_sql, mysql_sql
+from embedded.images.wso2ei.dbscripts import mysql57_sql, mysql_sql, newest_sql
 from embedded.progress import Reporter
 from embedded.toolchain import ensure_debian
 
@@ -122,9 +122,7 @@ def home_files(version: str) -> list[tuple[str, str, int]]:
             text = text.replace("\n", "\r\n")
         found.append((name, text, 0o755 if name.startswith("bin/") else 0o644))
     scripts = (
-        {"mysql.sql": mysql57_sql()}
-        if version == "6.6.0"
-        else {"mysql.sql": mysql_sql(), "mysql5.7.sql": mysql57_sql()}
+        {"mysql.sql": newest_sql()} if version == "6.6.0" else {"mysql.sql": mysql_sql(), "mysql5.7.sql": mysql57_sql()}
     )
     return found + [(f"dbscripts/{name}", text, 0o644) for name, text in scripts.items()]
 

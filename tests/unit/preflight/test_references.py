@@ -66,6 +66,8 @@ EVERY: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
      f"{CLASSES}/internal", {"spec": F5}),
     ("ingress.tlsSecret", {"ingress": {"tlsSecret": "tls"}}, f"{SECRET}/tls",
      {"type": "kubernetes.io/tls", "data": {"tls.crt": "eA==", "tls.key": "eA=="}}),
+    ("mysql.tlsSecret", {"mysql": {"tlsSecret": "db-tls"}}, f"{SECRET}/db-tls",
+     {"data": dict.fromkeys(["tls.crt", "tls.key", "ca.crt"], "eA==")}),
     ("scheduling.priorityClass", {"scheduling": {"priorityClass": "high"}},
      "/apis/scheduling.k8s.io/v1/priorityclasses/high", {"value": 1}),
     ("secrets.registry", {"secrets": {"registry": "pull"}, "ei": {"image": "r.example.com/ei:1"}}, f"{SECRET}/pull",
@@ -155,6 +157,7 @@ def test_every_setting_that_names_an_object_is_looked_up() -> None:
     others = {
         "storage.node": "preflight.nodes checks it",
         "ingress.tlsIssuer.name": "looked up with the definition of its kind",
+        "mysql.tlsIssuer.name": "as above",
         "ei.secretEnvironment.key.name": "in the table by the name of a variable",
     }
     maps = [key.item("key") for key in walk() if get_origin(key.base) is dict]
@@ -280,24 +283,25 @@ def test_a_preview_asks_nothing(api: ApiServer, monkeypatch: pytest.MonkeyPatch)
 CERTIFICATES = "/apis/cert-manager.io/v1"
 
 
+@pytest.mark.parametrize("section", ["ingress", "mysql"])
 @pytest.mark.parametrize(
     ("kind", "place"),
     [("Issuer", f"{CERTIFICATES}/namespaces/team/issuers"), ("ClusterIssuer", f"{CERTIFICATES}/clusterissuers")],
 )
 def test_an_update_is_refused_without_cert_manager_or_its_issuer(
-    kind: str, place: str, api: ApiServer, warnings: list[str]
+    section: str, kind: str, place: str, api: ApiServer, warnings: list[str]
 ) -> None:
-    config = TEAM | {"ingress": {"tlsIssuer": {"kind": kind, "name": "company"}}}
-    found = check(config)["ingress.tlsIssuer"]
+    config = TEAM | {section: {"tlsIssuer": {"kind": kind, "name": "company"}}}
+    found = check(config)[f"{section}.tlsIssuer"]
     assert "the definition of Certificates (cert-manager.io/v1), which the cluster of 'here' lacks" in found.expected
     resource = {"name": "certificates", "singularName": "certificate", "namespaced": True, "verbs": ["get"]}
     group = {"kind": "APIResourceList", "groupVersion": "cert-manager.io/v1"}
     api.add(CERTIFICATES, **group, resources=[resource | {"kind": "Certificate"}])
-    found = check(config)["ingress.tlsIssuer.name"]
+    found = check(config)[f"{section}.tlsIssuer.name"]
     assert f"must be an existing {kind}" in found.expected
     assert f"get {kind.lower()}s" in found.fix
     external = {"kind": kind, "name": "company", "group": "issuers.example.com"}
-    assert check(TEAM | {"ingress": {"tlsIssuer": external}}) == {}
+    assert check(TEAM | {section: {"tlsIssuer": external}}) == {}
     api.add(f"{place}/company")
     assert check(config) == {}
     api.forbidden = (place,)

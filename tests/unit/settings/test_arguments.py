@@ -19,7 +19,7 @@ from components.ei.args import (
 )
 from components.mysql.backup import BackupArgs
 from components.mysql.bucket import BucketArgs
-from components.nginx.args import TlsIssuerArgs
+from components.shared.certificates import TlsIssuerArgs
 from components.shared.scheduling import SchedulingArgs, TolerationArgs
 from components.wso2ei.args import (
     AdditionsArgs,
@@ -50,8 +50,8 @@ from settings.ei_customization import (
     SecretKey,
 )
 from settings.ei_operations import EiClient, EiPort, HostAlias, Metrics, MetricsAgent, Prometheus, ServiceMonitor
-from settings.ingress import TlsIssuerSettings
 from settings.scheduling import SchedulingSettings, Toleration
+from settings.tls import TlsIssuerSettings
 from settings.types import Section
 
 WHOLE: list[tuple[type[Section], Any]] = [

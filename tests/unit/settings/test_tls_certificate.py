@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def config(certificate: str, key: str = "", **ingress: Any) -> dict[str, Any]:
 def told(config: dict[str, Any]) -> list[str]:
     """The keys of what is wrong."""
     with pytest.raises(errors.ConfigurationError) as caught:
-        load(config, ("tlsPrivateKey",))
+        load(config, ("tlsPrivateKey", "mysqlTlsPrivateKey"))
     text = str(caught.value)
     assert "PRIVATE KEY" not in text
     secrets = [line for pair in (PAIR, OTHER) for line in pair.key.splitlines()[1:-1]]
@@ -79,14 +80,49 @@ def test_the_certificate_names_the_hosts_that_nginx_serves() -> None:
     assert told(config(wildcard) | {"hosts": hosts | {"gateway": "a.ei.example.com"}}) == ["ingress.tlsCertificate"]
 
 
-def valid_for(begin: int, end: int) -> str:
+def mysql(certificate: str, key: str = "") -> dict[str, Any]:
+    return LOCAL | {"mysql": {"tlsCertificate": certificate}} | ({"mysqlTlsPrivateKey": key} if key else {})
+
+
+def test_a_certificate_of_mysql_is_checked_as_that_of_nginx_and_that_ei_can_verify_it() -> None:
+    own, other = self_signed(b"1" * 32, ["wso2ei-mysql"]), self_signed(b"2" * 32, ["wso2ei-mysql"])
+    load(mysql(own.certificate, own.key), ("mysqlTlsPrivateKey",))
+    load(mysql(own.certificate))
+    wrong: list[tuple[str, str, list[str]]] = [
+        ("no certificate", "", ["mysql.tlsCertificate"]),
+        (own.certificate, other.key, ["mysqlTlsPrivateKey"]),
+        (own.certificate, "hunter2", ["mysqlTlsPrivateKey"]),
+        (own.certificate + own.key, own.key, ["mysql.tlsCertificate"]),
+        (PAIR.certificate, PAIR.key, ["mysql.tlsCertificate"]),
+        # Not signed by the one that follows.
+        (own.certificate + other.certificate, own.key, ["mysql.tlsCertificate"]),
+        (valid_for(-60, -1, ["wso2ei-mysql"]), "", ["mysql.tlsCertificate"]),
+        (valid_for(1, 60, ["wso2ei-mysql"]), "", ["mysql.tlsCertificate"]),
+    ]
+    for certificate, key, keys in wrong:
+        assert told(mysql(certificate, key)) == keys
+    assert told(LOCAL | {"mysqlTlsPrivateKey": own.key}) == ["mysqlTlsPrivateKey"]
+    with pytest.raises(errors.ConfigurationError, match="mysqlTlsPrivateKey: is required: the key"):
+        run("local", {"mysql": {"tlsCertificate": own.certificate}})
+    (text,) = tls_certificate.warnings(load(mysql(valid_for(-60, 10, ["wso2ei-mysql"]))))
+    assert text.startswith("mysql.tlsCertificate expires on")
+
+
+def test_the_key_of_mysql_is_in_its_secret_and_nowhere_else() -> None:
+    own = self_signed(b"1" * 32, ["wso2ei-mysql"])
+    recorder = run("local", {"mysql": {"tlsCertificate": own.certificate}, "mysqlTlsPrivateKey": own.key})
+    line = own.key.splitlines()[1]
+    assert [item.name for item in recorder.registered if line in str(unwrap(item.inputs))] == ["wso2ei-mysql-tls"]
+
+
+def valid_for(begin: int, end: int, hosts: Sequence[str] = HOSTS) -> str:
     """A certificate that is valid between two days from now."""
     now, key = datetime.datetime.now(datetime.UTC), ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(1).not_valid_before(now + datetime.timedelta(days=begin))
     builder = builder.not_valid_after(now + datetime.timedelta(days=end))
-    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS])
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
     made = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
     return made.public_bytes(serialization.Encoding.PEM).decode()
 

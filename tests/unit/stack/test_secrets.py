@@ -164,6 +164,19 @@ def test_every_client_reaches_the_external_database_with_its_names_port_and_tls(
     assert sum(f"<url>{url}</url>" in source for source in sources) == 1
 
 
+def test_ei_verifies_a_server_of_the_stack_with_the_authority_of_its_certificate() -> None:
+    recorder = run("local", {"mysql": {"tlsSecret": "db-tls"}})
+    nodes, schema = template(recorder, "wso2ei-nodes"), template(recorder, "wso2ei-schema")
+    for pod, name in ((nodes, "gate"), (schema, "schema")):
+        assert environment(container(pod, name))["DATABASE_SSL_MODE"] == "VERIFY_CA"
+        authority = next(volume["secret"] for volume in pod["spec"]["volumes"] if volume["name"] == "mysql-ca")
+        assert authority["secretName"] == "db-tls"
+        assert [item["key"] for item in authority["items"]] == ["ca.crt"], "the server's key is not EI's to read"
+    assert "\ntrust mysql-ca /run/mysql-ca/ca.crt\n" in " ".join(container(nodes, "copy-conf")["command"])
+    urls = [patch["xml"] for patch in patches(recorder) if "<datasource>" in patch.get("xml", "")]
+    assert all("verifyServerCertificate=true" in url for url in urls)
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_values_of_external_passwords_stand_in_their_secret_alone(stack: str) -> None:
     for item in given(stack, "external").registered:

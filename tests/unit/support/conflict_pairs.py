@@ -71,6 +71,11 @@ CONFLICTS: list[tuple[dict[str, Any], str, list[str]]] = [
         "ingress.tlsIssuer",
         ["ingress.tlsSecret"],
     ),
+    (
+        {"mysql": {"tlsSecret": "tls", "tlsIssuer": {"kind": "Issuer", "name": "company"}}},
+        "mysql.tlsIssuer",
+        ["mysql.tlsSecret"],
+    ),
     ({"ingress": EXISTING | {"accessLog": "off"}}, "ingress.accessLog", ["ingress.controller"]),
     (
         {"ingress": {"expose": "hostPort", "address": "localhost", "replicas": 2}},

@@ -21,6 +21,7 @@ from components.nginx.tls import self_signed
 from settings.model import HostsSettings
 from settings.mysql import ExternalMysqlSettings
 from settings.schema import TOP, Key, walk
+from stack.names import MYSQL
 
 WRONG_TYPE, EMPTY, OUT_OF_RANGE, WRONG_FORM, WRONG_UNIT, MISSING, MISSPELT = (
     "wrong type", "empty", "out of range", "wrong form", "wrong unit", "missing", "misspelt",
@@ -99,6 +100,7 @@ _BUCKET = {"endpoint": "https://s3.example.com", "bucket": "dumps", "prefix": "p
 VALUES: dict[str, Any] = {
     "mysql.backup.s3": _BUCKET,
     "ingress.tlsCertificate": self_signed(b"0" * 32, list(HostsSettings().model_dump().values())).certificate,
+    "mysql.tlsCertificate": self_signed(b"0" * 32, [MYSQL]).certificate,
 }
 """Valid values that are too long for the example of a setting, or more than a section requires."""
 
@@ -114,6 +116,7 @@ _JAR = {"url": "https://repo.example.com/a.jar", "sha256": "0" * 64}
 _CAR = {"url": "https://repo.example.com/a.car", "sha256": "0" * 64}
 ITEMS: dict[str, dict[str, Any]] = {
     "ingress.tlsIssuer": {"ingress": {"tlsIssuer": {"kind": "ClusterIssuer", "name": "company"}}},
+    "mysql.tlsIssuer": {"mysql": {"tlsIssuer": {"kind": "Issuer", "name": "databases"}}},
     "ei.patches[0]": {"ei": {"patches": [{"file": "conf/carbon.xml", "path": "Server/A", "set": "v"}]}},
     "ei.files[0]": {"ei": {"files": [{"path": "conf/a.xml", "content": "<a/>"}]}},
     "ei.trustedCertificates[0]": {"ei": {"trustedCertificates": [{"secret": {"name": "a", "key": "ca.crt"}}]}},

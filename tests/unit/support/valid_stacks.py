@@ -7,6 +7,7 @@ from typing import Any
 
 from components.nginx.tls import self_signed
 from settings.model import HostsSettings
+from stack.names import MYSQL
 from tests.cars import car
 
 ONE: dict[str, Any] = {"contexts": ["docker-desktop"]}
@@ -303,6 +304,13 @@ STACKS: dict[str, dict[str, Any]] = {
     ),
     "certificate in the config": with_(
         ingress={"tlsCertificate": self_signed(b"0" * 32, list(HostsSettings().model_dump().values())).certificate}
+    ),
+    "MySQL with a certificate of its own": with_(mysql={"tlsSecret": "wso2ei-mysql-tls"}),
+    "MySQL with a certificate of cert-manager": with_(
+        mysql={"tlsIssuer": {"kind": "Issuer", "name": "databases"}, "backup": {"schedule": "30 2 * * *"}}
+    ),
+    "MySQL with a certificate in the config": with_(
+        mysql={"tlsCertificate": self_signed(b"0" * 32, [MYSQL]).certificate, "options": ["--skip-log-bin"]}
     ),
     "long calls and big bodies": with_(ingress={"readTimeout": 3600, "maxBody": "1g", "gatewayMaxBody": "512m"}),
     "existing controller, community dialect": with_(ingress=EXISTING | {"dialect": "community"}),

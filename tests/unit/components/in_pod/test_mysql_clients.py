@@ -38,7 +38,7 @@ REFUSED = "ERROR 2003 (HY000): Can't connect to MySQL server on 'db:3306' (111)"
 DENIED = "ERROR 1045 (28000): Access denied for user 'ei'@'10.0.0.1' (using password: YES)"
 GONE = "ERROR 1146 (42S02): Table 'USERS.UM_USER' doesn't exist"
 USERS, ROOTS, CLAIM = "FROM UM_USER", "FROM REG_PATH", "INSERT INTO WSO2EI_BOOTSTRAP"
-LOADED, TABLES = r"COUNT\(\*\) FROM WSO2EI_SCHEMA", "information_schema.tables"
+MARK, TABLES, ROLES = "SELECT SCRIPT FROM WSO2EI_SCHEMA", "information_schema.tables", "information_schema.STATISTICS"
 SCRIPT = """CREATE TABLE IF NOT EXISTS REG_RESOURCE_TAG (
             REG_TAG_ID INTEGER NOT NULL
 )ENGINE INNODB;
@@ -60,7 +60,8 @@ class Pod:
             (top / folder).mkdir()
         for name in ("mysql/user-password", "mysql/registry-password", "admin/password"):
             (top / name).write_text("pw-9")
-        (top / "mysql5.7.sql").write_text(SCRIPT)
+        for name in ("mysql5.7.sql", "mysql.sql"):
+            (top / name).write_text(SCRIPT)
         (top / "fake.py").write_text(FAKE)
         (top / "bin").mkdir()
         (top / "bin/mysql").write_text(f'#!/bin/sh\nexec {sys.executable} -S -E {top}/fake.py "$@"\n')
@@ -74,8 +75,8 @@ class Pod:
                  "REGISTRY_DATABASE_USER": "ei", "ADMIN_USERNAME": "admin", "POD_NAME": "node-1",
                  "START_SECONDS": "600", "NAMESPACE": "team", "SECRETS": str(self.top), "TMPDIR": str(self.top / "tmp"),
                  "RENDERED": str(self.top / "rendered"), "PATIENCE_SECONDS": "0", "PAUSE_SECONDS": "0",
-                 "PATH": f"{self.top}/bin:/usr/bin:/bin"}  # fmt: skip
-        words = [str(self.top / "mysql5.7.sql")] if program == "schema.sh" else []
+                 "EI_VERSION": "6.x", "PATH": f"{self.top}/bin:/usr/bin:/bin"}  # fmt: skip
+        words = [str(self.top / variables.pop("SCRIPT", "mysql5.7.sql"))] if program == "schema.sh" else []
         done = subprocess.run(
             ["bash", str(volumes.IN_POD / program), *words], env=names | variables, text=True, check=False, timeout=120,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -153,7 +154,7 @@ def test_an_answer_that_stays_ends_the_wait_with_the_reason(pod: Pod, rules: lis
 def test_an_answer_that_changes_within_a_minute_is_waited_for(pod: Pod, program: str) -> None:
     """A server of the stack takes over a new password when it restarts, in the same update."""
     rules: list[Rule] = [("user", ".", DENIED, 2), ("user", USERS, "1"), ("registry", ROOTS, "1"),
-                         (".*", LOADED, "1"), (".*", "@@", "0")]  # fmt: skip
+                         (".*", MARK, "mysql5.7.sql"), (".*", "@@", "0")]  # fmt: skip
     assert pod.run(program, *rules, PATIENCE_SECONDS="60")[0] == 0
 
 
@@ -174,7 +175,8 @@ def test_a_client_that_is_killed_ends_the_wait_with_its_exit_code(pod: Pod, prog
 
 
 def load(pod: Pod, *rules: Rule, **variables: str) -> tuple[int, str]:
-    usual: list[Rule] = [(".*", LOADED, "0"), (".*", TABLES, "40"), (".*", "PLUGINS", "0"), (".*", "@@", "0")]
+    usual: list[Rule] = [(".*", MARK, ""), (".*", TABLES, "40"), ("user", ROLES, "none"), (".*", "PLUGINS", "0"),
+                         (".*", "@@", "0")]  # fmt: skip
     return pod.run("schema.sh", *rules, *usual, **variables)
 
 
@@ -187,10 +189,50 @@ def test_tables_are_loaded_once_into_both_databases_and_marked(pod: Pod) -> None
     assert marks == ["user", "registry"]
     assert any("WSO2EI_BOOTSTRAP" in text for _, text in pod.statements)
     assert any("UPDATE UM_USER" in text for _, text in pod.statements)
-    code, said = load(pod, (".*", LOADED, "1"))
+    code, said = load(pod, (".*", MARK, "mysql5.7.sql"))
     assert code == 0
     assert pod.loaded("user") is None
     assert "the registry database has its tables" in said
+    assert not [text for _, text in pod.statements if "INSERT INTO WSO2EI_SCHEMA" in text or ROLES in text]
+
+
+@pytest.mark.parametrize(
+    ("script", "mark", "roles", "words"),
+    [
+        # Unmarked tables are those of WSO2's own charts, or of a killed Job.
+        ("mysql.sql", "mysql5.7.sql", "plain", "has the tables of EI 6.2.0 to 6.5.0, not those of 6.6.0"),
+        ("mysql.sql", "", "plain", "run WSO2's migration to 6.6.0 (docs/upgrade-ei.md"),
+        ("mysql5.7.sql", "mysql.sql", "unique", "has the tables of EI 6.6.0, not those of 6.5.0"),
+        ("mysql5.7.sql", "", "unique", "WSO2 has no migration to an earlier version. Fix: set ei.version to 6.6.0"),
+    ],
+)
+def test_tables_of_another_version_end_the_job_with_the_step_before_anything_is_changed(
+    pod: Pod, script: str, mark: str, roles: str, words: str
+) -> None:
+    version = {"mysql.sql": "6.6.0", "mysql5.7.sql": "6.5.0"}[script]
+    code, said = load(pod, (".*", MARK, mark), ("user", ROLES, roles), SCRIPT=script, EI_VERSION=version)
+    assert code == 1
+    assert words in said
+    assert f"no node of {version} was started" in said
+    changes = [text for _, text in pod.statements if "INSERT" in text or "UPDATE" in text or "REG_RESOURCE_TAG" in text]
+    assert changes == []
+
+
+def test_migrated_tables_are_marked_and_not_loaded_again(pod: Pod) -> None:
+    code, said = load(pod, (".*", MARK, "mysql5.7.sql"), ("user", ROLES, "unique"), SCRIPT="mysql.sql")
+    assert code == 0, said
+    assert pod.loaded("user") is pod.loaded("registry") is None
+    marks = [(where, text) for where, text in pod.statements if "INSERT INTO WSO2EI_SCHEMA" in text]
+    assert [where for where, _ in marks] == ["user", "registry"]
+    assert all("VALUES ('mysql.sql') ON DUPLICATE KEY UPDATE LOADED = CURRENT_TIMESTAMP" in text for _, text in marks)
+
+
+def test_tables_that_fit_and_have_no_mark_get_the_script_again(pod: Pod) -> None:
+    """A Job that was killed in the middle of the script, and a database that WSO2's chart has made."""
+    assert load(pod, ("user", ROLES, "plain"))[0] == 0
+    assert pod.loaded("user") == SCRIPT
+    assert load(pod, ("user", ROLES, "unique"), SCRIPT="mysql.sql")[0] == 0
+    assert pod.loaded("user") == SCRIPT
 
 
 def test_a_script_that_ran_in_part_runs_again_and_other_errors_end_it(pod: Pod) -> None:

@@ -167,6 +167,37 @@ def test_a_move_without_a_database_changes_nothing(server: Server) -> None:
     assert [path.name for path in server.volume.iterdir()] == ["note"]
 
 
+RENEWED = """#!/bin/bash
+case "$*" in *--initialize*) exec "$0.real" "$@" ;; esac
+echo renewed >"$TLS/tls.crt"
+for _ in {1..200}; do
+    [ "$(grep -c RELOAD "$SEEN")" -lt 2 ] || exit 0
+    sleep 0.05
+done
+exit 1
+"""
+REJECTED_ONCE = """#!/bin/bash
+echo "$*" >>"$SEEN"
+[ "$(grep -c RELOAD "$SEEN")" -gt 1 ]
+"""
+
+
+def test_a_renewed_certificate_is_loaded_without_a_restart_and_a_rejected_one_tried_again(server: Server) -> None:
+    """The kubelet changes the files of a Secret; mysqld reads them at its start and with ALTER INSTANCE RELOAD TLS."""
+    tls, programs = server.folder / "tls", server.folder / "bin"
+    tls.mkdir()
+    (tls / "tls.crt").write_text("first")
+    (programs / "mysqld").rename(programs / "mysqld.real")
+    for name, text in (("mysqld", RENEWED), ("mysql", REJECTED_ONCE)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    done = server.run("mysql_server.sh", "--", TLS=str(tls), RENEWED_SECONDS="0.05")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the renewed certificate is loaded") == 1
+    loads = [line for line in server.seen() if "RELOAD" in line]
+    assert all(line.endswith("-e ALTER INSTANCE RELOAD TLS") for line in loads)
+
+
 def test_an_option_that_mysqld_rejects_fails_the_check_with_mysqld_s_own_words(server: Server) -> None:
     done = server.run("mysql_options.sh", "--", "--no-such=1")
     assert done.returncode == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.nginx.certificate import problems
+from components.shared.certificates import problems
 from tests.unit.support.recording import Recorder
 from tests.unit.support.stacks import run
 
