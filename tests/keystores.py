@@ -55,6 +55,11 @@ def make_stores(folder: Path, kind: str, algorithm: str = "RSA") -> Path:
 
 def encrypted(stores: Path, plain: str, how: Transformation = "RSA") -> str:
     """As WSO2's cipher tool does it: for the certificate's key, in base64."""
+    return cipher_text(public_key(stores, STORE_PASSWORD), plain, how)
+
+
+def cipher_text(key: RSAPublicKey, plain: str, how: Transformation) -> str:
+    """The text for a key, in base64."""
     sha1 = hashes.SHA1()  # noqa: S303 - that of the transformation
     way = padding.OAEP(padding.MGF1(sha1), sha1, None) if how == OAEP else padding.PKCS1v15()
-    return base64.b64encode(public_key(stores, STORE_PASSWORD).encrypt(plain.encode(), way)).decode()
+    return base64.b64encode(key.encrypt(plain.encode(), way)).decode()

@@ -108,6 +108,32 @@ final class Database {
         }
     }
 
+    /** Names a secondary user store in the database, as persistDomain does. */
+    void addDomain(String name) throws SQLException {
+        try (Connection connection = connect();
+             PreparedStatement query = connection.prepareStatement("SELECT 1 FROM UM_DOMAIN WHERE UM_DOMAIN_NAME = ? AND UM_TENANT_ID = " + TENANT)) {
+            query.setString(1, name.toUpperCase());
+            if (query.executeQuery().next()) return;
+            insert(connection, "INSERT INTO UM_DOMAIN (UM_DOMAIN_NAME, UM_TENANT_ID) VALUES (?, " + TENANT + ")", name.toUpperCase());
+        }
+    }
+
+    /** True when one of the roles, which are those of a secondary user store, has the permission to log in, or one above it. */
+    boolean mayLogIn(String domain, List<String> roles) throws SQLException {
+        try (Connection connection = connect();
+             PreparedStatement query = connection.prepareStatement("SELECT 1 FROM UM_PERMISSION P JOIN UM_ROLE_PERMISSION R ON "
+                 + "R.UM_PERMISSION_ID = P.UM_ID AND R.UM_TENANT_ID = P.UM_TENANT_ID JOIN UM_DOMAIN D ON R.UM_DOMAIN_ID = D.UM_DOMAIN_ID "
+                 + "WHERE P.UM_RESOURCE_ID IN ('/permission', '/permission/admin', '/permission/admin/login') AND P.UM_ACTION = 'ui.execute' "
+                 + "AND R.UM_IS_ALLOWED = 1 AND D.UM_DOMAIN_NAME = ? AND R.UM_ROLE_NAME = ? AND P.UM_TENANT_ID = " + TENANT)) {
+            for (String role : roles) {
+                query.setString(1, domain.toUpperCase());
+                query.setString(2, role);
+                if (query.executeQuery().next()) return true;
+            }
+            return false;
+        }
+    }
+
     /** The id of an active tenant by its domain, or 0. */
     int tenant(String domain) throws SQLException {
         try (Connection connection = connect();

@@ -54,13 +54,15 @@ public final class Main {
         Cars cars = new Cars(home, serverRoles(carbon));
         Synapse synapse = new Synapse(home, cars);
         synapse.scan();
-        scanForEver(synapse, Integer.parseInt(carbon.required("Axis2Config/DeploymentUpdateInterval")));
+        UserStores stores = new UserStores(home, carbon, userDatabase);
+        stores.scan();
+        scanForEver(synapse, stores, Integer.parseInt(carbon.required("Axis2Config/DeploymentUpdateInterval")));
         // The kernel opens the store of carbon.xml, whatever the listeners use.
         Web.tls(Path.of(carbon.required("Security/KeyStore/Location")), carbon.required("Security/KeyStore/Type"),
             carbon.required("Security/KeyStore/Password"), carbon.required("Security/KeyStore/KeyPassword"), PROTOCOLS);
         String host = System.getenv().getOrDefault("HOSTNAME", "localhost");
         Web web = new Web(host, consoleUrl(carbon, catalina), proxyPort(catalina, ""), synapse,
-            "true".equals(nhttp.getProperty("http.block_service_list")), userDatabase,
+            "true".equals(nhttp.getProperty("http.block_service_list")), userDatabase, stores,
             jndi -> Database.named(datasources, vault, jndi));
         Access access = Access.gateway(home);
         OptionalInt internal = Metrics.port(home);
@@ -264,7 +266,7 @@ public final class Main {
         return value;
     }
 
-    private static void scanForEver(Synapse synapse, int seconds) {
+    private static void scanForEver(Synapse synapse, UserStores stores, int seconds) {
         Thread thread = new Thread(() -> {
             while (true) {
                 try {
@@ -273,6 +275,7 @@ public final class Main {
                     return;
                 }
                 synapse.scan();
+                stores.scan();
             }
         }, "deployer");
         thread.setDaemon(true);

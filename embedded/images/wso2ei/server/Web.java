@@ -37,16 +37,18 @@ final class Web {
     private final Synapse synapse;
     private final boolean servicesBlocked;
     private final Database users;
+    private final UserStores stores;
     private final Function<String, Database> datasources;
 
     Web(String node, String consoleUrl, String proxyPort, Synapse synapse, boolean servicesBlocked, Database users,
-        Function<String, Database> datasources) {
+        UserStores stores, Function<String, Database> datasources) {
         this.node = node;
         this.consoleUrl = consoleUrl;
         this.proxyPort = proxyPort;
         this.synapse = synapse;
         this.servicesBlocked = servicesBlocked;
         this.users = users;
+        this.stores = stores;
         this.datasources = datasources;
     }
 
@@ -266,7 +268,7 @@ final class Web {
         String name = field(body, "username");
         boolean good;
         try {
-            good = users.authenticates(name, field(body, "password"));
+            good = stores.mayLogIn(name, field(body, "password"));
         } catch (SQLException error) {
             Log.error("org.wso2.carbon.core.services.authentication.AuthenticationAdmin", "System error while authenticating", error);
             good = false;
@@ -301,7 +303,7 @@ final class Web {
         try {
             if (header == null || !header.startsWith("Basic ")) return false;
             String[] given = new String(Base64.getDecoder().decode(header.substring(6)), StandardCharsets.UTF_8).split(":", 2);
-            return given.length == 2 && users.authenticates(given[0], given[1]);
+            return given.length == 2 && stores.mayLogIn(given[0], given[1]);
         } catch (SQLException | IllegalArgumentException error) {
             return false;
         }
