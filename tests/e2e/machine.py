@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -105,6 +105,13 @@ class Machine:
         self._current = False
         self.run(["pulumi", "config", verb, *file, *plain, "--", *words], env=self.environment).ok()
 
+    def configure_all(self, settings: Mapping[str, str]) -> None:
+        """``pulumi config set-all``: many keys below ``wso2ei:``, in the time of one."""
+        file = ["--config-file", self.environment["PULUMI_OPTION_CONFIG_FILE"], "-s", "local", "--path"]
+        values = [word for key, value in settings.items() for word in ("--plaintext", f"wso2ei:{key}={value}")]
+        self._current = False
+        self.run(["pulumi", "config", "set-all", *file, *values], env=self.environment).ok()
+
     def update(self) -> Done:
         """``pulumi up`` without questions; what became of it."""
         done = self.pulumi("up", "-s", "local", "--yes", "--skip-preview")
@@ -123,9 +130,9 @@ class Machine:
         """The administrator's, from the stack's outputs."""
         return self.pulumi("stack", "output", "-s", "local", "--show-secrets", "admin_password").ok().strip()
 
-    def login(self, password: str) -> str:
-        """The console's answer to the administrator's log-in."""
-        form = ["-d", "username=admin", "--data-urlencode", f"password={password}"]
+    def login(self, password: str, user: str = "admin") -> str:
+        """The console's answer to a log-in."""
+        form = ["--data-urlencode", f"username={user}", "--data-urlencode", f"password={password}"]
         return self.curl("/carbon/admin/login_action.jsp", CONSOLE, *form).text
 
     def members(self, node: str) -> set[str]:
