@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi_kubernetes as k8s
 
 from components.ei import clients, work
@@ -112,21 +114,16 @@ def schema_job_spec(
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 labels=job_labels | mysql_connection.CLIENT_LABEL, annotations=metadata.rotated(parts.rotation)
             ),
-            spec=k8s.core.v1.PodSpecArgs(
-                automount_service_account_token=False,
-                enable_service_links=False,
-                restart_policy="Never",
-                image_pull_secrets=pods.pull_secrets(parts.images.pull_secret),
-                security_context=pods.pod_security(UID),
+            spec=_job_pod(
+                parts,
+                load,
                 init_containers=[copy],
-                containers=[load],
                 volumes=[
                     volumes.empty_dir(work.VOLUME, "16Mi"),
                     volumes.empty_dir("scratch", "16Mi"),
                     volumes.config_map_volume("programs", parts.config_maps.programs),
                     *secret_volumes(parts),
                 ],
-                **scheduling.pod_fields(parts.operations.get("scheduling")),
             ),
         ),
     )
@@ -147,16 +144,22 @@ def image_job_spec(parts: PodParts, job_labels: dict[str, str], deadline: Deadli
         active_deadline_seconds=deadline.seconds,
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=job_labels),
-            spec=k8s.core.v1.PodSpecArgs(
-                automount_service_account_token=False,
-                enable_service_links=False,
-                restart_policy="Never",
-                image_pull_secrets=pods.pull_secrets(parts.images.pull_secret),
-                security_context=pods.pod_security(UID),
-                containers=[container],
-                **scheduling.pod_fields(parts.operations.get("scheduling")),
-            ),
+            spec=_job_pod(parts, container),
         ),
+    )
+
+
+def _job_pod(parts: PodParts, container: k8s.core.v1.ContainerArgs, **more: Any) -> k8s.core.v1.PodSpecArgs:
+    """A pod that runs once as EI's user, without a token."""
+    return k8s.core.v1.PodSpecArgs(
+        automount_service_account_token=False,
+        enable_service_links=False,
+        restart_policy="Never",
+        image_pull_secrets=pods.pull_secrets(parts.images.pull_secret),
+        security_context=pods.pod_security(UID),
+        containers=[container],
+        **more,
+        **scheduling.pod_fields(parts.operations.get("scheduling")),
     )
 
 
