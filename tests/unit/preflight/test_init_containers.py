@@ -17,20 +17,12 @@ import pytest
 
 from preflight import context as context_of_preflight
 from preflight import init_containers
-from tests.unit.support.api_server import ApiServer, api_server
+from tests.unit.support.api_server import ApiServer
 
 REASON = "check-volume: uid 999 cannot write this volume (owner 0:0, mode 755)"
 FAILED = {"terminated": {"exitCode": 1, "reason": "Error", "message": f"{REASON}\n"}}
 ROOT = Path(__file__).parents[3]
 PODS = "/api/v1/namespaces/team/pods"
-
-
-@pytest.fixture
-def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
-    with api_server() as server:
-        (tmp_path / "config").write_text(server.kubeconfig("here"))
-        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from preflight import mysql_version
 from settings import loading
-from tests.unit.support.api_server import ApiServer, api_server
+from tests.unit.support.api_server import ApiServer
 from tests.unit.support.mistake_pairs import base
 
 POD = "/api/v1/namespaces/wso2/pods/wso2ei-mysql-0"
-
-
-@pytest.fixture
-def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
-    with api_server() as server:
-        (tmp_path / "config").write_text(server.kubeconfig("here"))
-        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-        yield server
-
-
-@pytest.fixture
-def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    found: list[str] = []
-    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: False)
-    monkeypatch.setattr("pulumi.log.warn", found.append)
-    return found
 
 
 def runs(api: ApiServer, image: str, *, ready: bool = True) -> None:

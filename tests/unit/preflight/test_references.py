@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -14,7 +13,7 @@ from settings import loading
 from settings.errors import Mistake
 from settings.schema import walk
 from settings.types import ObjectName
-from tests.unit.support.api_server import ApiServer, api_server
+from tests.unit.support.api_server import ApiServer
 from tests.unit.support.mistake_pairs import base
 
 CORE = "/api/v1/namespaces/team"
@@ -28,20 +27,9 @@ OBJECT_NAME = get_args(ObjectName)[-1]
 
 
 @pytest.fixture
-def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
-    with api_server() as server:
-        (tmp_path / "config").write_text(server.kubeconfig("here"))
-        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-        server.add("/api/v1/namespaces/team")
-        yield server
-
-
-@pytest.fixture
-def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    found: list[str] = []
-    monkeypatch.setattr("pulumi.runtime.is_dry_run", lambda: False)
-    monkeypatch.setattr("pulumi.log.warn", found.append)
-    return found
+def api(api: ApiServer) -> ApiServer:
+    api.add("/api/v1/namespaces/team")
+    return api
 
 
 def settings_of(config: dict[str, Any]) -> Any:
