@@ -91,6 +91,8 @@ COMPANIONS: dict[str, dict[str, Any]] = {
     "storage.retain": {"namespace": {"create": False}},
     # With an external server, settings of the stack's own one are mistakes.
     "mysql.external": {},
+    # Without the access key of the other settings of the bucket.
+    "mysql.backup.s3.secret": {},
     **{f"mysql.external.{to_camel(name)}": _EXTERNAL for name in ExternalMysqlSettings.model_fields},
     "ei.metrics.serviceMonitor": _of_metrics(discovery="serviceMonitor"),
     "mysql.external.caConfigMap": {"mysql": {"external": {"host": "mysql.example.com", "tls": "verifyCa"}}},
