@@ -132,7 +132,6 @@ ITEMS: dict[str, dict[str, Any]] = {
     "mysql.backup": {"mysql": {"backup": {"schedule": "30 2 * * *"}}},
     "ei.hostAliases[0]": {"ei": {"hostAliases": [{"ip": "10.0.0.12", "hostnames": ["backend"]}]}},
     "ei.autoscaler": {"ei": {"autoscaler": {"maxReplicas": 3}}},
-    # The first that fits is taken.
     "ei.metrics.serviceMonitor": _of_metrics(discovery="serviceMonitor"),
     "ei.metrics.agent": _of_metrics(agent={"port": 9404}),
     "ei.metrics": _METRICS,
