@@ -132,7 +132,7 @@ def schema_job_spec(
 def image_job_spec(parts: PodParts, job_labels: dict[str, str], deadline: Deadline) -> k8s.batch.v1.JobSpecArgs:
     """Pull EI's image while MySQL starts, and check its version; what uses the image starts after MySQL."""
     container = k8s.core.v1.ContainerArgs(
-        name="image",
+        name="ei-image",
         image=parts.images.ei,
         command=["sh", "-c", needs_home(parts)],
         security_context=pods.container_security(),

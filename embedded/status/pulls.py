@@ -13,7 +13,7 @@ from embedded.status import events as ev
 from embedded.status.events import Object
 
 FAILED = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable"}
-EI_CONTAINERS = {"ei", "copy-conf", "copy-dbscripts"}
+EI_CONTAINERS = {"ei", "ei-image", "copy-conf", "copy-dbscripts"}
 """Containers of EI's own image; every other one is of ``images.*``."""
 
 
