@@ -7,6 +7,7 @@ MySQL's. Neither a key nor a part of it gets into a message.
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class _Pair:
         """Return the command that sets the key."""
         return f"pulumi config set --secret {self.key} < FILE"
 
-    @property
+    @functools.cached_property
     def chain(self) -> list[x509.Certificate]:
         """Return the certificates; empty where they cannot be read."""
         try:

@@ -64,8 +64,9 @@ class EiCluster(pulumi.ComponentResource):
         self._services(name, args, after_database)
         parts = self._parts(name, args, version, child)
         pull_secret = self._pull_secret(name, args, parts.selector, child)
+        with_pull_secret = pulumi.ResourceOptions(depends_on=[pull_secret] if pull_secret else [])
         if server:
-            self._image_job(name, args, parts, deadline, pull_secret, slow)
+            self._image_job(name, args, parts, deadline, pulumi.ResourceOptions.merge(slow, with_pull_secret))
         job_labels = schema_labels(name)
         job = k8s.batch.v1.Job(
             f"{name}-schema",
@@ -75,9 +76,7 @@ class EiCluster(pulumi.ComponentResource):
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
             spec=objects.schema_job_spec(parts, version, args["admin_username"], job_labels, deadline),
-            opts=pulumi.ResourceOptions.merge(
-                after_database, pulumi.ResourceOptions(depends_on=[pull_secret] if pull_secret else [])
-            ),
+            opts=pulumi.ResourceOptions.merge(after_database, with_pull_secret),
         )
         members = objects.membership_rules(f"{name}-members")
         account = k8s.rbac.v1.SubjectArgs(
@@ -266,8 +265,7 @@ class EiCluster(pulumi.ComponentResource):
         args: EiClusterArgs,
         parts: PodParts,
         deadline: Deadline,
-        pull_secret: k8s.core.v1.Secret | None,
-        slow: pulumi.ResourceOptions,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         """Pull the image at once, which otherwise begins when MySQL is ready: one of the nodes then has it.
 
@@ -288,9 +286,7 @@ class EiCluster(pulumi.ComponentResource):
             f"{name}-image",
             metadata=meta({"pulumi.com/replaceUnready": "true"}),
             spec=objects.image_job_spec(parts, selector, deadline),
-            opts=pulumi.ResourceOptions.merge(
-                slow, pulumi.ResourceOptions(depends_on=[pull_secret] if pull_secret else [])
-            ),
+            opts=opts,
         )
 
     def _policies(

@@ -15,6 +15,7 @@ from tests.e2e.test_lifecycle import serving
 
 _BEFORE = _AFTER = 4.0
 """Seconds of load around an event."""
+_ROLLED_OUT = ("rollout", "status", "deployment/wso2ei-nginx", "--timeout=2m")
 
 
 def _node(machine: Machine) -> None:
@@ -23,7 +24,7 @@ def _node(machine: Machine) -> None:
 
 def _controller(machine: Machine) -> None:
     machine.kubectl("delete", "pod", controller(machine)["metadata"]["name"]).ok()
-    machine.kubectl("rollout", "status", "deployment/wso2ei-nginx", "--timeout=2m").ok()
+    machine.kubectl(*_ROLLED_OUT).ok()
 
 
 def _configuration(machine: Machine) -> None:
@@ -44,7 +45,7 @@ def _scaled(machine: Machine) -> None:
 
 def _rolled(machine: Machine) -> None:
     machine.kubectl("rollout", "restart", "deployment/wso2ei-nginx").ok()
-    machine.kubectl("rollout", "status", "deployment/wso2ei-nginx", "--timeout=2m").ok()
+    machine.kubectl(*_ROLLED_OUT).ok()
 
 
 def _database(machine: Machine) -> None:
