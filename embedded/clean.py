@@ -16,8 +16,13 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Stop, remove, and check that nothing is left."""
     with reporter.step("stopping the embedded cluster", "5s"):
         lifecycle.stop(reporter)
+    removed = state_dir().with_name(f"{state_dir().name}.removed")
+    # One that an interrupted run has left.
+    shutil.rmtree(removed, ignore_errors=True)
     if state_dir().exists():
-        shutil.rmtree(state_dir())
+        # As a whole: a backend that stays behind without its passphrase is one that no update can read.
+        state_dir().rename(removed)
+        shutil.rmtree(removed)
     left = leftovers()
     if left:
         raise KitError("not removed: " + "; ".join(left), "reboot, or remove them by hand")

@@ -70,8 +70,11 @@ def embedded_variables(bins: list[Path], kubeconfig: Path | str | None, home: Pa
     backend.mkdir(parents=True, exist_ok=True)
     passphrase = base / "passphrase"
     if not passphrase.exists():
-        passphrase.touch(mode=0o600)
-        passphrase.write_text(secrets.token_urlsafe(24))
+        # As a whole: a run that is killed here leaves none, not an empty one.
+        new = passphrase.with_suffix(".new")
+        new.touch(mode=0o600)
+        new.write_text(secrets.token_urlsafe(24))
+        new.replace(passphrase)
     # The language host that can be had here does not look for a virtual environment, so it must come first on PATH.
     path = os.pathsep.join([str(Path(sys.executable).parent), *map(str, bins), os.environ.get("PATH", "")])
     found = {
