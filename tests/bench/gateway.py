@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +35,8 @@ PATH = f"/services/{_SERVICE}"
 _WORKERS = 16
 _SECONDS = 3
 _IDLE = 1000
+_LATE, _LATE_SECONDS = "Late", 110
+_LARGE_MB = 20
 _RATES = (100, 200, 400, 800, 1600, 3200)
 _NAMESPACE, _PORT = "wso2ei-bench", 18443
 _CONFIGURATION = """
@@ -42,6 +46,7 @@ error_log /dev/stderr;
 events {{ worker_connections 4096; }}
 http {{
     access_log /dev/stdout;
+    client_max_body_size 32m;
     client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi;
     uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
     upstream ei {{ {servers} keepalive 128; }}
@@ -53,6 +58,7 @@ http {{
         location / {{
             proxy_pass https://ei;
             proxy_http_version 1.1;
+            proxy_read_timeout 180s;
             proxy_set_header Connection "";
             proxy_set_header Host $host;
         }}
@@ -98,13 +104,14 @@ def addresses_of(machine: Machine) -> list[str]:
     return [f"{pod['status']['podIP']}:8243" for pod in machine.nodes()]
 
 
-def deploy(machine: Machine) -> None:
-    """Deploy a service that answers at once, on both nodes."""
-    machine.drop_car("bench.car", car(f"{_SERVICE}CompositeApplication", _SERVICE))
+def deploy(machine: Machine, service: str = _SERVICE, seconds: int = 0) -> None:
+    """Deploy a service that answers at once, or after some seconds, on both nodes."""
+    delay = f'<parameter name="delayMillis">{seconds * 1000}</parameter>'
+    machine.drop_car(f"{service}.car", car(f"{service}CompositeApplication", service, parameters=delay))
 
     def served() -> bool:
         logs = [machine.kubectl("logs", node["metadata"]["name"], "-c", "ei").text for node in machine.nodes()]
-        return all(f"Deployed Carbon Application : {_SERVICE}CompositeApplication_1.0.0" in log for log in logs)
+        return all(f"Deployed Carbon Application : {service}CompositeApplication_1.0.0" in log for log in logs)
 
     eventually("both nodes have deployed the service", served)
 
@@ -177,6 +184,7 @@ def cost(bench: Bench, runs: int) -> Iterator[Sample]:
                 yield from (Sample(what, one, base[what, unit], unit, title) for title, base in found.items())
             if turn:
                 yield Sample("TLS handshakes with EI (and probes)", handshakes, count, "", "the gateway's requests")
+        yield from _large_and_late(bench, {"": nginx} | {title: each[0] for title, each in others.items()}, runs)
     yield Sample("the calibrated rate", rate, unit="/s")
     yield from _with_idle(bench, nginx, rate)
 
@@ -190,6 +198,33 @@ def _way(bench: Bench, addresses: Sequence[str], rate: int) -> tuple[dict[tuple[
         ("99th percentile at the calibrated rate", "ms"): percentile(some, 99),
     }
     return values, len(most) + len(some)
+
+
+def _large_and_late(bench: Bench, ways: Mapping[str, str], runs: int) -> Iterator[Sample]:
+    """A large request, and an answer that comes late, by the address of each way; the first is the one measured."""
+
+    def compared(case: str, seconds: Sequence[float]) -> Iterator[Sample]:
+        value, *bases = seconds
+        yield from (Sample(case, value, base, against=title) for title, base in zip([*ways][1:], bases, strict=True))
+
+    body = bench.new_folder() / "body"
+    body.write_bytes(os.urandom(_LARGE_MB * 10**6))
+    for _ in range(runs):
+        sent = [_answered(bench, address, _SERVICE, f"--data-binary=@{body}") for address in ways.values()]
+        yield from compared(f"a request of {_LARGE_MB} MB", sent)
+    deploy(bench.stack, _LATE, _LATE_SECONDS)
+    with ThreadPoolExecutor() as pool:
+        late = pool.map(lambda address: _answered(bench, address, _LATE), ways.values())
+    yield from compared(f"an answer after {_LATE_SECONDS} s", [*late])
+
+
+def _answered(bench: Bench, address: str, service: str, *options: str) -> float:
+    """Return the seconds until one request was answered."""
+    command = [*bench.in_node(), "curl", "-sSk", "-o", "/dev/null", "-w", "%{http_code} %{time_total}", *options,
+               "-H", f"Host: {GATEWAY}", f"https://{address}/services/{service}"]  # fmt: skip
+    code, seconds = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert code == "200", f"{address}/services/{service}: {code}"
+    return float(seconds)
 
 
 def _with_idle(bench: Bench, nginx: str, rate: int) -> Iterator[Sample]:
