@@ -61,14 +61,19 @@ def test_an_older_mysql_is_refused_and_the_running_server_left_alone(machine: Ma
     assert ready(machine)
 
 
-def schema_job_of_6_6_0(machine: Machine) -> str:
-    """The Job of the running stack, with what differs in 6.6.0 but for the image; it has one try."""
+def schema_job(machine: Machine, name: str, retries: int | None = None) -> str:
+    """The schema Job of the running stack, under another name, with its own retries unless others are given."""
     (job,) = machine.objects("jobs", "-l", "app.kubernetes.io/name=wso2ei-schema")
     template = job["spec"]["template"]
     labels = {k: v for k, v in template["metadata"]["labels"].items() if not k.endswith(("controller-uid", "job-name"))}
-    spec = {"backoffLimit": 0, "template": template | {"metadata": {"labels": labels}}}
-    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "schema-of-6-6-0"}, "spec": spec}
-    text = json.dumps(body).replace("mysql5.7.sql", "mysql.sql")
+    limit = job["spec"]["backoffLimit"] if retries is None else retries
+    spec = {"backoffLimit": limit, "template": template | {"metadata": {"labels": labels}}}
+    return json.dumps({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec})
+
+
+def schema_job_of_6_6_0(machine: Machine) -> str:
+    """With what differs in 6.6.0 but for the image; it has one try."""
+    text = schema_job(machine, "schema-of-6-6-0", 0).replace("mysql5.7.sql", "mysql.sql")
     return text.replace('"name": "EI_VERSION", "value": "6.5.0"', '"name": "EI_VERSION", "value": "6.6.0"')
 
 

@@ -1,6 +1,6 @@
-"""MySQL is killed at random moments of dumps and restores: what was backed up before can be restored, with every row.
+"""MySQL is killed at random moments of dumps, restores and schema Jobs: no row and no table is lost.
 
-Not part of `make e2e`, for its time, about 40 s a pair of kills: `make e2e E2E=kills`, with WSO2EI_KILLS=4 for a few.
+Not part of `make e2e`, for its time, about 20 s a kill: `make e2e E2E=kills`, with WSO2EI_KILLS=6 for a few.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.machine import Machine, eventually
-from tests.e2e.test_backup import REGISTRY, backup, start
+from tests.e2e.test_backup import REGISTRY, USERS, backup, start
+from tests.e2e.test_database import schema_job
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600), pytest.mark.usefixtures("first_up")]
-KILLS = int(os.environ.get("WSO2EI_KILLS", "20"))
+KILLS = int(os.environ.get("WSO2EI_KILLS", "21"))
 # 32 MB, in a dump twice as much: seconds for a dump and a restore.
 FILL = (
     """
@@ -28,8 +29,19 @@ INSERT INTO KILLED (CONTENT) VALUES (RANDOM_BYTES(1024));
 )
 ROWS = "SELECT COUNT(*), SUM(CRC32(CONTENT)) FROM KILLED"
 
+# All columns, keys and references, as a number each.
+SHAPE = "".join(
+    f"SELECT COUNT(*), SUM(CRC32(CONCAT_WS(',', {columns}))) FROM information_schema.{table}"  # noqa: S608 - see below
+    f" WHERE {schema} = DATABASE() AND TABLE_NAME RLIKE '^(UM|REG)_';\n"
+    for table, schema, columns in (
+        ("COLUMNS", "TABLE_SCHEMA", "TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, COLUMN_DEFAULT, IS_NULLABLE, EXTRA"),
+        ("STATISTICS", "TABLE_SCHEMA", "TABLE_NAME, INDEX_NAME, NON_UNIQUE, SEQ_IN_INDEX, COLUMN_NAME"),
+        ("REFERENTIAL_CONSTRAINTS", "CONSTRAINT_SCHEMA", "TABLE_NAME, REFERENCED_TABLE_NAME, DELETE_RULE"),
+    )
+)
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def stack(machine: Machine) -> Iterator[Machine]:
     machine.bring_up()
     machine.configure("set", "wso2ei:mysql.backup.schedule", "0 0 1 1 *")
@@ -88,7 +100,7 @@ def test_no_row_is_lost_whenever_mysql_is_killed(stack: Machine) -> None:
     restore_seconds = seconds(stack, "whole", "restoring")
     assert stack.sql(REGISTRY, ROWS) == rows
     ends: list[str] = []
-    for turn in range(KILLS // 2):
+    for turn in range(KILLS // 3):
         start(stack, f"dump-{turn}")
         ends.append("dump " + kill(stack, f"dump-{turn}", "dumping the databases", dump_seconds))
         restore(stack, f"killed-{turn}", older)
@@ -103,3 +115,32 @@ def test_no_row_is_lost_whenever_mysql_is_killed(stack: Machine) -> None:
     assert stack.sql(REGISTRY, ROWS) == rows
     print(f"dump {dump_seconds:.0f}s, restore {restore_seconds:.0f}s; " + ", ".join(ends))
     assert "restore Failed" in ends, "no kill hit a restore: nothing was shown"
+
+
+def schema_loaded(machine: Machine, job: str, kill_within: float = 0) -> float:
+    """Empty both databases and run the schema Job, once with a killed server; return the seconds that it took."""
+    for database in (USERS, REGISTRY):
+        machine.sql("mysql", f"DROP DATABASE {database}; CREATE DATABASE {database}")
+    machine.kubectl("create", "-f", "-", stdin=schema_job(machine, job)).ok()
+    eventually(f"{job} loads", lambda: "schema: loading" in machine.kubectl("logs", f"job/{job}").text)
+    since = time.monotonic()
+    if kill_within:
+        time.sleep(random.uniform(0, kill_within))  # noqa: S311 - no secret
+        machine.kubectl("delete", "pod", "-l", "app.kubernetes.io/name=mysql", "--grace-period=0", "--force").ok()
+        machine.kubectl("rollout", "status", "statefulset/wso2ei-mysql", "--timeout=5m").ok()
+    assert end(machine, job) == "Complete", machine.kubectl("logs", f"job/{job}").text
+    return time.monotonic() - since
+
+
+def test_no_table_is_missing_whenever_mysql_is_killed_in_the_schema_job(stack: Machine) -> None:
+    whole_seconds = schema_loaded(stack, "schema-whole")
+    shapes = {database: stack.sql(database, SHAPE) for database in (USERS, REGISTRY)}
+    repeated = 0
+    for turn in range(KILLS // 3):
+        took = schema_loaded(stack, f"schema-{turn}", whole_seconds)
+        assert {database: stack.sql(database, SHAPE) for database in shapes} == shapes
+        assert stack.sql(USERS, "SELECT COUNT(*) FROM UM_USER") == "1"
+        pods = len(stack.objects("pods", "-l", f"batch.kubernetes.io/job-name=schema-{turn}"))
+        repeated += pods > 1
+        print(f"{turn}: {pods} tries, {took:.0f}s instead of {whole_seconds:.0f}s, all tables are there", flush=True)
+    assert repeated, "no kill hit a schema Job at its work: nothing was shown"
