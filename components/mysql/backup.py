@@ -107,8 +107,11 @@ def dump_job_spec(common: BackupPods, args: BackupArgs) -> k8s.batch.v1.JobSpecA
         kept = {name: value for name, value in values.items() if name.startswith("KEEP")}
         containers.append(mysql_bucket.container(common.bucket, "backup", "upload", kept))
         minutes += UPLOAD_MINUTES
-    password = mysql_connection.password_volumes(common.secret, [BACKUP_KEY])
-    return _job_spec(common, containers, password, minutes=minutes, retries=1)
+    own = [
+        *mysql_connection.password_volumes(common.secret, [BACKUP_KEY]),
+        *mysql_connection.ca_volumes(common.connection),
+    ]
+    return _job_spec(common, containers, own, minutes=minutes, retries=1)
 
 
 def restore_job_spec(common: BackupPods) -> k8s.batch.v1.JobSpecArgs:
@@ -117,8 +120,11 @@ def restore_job_spec(common: BackupPods) -> k8s.batch.v1.JobSpecArgs:
     containers = [_mysql_container(common, "backup", "mysql_backup_restore.sh", latest | {"FORCE": ""})]
     if common.bucket:
         containers.insert(0, mysql_bucket.container(common.bucket, "fetch", "fetch", latest))
-    password = mysql_connection.password_volumes(common.connection["secret"], PASSWORD_KEYS)
-    return _job_spec(common, containers, password, minutes=RESTORE_MINUTES, retries=0)
+    own = [
+        *mysql_connection.password_volumes(common.connection["secret"], PASSWORD_KEYS),
+        *mysql_connection.ca_volumes(common.connection),
+    ]
+    return _job_spec(common, containers, own, minutes=RESTORE_MINUTES, retries=0)
 
 
 def drill_job_spec(common: BackupPods, size: str, selector: dict[str, str]) -> k8s.batch.v1.JobSpecArgs:
@@ -163,6 +169,7 @@ def _mysql_container(
             volumes.mount("backups", MOUNT, read_only=program != "mysql_backup.sh" or None),
             mysql_connection.passwords_mount(),
             mysql_connection.rendered_mount(),
+            *mysql_connection.ca_mounts(common.connection),
             volumes.mount("programs", volumes.IN_POD_MOUNT, read_only=True),
             volumes.mount("scratch", "/tmp"),  # noqa: S108
         ],

@@ -128,7 +128,7 @@ def has_ca(connection: MysqlConnection) -> bool:
 
 
 def unverified(connection: MysqlConnection) -> MysqlConnection:
-    """Return the same connection for pods that do not mount the CA; it is encrypted nevertheless."""
+    """Return the same connection without the CA, encrypted nevertheless."""
     plain: MysqlConnection = {**connection, "tls": "preferred", "ca_config_map": None}
     plain.pop("ca_secret", None)
     return plain

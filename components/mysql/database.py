@@ -274,7 +274,7 @@ class MysqlDatabase(pulumi.ComponentResource):
             volume=DataVolume(f"{name}-backups", storage, child) if storage and not bucket else None,
             bucket=bucket,
             secret=secret,
-            connection=unverified(self.connection),
+            connection=self.connection,
             image=args["image"],
             config_map=metadata.name_of(config_map),
             selector=selector,

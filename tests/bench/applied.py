@@ -67,16 +67,15 @@ def _plain(value: Any) -> Any:
 
 def _apply(machine: Machine, items: list[dict[str, Any]]) -> float:
     """Seconds; the objects are deleted afterwards."""
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-    command = ["kubectl", "apply", "--server-side", "-f", "-"]
     started = time.monotonic()
     try:
-        machine.run(command, env=machine.environment, stdin=text).ok()
+        machine.apply(items)
         for name in _WORKLOADS:
             machine.kubectl("rollout", "status", name, "--timeout=10m").ok()
         return time.monotonic() - started
     finally:
-        machine.run(["kubectl", "delete", "--wait", "-f", "-"], env=machine.environment, stdin=text)
+        listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+        machine.run(["kubectl", "delete", "--wait", "-f", "-"], env=machine.environment, stdin=listed)
 
 
 ROWS: list[Row[Bench]] = [

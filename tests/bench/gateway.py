@@ -6,7 +6,6 @@ with what it measures.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -146,9 +145,7 @@ def by_hand(machine: Machine) -> Iterator[str]:
          "data": certificate["data"]},
         {"apiVersion": "v1", "kind": "Pod", "metadata": where, "spec": pod},
     ]  # fmt: skip
-    apply = ["kubectl", "apply", "-f", "-"]
-    listing = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-    machine.run(apply, env=machine.environment, stdin=listing).ok()
+    machine.apply(objects)
     try:
         wait = ["kubectl", "-n", _NAMESPACE, "wait", "--for=condition=Ready", "pod/nginx", "--timeout=60s"]
         machine.run(wait, env=machine.environment).ok()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -70,9 +69,8 @@ def server(machine: Machine) -> Iterator[None]:
         {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec},
         {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": service},
     ]
-    items = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     kubectl = ["kubectl", "-n", NAMESPACE]
-    machine.run(["kubectl", "apply", "-f", "-"], env=machine.environment, stdin=items).ok()
+    machine.apply(objects)
     try:
         ready = ["wait", "--for=condition=Ready", "pod/s3", "--timeout=100s"]
         machine.run([*kubectl, *ready], env=machine.environment).ok()

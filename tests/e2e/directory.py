@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -94,14 +93,12 @@ def start(machine: Machine, pair: KeyPair, passwords: dict[str, str]) -> None:
         subprocess.run(["cp", "-a", str(_package()), str(folder)], check=True, timeout=60)
     files = {"slapd.conf": _CONF, "entries.ldif": _ENTRIES.format(**passwords)}
     files |= {"tls.crt": pair.certificate, "tls.key": pair.key}
-    items = [
+    machine.apply([
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         _object("Secret", stringData=files),
         _object("Service", spec={"selector": {"app": "ldap"}, "ports": [{"port": PORT}]}),
         _object("Pod", spec=_pod()),
-    ]
-    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-    machine.run(["kubectl", "apply", "-f", "-"], env=machine.environment, stdin=listed).ok()
+    ])  # fmt: skip
     wait = ["kubectl", "-n", NAMESPACE, "wait", "--for=condition=Ready", "pod/ldap", "--timeout=100s"]
     machine.run(wait, env=machine.environment).ok()
 

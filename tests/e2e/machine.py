@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -166,6 +166,11 @@ class Machine:
     def kubectl(self, *words: str, stdin: str = "") -> Done:
         """kubectl in the stack's namespace."""
         return self.run(["kubectl", "-n", NAMESPACE, *words], env=self.environment, stdin=stdin)
+
+    def apply(self, items: Sequence[dict[str, Any]]) -> None:
+        """Objects of any namespaces, each of which names its own."""
+        listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": [*items]})
+        self.run(["kubectl", "apply", "--server-side", "-f", "-"], env=self.environment, stdin=listed).ok()
 
     def objects(self, kind: str, *words: str) -> list[dict[str, Any]]:
         """Live objects of a kind."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tests.e2e.machine import NAMESPACE, Machine
@@ -92,7 +91,7 @@ def move_in(machine: Machine, *more: Obj) -> None:
         _object("v1", "Namespace", SHOP), _object("v1", "Service", name, namespace, spec=service),
         *map(_pod, CALLERS), *_volume(), *more,
     ]  # fmt: skip
-    kubectl(machine, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    machine.apply(items)
     for name, (namespace, _) in CALLERS.items():
         kubectl(machine, "-n", namespace, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=120s")
 

@@ -99,12 +99,6 @@ class Trial:
             ["kubectl", "-n", platform.NAMESPACE, *words], env=self.machine.environment, stdin=stdin
         )
 
-    def apply(self, items: list[dict[str, Any]]) -> None:
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-        # Objects of several namespaces, so none is given.
-        command = ["kubectl", "apply", "--server-side", "-f", "-"]
-        self.machine.run(command, env=self.machine.environment, stdin=text).ok()
-
 
 @pytest.fixture(scope="module")
 def trial(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:

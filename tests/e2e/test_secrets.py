@@ -9,10 +9,11 @@ import pytest
 
 from components.nginx.tls import self_signed
 from tests.e2e.machine import NAMESPACE, Machine
+from tests.e2e.test_backup import backup, start
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400), pytest.mark.usefixtures("first_up")]
-# Everything that means something to a shell, to SQL, to an option file, to XML or to a URL.
 SLOW_QUERIES = ("--slow-query-log", "--long-query-time=1", "--log-output=TABLE")
+# Everything that means something to a shell, to SQL, to an option file, to XML or to a URL.
 NASTY = "p'w\"&<>\\$(id)`%;#"
 
 
@@ -26,7 +27,8 @@ def secret(machine: Machine, name: str, **values: str) -> None:
 
 def provide(machine: Machine, generation: int) -> None:
     """Both Secrets, as External Secrets would write them; a line end is often behind what was a file."""
-    passwords = {key: f"{generation}-{key}-{NASTY}" for key in ("root_password", "user_password", "registry_password")}
+    users = ("root", "user", "registry", "backup")
+    passwords = {f"{user}_password": f"{generation}-{user}-{NASTY}" for user in users}
     secret(machine, "team-mysql", **passwords)
     secret(machine, "team-admin", password=f"{NASTY}-{generation}\n")
 
@@ -57,21 +59,26 @@ def own_secrets(machine: Machine) -> Iterator[None]:
     yield
     # The Secrets stay until the next update, which goes back to the stack's own.
     configure(machine, mysql="", admin="", rotation="")
-    for key in ("tlsSecret", "options"):
+    for key in ("tlsSecret", "options", "backup"):
         machine.configure("rm", f"wso2ei:mysql.{key}")
 
 
 @pytest.mark.usefixtures("own_secrets")
 def test_a_running_stack_goes_over_to_existing_secrets_and_follows_their_rotation(machine: Machine) -> None:
     configure(machine, mysql="team-mysql", admin="team-admin")
-    # The same update gives MySQL a certificate, which EI verifies, and the options of the page about WSO2's values.
+    # The same update gives MySQL a certificate, which EI and backups verify, and the options of the page about WSO2's
+    # values.
     machine.configure("set", "wso2ei:mysql.tlsSecret", "team-mysql-tls")
+    machine.configure("set", "wso2ei:mysql.backup.schedule", "0 0 1 1 *")
     for index, option in enumerate(SLOW_QUERIES):
         machine.configure("set", f"wso2ei:mysql.options[{index}]", option)
     machine.update().ok()
     assert signed_in(machine, f"{NASTY}-1")
     # The year until which self_signed's certificates are valid, and not MySQL's own.
     assert " 2044 " in machine.sql("mysql", "SHOW STATUS LIKE 'Ssl_server_not_after'")
+    start(machine, "verified")
+    assert backup(machine, "verified")
+    assert "VERIFY_CA" in machine.kubectl("get", "job", "verified", "-o", "yaml").ok()
     assert machine.sql("WSO2EI_USER_DB", "SELECT SLEEP(1.1) AS A_SLOW_QUERY") == "0"
     assert "A_SLOW_QUERY" in machine.sql("mysql", "SELECT CONVERT(sql_text USING utf8mb4) FROM slow_log")
     assert machine.sql("WSO2EI_USER_DB", "SELECT 1") == "1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -37,8 +36,7 @@ def served_by_traefik(machine: Machine, first_up: str) -> Iterator[None]:
     folder = components.host_path(names.current(), 1, traefik.FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy2(binary, folder)
-    items = json.dumps({"apiVersion": "v1", "kind": "List", "items": traefik.objects()})
-    machine.run(["kubectl", "apply", "-f", "-"], env=machine.environment, stdin=items).ok()
+    machine.apply(traefik.objects())
     rollout = ["kubectl", "-n", traefik.NAME, "rollout", "status", "deployment/traefik", "--timeout=120s"]
     machine.run(rollout, env=machine.environment).ok()
     for key, value in SETTINGS.items():

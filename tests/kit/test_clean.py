@@ -17,8 +17,8 @@ def test_an_interrupted_removal_leaves_no_backend_without_its_passphrase(
 ) -> None:
     state = tmp_path / "state"
     monkeypatch.setenv("WSO2EI_EMBEDDED_STATE", str(state))
-    monkeypatch.setattr(clean.lifecycle, "stop", lambda _: None)
-    monkeypatch.setattr(clean, "leftovers", list)
+    monkeypatch.setattr("embedded.cluster.lifecycle.stop", lambda _: None)
+    monkeypatch.setattr("embedded.clean.leftovers", list)
     (state / "pulumi/backend").mkdir(parents=True)
     (state / "pulumi/passphrase").write_text("example")
 
