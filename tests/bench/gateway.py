@@ -207,7 +207,7 @@ def _large_and_late(bench: Bench, ways: Mapping[str, str], runs: int) -> Iterato
     body = bench.new_folder() / "body"
     body.write_bytes(os.urandom(_LARGE_MB * 10**6))
     for _ in range(runs):
-        sent = [_answered(bench, address, _SERVICE, f"--data-binary=@{body}") for address in ways.values()]
+        sent = [_answered(bench, address, _SERVICE, "--data-binary", f"@{body}") for address in ways.values()]
         yield from compared(f"a request of {_LARGE_MB} MB", sent)
     deploy(bench.stack, _LATE, _LATE_SECONDS)
     with ThreadPoolExecutor() as pool:
