@@ -27,6 +27,13 @@ def _controller(machine: Machine) -> None:
     machine.kubectl(*_ROLLED_OUT).ok()
 
 
+def _controllers(machine: Machine) -> None:
+    """Delete one after the other for so long that more than 10,000 requests are sent at four times the rate."""
+    end = time.monotonic() + 180
+    while time.monotonic() < end:
+        _controller(machine)
+
+
 def _configuration(machine: Machine) -> None:
     change_configuration(machine, f"disturbed at {time.time():.0f}")
     machine.update().ok()
@@ -62,6 +69,7 @@ _EVENTS: list[tuple[str, Callable[[Machine], None], float]] = [
     ("three nodes, then two again", _scaled, 0.5),
     ("MySQL is restarted", _database, 0.5),
     ("a configuration change at four times the rate", _configuration, 2),
+    ("the controller's pod is deleted again and again, at four times the rate", _controllers, 2),
 ]
 """Title, event, and the load as a share of the rate that the machine sustains while nodes change."""
 
