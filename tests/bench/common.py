@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from embedded.cluster import names, units
 from tests.bench.model import SkippedRowError
@@ -26,6 +26,8 @@ class Bench:
         self._machine, self._running = running or Machine(), running is not None
         self.up_log = ""
         """What ``make up`` printed for this run."""
+        self.up_objects: dict[str, list[dict[str, Any]]] = {}
+        """Events and namespaces after it, by kind; another row may make the stack again."""
 
     def __enter__(self) -> Self:
         return self
@@ -52,6 +54,7 @@ class Bench:
         done = self._machine.make("up")
         self.up_log = done.text
         done.ok()
+        self.up_objects = {kind: self._machine.objects(kind) for kind in ("events", "namespaces")}
         deploy_service(self._machine)
         return self._machine
 
