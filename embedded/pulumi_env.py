@@ -54,6 +54,11 @@ class PulumiEnv:
         """Run and keep what it prints."""
         return capture(self.arguments(command), env=self.environment())
 
+    def backend_folder(self) -> Path | None:
+        """Return where a file backend keeps states and locks; ``None`` for another backend."""
+        url = self.variables.get("PULUMI_BACKEND_URL", "")
+        return Path(url.removeprefix("file://")) / ".pulumi" if url.startswith("file://") else None
+
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs, secrets as ``[secret]``; empty when there are none."""
         answer = self.read(["stack", "output", "--json"])
@@ -138,6 +143,19 @@ def _merge(origin: dict[str, Any], last: dict[str, Any], edited: dict[str, Any])
     return merged
 
 
+def drop_unfinished_attributes(env: PulumiEnv) -> list[Path]:
+    """Remove and return the empty ``.attrs`` files of a file backend.
+
+    The backend truncates such a file before it replaces the state that belongs to it, and reads none of that state
+    while it is empty (``failed to load checkpoint: EOF``); it needs no such file (gocloud.dev/blob/fileblob, attrs.go).
+    """
+    folder = env.backend_folder()
+    found = [file for file in folder.rglob("*.attrs") if not file.stat().st_size] if folder else []
+    for file in found:
+        file.unlink()
+    return found
+
+
 def ensure_stack(env: PulumiEnv) -> None:
     """Create the stack unless it exists. Raises ``KitError`` with the CLI's message.
 
@@ -145,6 +163,8 @@ def ensure_stack(env: PulumiEnv) -> None:
     folder with a copy of the project file; the salt then moves into the copy of the stack file.
     """
     if env.read(["stack", "export"]).returncode == 0:
+        return
+    if drop_unfinished_attributes(env) and env.read(["stack", "export"]).returncode == 0:
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) if env.config_file else env.checkout

@@ -131,11 +131,8 @@ def _existing(env: PulumiEnv, inputs: dict[str, Any]) -> Live | None:
 
 def _stale_lock(env: PulumiEnv) -> int | None:
     """Return the process of a lock in a file backend, when that process runs no more on this machine."""
-    backend = env.variables.get("PULUMI_BACKEND_URL", "")
-    if not backend.startswith("file://"):
-        return None
-    locks = Path(backend.removeprefix("file://")) / ".pulumi" / "locks"
-    for lock in locks.rglob("*.json"):
+    folder = env.backend_folder()
+    for lock in (folder / "locks").rglob("*.json") if folder else ():
         if env.stack not in lock.parts:
             continue
         holder = int(json.loads(lock.read_text()).get("pid", 0))
