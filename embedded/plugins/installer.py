@@ -21,6 +21,7 @@ from pathlib import Path
 
 from embedded import toolchain
 from embedded.errors import KitError
+from embedded.paths import cache_dir
 from embedded.plugins import BUILT, NAMES, STAND_IN, Plugin
 from embedded.process import capture, follow
 from embedded.progress import Reporter
@@ -154,7 +155,14 @@ def _key(name: str) -> str:
         folder = toolchain.built(_GROUP)
         return shlex.join([str(folder / f"pulumi-resource-{name}")]) if folder else ""
     serve = f"from embedded.plugins.{name}.server import main; main({version(name)!r})"
-    # -I keeps the program's own PYTHONPATH out, -B compiled files out of the checkout.
+    # -I keeps the program's own PYTHONPATH out, and with it the Makefile's place for compiled files.
     return shlex.join(
-        [sys.executable, "-I", "-B", "-c", f"import sys; sys.path.insert(0, {str(_CHECKOUT)!r}); {serve}"]
+        [
+            sys.executable,
+            "-I",
+            "-X",
+            f"pycache_prefix={cache_dir() / 'bytecode'}",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(_CHECKOUT)!r}); {serve}",
+        ]
     )

@@ -1,18 +1,21 @@
 """Run the program of the checkout inside Pulumi and note when its phases begin; or with more EiClusters than one.
 
 The program itself is the same; ``program`` makes the folder that Pulumi runs instead of the checkout.
+``plain_program`` makes one with the same objects and nothing of this project.
 """
 
 from __future__ import annotations
 
 import ast
 import atexit
+import json
 import os
 import runpy
 import shutil
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,41 @@ def program(folder: Path, *, empty: bool = False) -> Path:
     path = f"import sys\n\nsys.path.insert(0, {str(ROOT)!r})\n"
     (folder / "__main__.py").write_text(f"{path}from tests.bench.observed import run\n\n{call}\n")
     return folder
+
+
+_PLAIN = """import json
+
+import pulumi
+
+with open({file!r}) as file:
+    items = json.load(file)
+providers = {{}}
+for item in items:
+    options = pulumi.ResourceOptions(provider=providers.get(item["package"]), version=item["version"])
+    if item["type"].startswith("pulumi:providers:"):
+        providers[item["package"]] = pulumi.ProviderResource(item["package"], item["name"], item["inputs"], options)
+    else:
+        pulumi.CustomResource(item["type"], item["name"], item["inputs"], options)
+"""
+
+
+def plain_program(folder: Path, plan: dict[str, Any]) -> Path:
+    """Write a program that registers the objects of a plan as one list, without types, components and checks."""
+    folder.mkdir(parents=True)
+    (folder / "Pulumi.yaml").write_text("name: plain\nruntime: python\n")
+    items = [_item(step["newState"]) for step in plan["steps"] if step["newState"].get("custom")]
+    items.sort(key=lambda item: not item["type"].startswith("pulumi:providers:"))
+    (folder / "objects.json").write_text(json.dumps(items))
+    (folder / "__main__.py").write_text(_PLAIN.format(file=str(folder / "objects.json")))
+    return folder
+
+
+def _item(state: dict[str, Any]) -> dict[str, Any]:
+    kind = str(state["type"])
+    package = kind.removeprefix("pulumi:providers:").partition(":")[0]
+    name = str(state["urn"]).rpartition("::")[2]
+    found = {"type": kind, "name": name, "package": package, "inputs": state.get("inputs", {})}
+    return found | {"version": version(f"pulumi-{package}")}
 
 
 def imports(source: Path) -> str:

@@ -68,7 +68,9 @@ def schema_job(machine: Machine, name: str, retries: int | None = None) -> str:
     labels = {k: v for k, v in template["metadata"]["labels"].items() if not k.endswith(("controller-uid", "job-name"))}
     limit = job["spec"]["backoffLimit"] if retries is None else retries
     spec = {"backoffLimit": limit, "template": template | {"metadata": {"labels": labels}}}
-    return json.dumps({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec})
+    # Without labels of its own it would get those of its pods, and be found as the stack's.
+    metadata = {"name": name, "labels": {"app": name}}
+    return json.dumps({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec})
 
 
 def schema_job_of_6_6_0(machine: Machine) -> str:

@@ -45,6 +45,7 @@ SHAPE = "".join(
 def stack(machine: Machine) -> Iterator[Machine]:
     machine.bring_up()
     machine.configure("set", "wso2ei:mysql.backup.schedule", "0 0 1 1 *")
+    machine.configure("set", "wso2ei:mysql.backup.keep", str(KILLS + 1))
     machine.update().ok()
     machine.kubectl("scale", "deployment/wso2ei", "--replicas=0").ok()
     machine.kubectl("wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=wso2ei", "--timeout=5m").ok()

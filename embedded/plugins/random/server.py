@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -118,6 +119,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 def main(version: str) -> None:
     """``pulumi-resource-random ENGINE_ADDRESS``: serve on a free port of the loopback and print it."""
     engine = os.getppid()
+    # At its end the engine interrupts its plugins and waits for them; a Go program ends at once.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     server = grpc.server(ThreadPoolExecutor(max_workers=8))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(version), server)
     port = server.add_insecure_port("127.0.0.1:0")
