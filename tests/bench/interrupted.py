@@ -43,7 +43,9 @@ def attempt(log: Path, seen: set[Point]) -> Point | None:
     """
     log.unlink(missing_ok=True)
     said = log.with_suffix(".txt")
-    variables = os.environ | {"PULUMI_DEBUG_COMMANDS": "true", "PULUMI_OPTION_EVENT_LOG": str(log)}
+    # One operation at a time: of several in parallel only the first would be met.
+    options = {"PULUMI_OPTION_EVENT_LOG": str(log), "PULUMI_OPTION_PARALLEL": "1"}
+    variables = os.environ | {"PULUMI_DEBUG_COMMANDS": "true"} | options
     with said.open("w") as out:
         update = subprocess.Popen(
             ["make", "-s", "up"], cwd=ROOT, env=variables, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
@@ -52,6 +54,7 @@ def attempt(log: Path, seen: set[Point]) -> Point | None:
         while update.poll() is None:
             text = log.read_text() if log.exists() else ""
             if found := next((one for one in points(text) if one not in seen), None):
+                print(f"killed {' '.join(found)}", flush=True)
                 return found
             time.sleep(0.02)
     finally:
@@ -150,8 +153,8 @@ def _running(machine: Machine) -> list[dict[str, Any]]:
 ROWS: list[Row[Bench]] = [
     Row("R2", "Does an update converge that was killed at any operation?",
         "make up, killed before and after each operation of the engine's event log, again and again", 1, killed_updates,
-        "One chain: each run goes on where the one before was killed, and is killed at the next operation on an object "
-        "of Kubernetes; the last one ends by itself.", by_name=True),
+        "One chain, with one operation at a time: each run goes on where the one before was killed, and is killed at the "
+        "next event of an object of Kubernetes; the last one ends by itself.", by_name=True),
     Row("R3", "What is left of the stack after pods are killed at random?",
         "kubectl delete pod --grace-period=0 --force ..., at random pauses of up to 25 s", 20, chaos,
         "Each turn kills one pod of EI, NGINX or MySQL, ready or not. Under the load of R1.", by_name=True),
