@@ -153,7 +153,7 @@ def _running(machine: Machine) -> list[dict[str, Any]]:
 ROWS: list[Row[Bench]] = [
     Row("R2", "Does an update converge that was killed at any operation?",
         "make up, killed before and after each operation of the engine's event log, again and again", 1, killed_updates,
-        "One chain, with one operation at a time: each run goes on where the one before was killed, and is killed at the "
+        "One chain, one operation at a time: each run goes on where the one before was killed, and is killed at the "
         "next event of an object of Kubernetes; the last one ends by itself.", by_name=True),
     Row("R3", "What is left of the stack after pods are killed at random?",
         "kubectl delete pod --grace-period=0 --force ..., at random pauses of up to 25 s", 20, chaos,
