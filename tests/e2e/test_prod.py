@@ -124,7 +124,7 @@ def trial(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         platform.certificate(platform.CONTROLLER, platform.CONTROLLER, default.key, default.certificate),
         platform.certificate("ei-example-com-tls", platform.NAMESPACE, own.key, own.certificate),
     ]
-    found.apply([*controller, *claims, *secrets, platform.priority_class()])
+    machine.apply([*controller, *claims, *secrets, platform.priority_class()])
     yield found
     found.make("destroy")
     for kind, name in (("ns", platform.NAMESPACE), ("ns", platform.CONTROLLER)):
