@@ -17,14 +17,14 @@ from typing import Any, Literal
 import pulumi
 
 from components.ei.metrics import MONITORING
-from components.shared.certificates import CERT_MANAGER, CERTIFICATES
+from components.shared.certificates import CERTIFICATES
+from preflight import issuers
 from preflight.context import TIMEOUT, connected, query_or_warn
 from settings.diagnostics import ClaimDiagnostics, ClassDiagnostics
 from settings.ei_customization import EiFile, EiTrustedCertificates
-from settings.errors import Mistake, commands, full, remove_command, set_command
+from settings.errors import Mistake, commands, full, set_command
 from settings.model import Settings
 from settings.storage import ClaimStorage, ClassStorage
-from settings.tls import TlsIssuerSettings
 
 _F5 = "nginx.org/ingress-controller"
 """``spec.controller`` of F5's IngressClass (deployments/common/ingress-class.yaml of kubernetes-ingress)."""
@@ -168,7 +168,7 @@ def _check(settings: Settings, context: str) -> list[Mistake]:
         metrics = settings.ei.metrics
         if metrics and metrics.discovery == "serviceMonitor" and not cluster.has_kind(MONITORING, _SERVICE_MONITOR):
             found.append(service_monitor_mistake(context, both=metrics.service_monitor is not None))
-        found += _no_issuer(settings, context, cluster)
+        found += issuers.mistakes(settings, context, cluster)
     if cluster.forbidden:
         kinds = ", ".join(sorted(cluster.forbidden))
         pulumi.log.warn(f"Some objects that the stack file names are not checked: '{context}' may not read {kinds}")
@@ -255,27 +255,6 @@ def _other_class(settings: Settings, cluster: _Cluster) -> Iterator[Mistake]:
         )
 
 
-def _no_issuer(settings: Settings, context: str, cluster: _Cluster) -> Iterator[Mistake]:
-    """A cluster without cert-manager or its issuer; an external issuer is cert-manager's to find."""
-    issuers = {"ingress.tlsIssuer": settings.ingress.tls_issuer, "mysql.tlsIssuer": settings.mysql.tls_issuer}
-    for path, issuer in issuers.items():
-        if issuer is not None:
-            yield from _unusable(path, issuer, settings, context, cluster)
-
-
-def _unusable(
-    path: str, issuer: TlsIssuerSettings, settings: Settings, context: str, cluster: _Cluster
-) -> Iterator[Mistake]:
-    if not cluster.has_kind(CERTIFICATES, "Certificate"):
-        expected = f"needs the definition of Certificates ({CERTIFICATES}), which the cluster of '{context}' lacks"
-        yield Mistake(full(path), "", f"{expected}; install cert-manager first", remove_command(path))
-    elif issuer.group == CERT_MANAGER and not cluster.has_issuer(issuer.kind, issuer.name):
-        expected = f"must be an existing {issuer.kind} of cert-manager"
-        there = "" if issuer.kind == "ClusterIssuer" else f" -n {settings.namespace.name}"
-        fix = f"name one of: kubectl --context {shlex.quote(context)}{there} get {issuer.kind.lower()}s"
-        yield Mistake(full(f"{path}.name"), f'"{issuer.name}"', expected, fix)
-
-
 def _other_console_class(settings: Settings, cluster: _Cluster) -> Iterator[Mistake]:
     """A class of the console's own whose controller does not read the annotations of the settings' dialect."""
     ingress = settings.ingress
@@ -335,23 +314,20 @@ class _Cluster:
             self._all[kind] = {item.metadata.name: item for item in items}
         return list(self._all[kind])
 
-    def has_issuer(self, kind: str, name: str) -> bool:
-        """Return whether an issuer of cert-manager exists."""
-        group, version = CERTIFICATES.split("/")
-        plural = f"{kind.lower()}s"
+    def of_cert_manager(self, kind: str, name: str) -> dict[str, Any] | None:
+        """Return an object of cert-manager; an empty one where it may not be read."""
+        place = (*CERTIFICATES.split("/"), *(() if kind == "ClusterIssuer" else (self._namespace,)))
+        custom = self._custom
+        read: Any = custom.get_namespaced_custom_object if place[2:] else custom.get_cluster_custom_object
         try:
-            if kind == "ClusterIssuer":
-                self._custom.get_cluster_custom_object(group, version, plural, name, _request_timeout=TIMEOUT)
-            else:
-                place = (group, version, self._namespace, plural, name)
-                self._custom.get_namespaced_custom_object(*place, _request_timeout=TIMEOUT)
+            found: dict[str, Any] | None = read(*place, f"{kind.lower()}s", name, _request_timeout=TIMEOUT)
         except self._error as error:
+            if error.status not in {403, 404}:
+                raise
             if error.status == 403:
                 self.forbidden.add(kind)
-            elif error.status != 404:
-                raise
-            return bool(error.status == 403)
-        return True
+            found = {} if error.status == 403 else None
+        return found
 
     def has_kind(self, group_version: str, kind: str) -> bool:
         """Return whether the cluster has the definition of a custom resource."""

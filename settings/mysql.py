@@ -104,8 +104,8 @@ class MysqlSettings(Section):
     """Secret in the namespace with the server's certificate, ``tls.crt`` and ``tls.key``, and in ``ca.crt`` the
     authorities that EI verifies it with. Default: MySQL makes a certificate, which EI does not verify."""
     tls_issuer: TlsIssuerSettings | None = None
-    """Issuer of cert-manager, which then makes the certificate of the server and renews it. It must put its authority
-    into ``ca.crt``: a CA, Vault or self-signed issuer does, ACME does not."""
+    """Issuer of cert-manager, which then makes the certificate of the server and renews it. It must put an authority
+    that outlives the certificate into ``ca.crt``: a CA or Vault issuer does, ACME and a self-signed issuer do not."""
     tls_certificate: Certificates | None = None
     """Certificate of the server, for the name ``wso2ei-mysql``, in PEM format, followed by those of its issuers up to
     the authority; its key is the secret ``mysqlTlsPrivateKey``."""

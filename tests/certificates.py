@@ -1,6 +1,6 @@
 """A small schema of cert-manager's Certificates: the fields that the stack writes, with the types of the real one.
 
-Read from cert-manager's deploy/crds (cert-manager.io/v1). No cert-manager runs in these tests.
+Read from cert-manager's deploy/crds (cert-manager.io/v1). tests/e2e/test_certmanager.py runs the real one.
 """
 
 from __future__ import annotations

@@ -108,6 +108,11 @@ def certificate_spec(secret: str, hosts: Sequence[pulumi.Input[str]], issuer: Tl
     }
 
 
+def issued(name: str) -> str:
+    """Return the name of cert-manager's Certificate for the server ``name``, and of its Secret."""
+    return f"{name}-issued"
+
+
 def _issued(
     name: str,
     meta: k8s.meta.v1.ObjectMetaArgs,
@@ -116,18 +121,17 @@ def _issued(
     child: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
     """Make a Certificate, which has the name of its Secret and is awaited until cert-manager has issued it."""
-    issued = f"{name}-issued"
     certificate = k8s.apiextensions.CustomResource(
         f"{name}-certificate",
         api_version=CERTIFICATES,
         kind="Certificate",
         metadata=k8s.meta.v1.ObjectMetaArgs(
-            name=issued,
+            name=issued(name),
             namespace=meta.namespace,
             labels=meta.labels,
             annotations={"pulumi.com/waitFor": "condition=Ready"},
         ),
-        spec=certificate_spec(issued, hosts, issuer),
+        spec=certificate_spec(issued(name), hosts, issuer),
         opts=pulumi.ResourceOptions.merge(
             child, pulumi.ResourceOptions(custom_timeouts=Deadline(_ISSUE_MINUTES).timeouts)
         ),

@@ -189,6 +189,24 @@ GROUPS = {
             "https://github.com/traefik/traefik/releases/download/v{version}/traefik_v{version}_checksums.txt",
         ),
     ),
+    # Released as an image only.
+    "cert-manager": Group(
+        "cert-manager (issues certificates in an end-to-end test that runs by name)",
+        "4 min",
+        (
+            Module(
+                "cert-manager",
+                "github.com/cert-manager/cert-manager",
+                target="./controller",
+                files=tuple(
+                    f"deploy/crds/cert-manager.io_{kind}.yaml"
+                    for kind in ("certificates", "certificaterequests", "issuers", "clusterissuers")
+                ),
+            ),
+        ),
+        ("controller",),
+        "run make e2e without E2E=certmanager",
+    ),
 }
 
 

@@ -31,8 +31,8 @@ SECOND = (
 LAST = ("e2e/test_clean",)
 _MEMORY_BYTES = 16 * 2**30
 """Free memory for two clusters, and for what they leave in the file cache."""
-BY_NAME = ("e2e/test_kills",)
-"""Run only when ``E2E`` names them: they take long."""
+BY_NAME = ("e2e/test_certmanager", "e2e/test_kills")
+"""Run only when ``E2E`` names them: they take long, or what they need takes long to compile."""
 MEASURED = "E2E_MEASURED"
 """Variable: the descriptor that the first lane closes when the machine need not be quiet any more."""
 

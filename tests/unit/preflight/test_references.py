@@ -269,29 +269,67 @@ def test_a_preview_asks_nothing(api: ApiServer, monkeypatch: pytest.MonkeyPatch)
 
 
 CERTIFICATES = "/apis/cert-manager.io/v1"
+ISSUERS = {"Issuer": f"{CERTIFICATES}/namespaces/team/issuers", "ClusterIssuer": f"{CERTIFICATES}/clusterissuers"}
+
+
+def install_cert_manager(api: ApiServer) -> None:
+    resource = {"name": "certificates", "singularName": "certificate", "namespaced": True, "verbs": ["get"]}
+    group = {"kind": "APIResourceList", "groupVersion": "cert-manager.io/v1"}
+    api.add(CERTIFICATES, **group, resources=[resource | {"kind": "Certificate"}])
 
 
 @pytest.mark.parametrize("section", ["ingress", "mysql"])
-@pytest.mark.parametrize(
-    ("kind", "place"),
-    [("Issuer", f"{CERTIFICATES}/namespaces/team/issuers"), ("ClusterIssuer", f"{CERTIFICATES}/clusterissuers")],
-)
+@pytest.mark.parametrize(("kind", "place"), ISSUERS.items())
 def test_an_update_is_refused_without_cert_manager_or_its_issuer(
     section: str, kind: str, place: str, api: ApiServer, warnings: list[str]
 ) -> None:
     config = TEAM | {section: {"tlsIssuer": {"kind": kind, "name": "company"}}}
     found = check(config)[f"{section}.tlsIssuer"]
     assert "the definition of Certificates (cert-manager.io/v1), which the cluster of 'here' lacks" in found.expected
-    resource = {"name": "certificates", "singularName": "certificate", "namespaced": True, "verbs": ["get"]}
-    group = {"kind": "APIResourceList", "groupVersion": "cert-manager.io/v1"}
-    api.add(CERTIFICATES, **group, resources=[resource | {"kind": "Certificate"}])
+    install_cert_manager(api)
     found = check(config)[f"{section}.tlsIssuer.name"]
     assert f"must be an existing {kind}" in found.expected
-    assert f"get {kind.lower()}s" in found.fix
+    assert f"describe {kind.lower()}s" in found.fix
     external = {"kind": kind, "name": "company", "group": "issuers.example.com"}
     assert check(TEAM | {section: {"tlsIssuer": external}}) == {}
-    api.add(f"{place}/company")
+    # Without a status yet: the update waits for the certificate.
+    api.add(f"{place}/company", spec={"ca": {"secretName": "ca"}})
     assert check(config) == {}
     api.forbidden = (place,)
     assert check(config) == {}
     assert warnings == [f"Some objects that the stack file names are not checked: 'here' may not read {kind}"]
+
+
+@pytest.mark.parametrize(("section", "server"), [("ingress", "wso2ei-nginx"), ("mysql", "wso2ei-mysql")])
+@pytest.mark.parametrize(("kind", "place"), ISSUERS.items())
+def test_an_issuer_that_is_not_ready_stops_an_update_that_needs_its_certificate(
+    section: str, server: str, kind: str, place: str, api: ApiServer
+) -> None:
+    issuer = {"kind": kind, "name": "company"}
+    key = f"{section}.tlsIssuer.name"
+    install_cert_manager(api)
+
+    def refused(*, ready: bool, certificate_of: str = "", issued: bool = True) -> bool:
+        condition = {"type": "Ready", "reason": "ErrGetKeyPair", "message": 'secrets "ca" not found'}
+        conditions = {one: [condition | {"status": str(one)}] for one in (True, False)}
+        api.add(f"{place}/company", spec={"ca": {}}, status={"conditions": conditions[ready]})
+        if certificate_of:
+            spec, status = {"issuerRef": issuer | {"name": certificate_of}}, {"conditions": conditions[issued]}
+            api.add(f"{CERTIFICATES}/namespaces/team/certificates/{server}-issued", spec=spec, status=status)
+        found = check(TEAM | {section: {"tlsIssuer": issuer}}).get(key)
+        return bool(found and found.expected.endswith('cert-manager reports: secrets "ca" not found'))
+
+    assert not refused(ready=True)
+    assert refused(ready=False)
+    assert refused(ready=False, certificate_of="another")
+    assert refused(ready=False, certificate_of="company", issued=False)
+    assert not refused(ready=False, certificate_of="company")
+
+
+@pytest.mark.parametrize("source", ["acme", "selfSigned"])
+def test_mysql_has_no_issuer_without_an_authority_that_stays(source: str, api: ApiServer) -> None:
+    """Java rejects what a self-signed issuer makes for host names alone: its authority has an empty name."""
+    install_cert_manager(api)
+    api.add(f"{ISSUERS['Issuer']}/company", spec={source: {}})
+    issuer = {"tlsIssuer": {"kind": "Issuer", "name": "company"}}
+    assert list(check(TEAM | {"ingress": issuer, "mysql": issuer})) == ["mysql.tlsIssuer.name"]
