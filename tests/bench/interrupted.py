@@ -44,7 +44,7 @@ def attempt(log: Path, seen: set[Point]) -> Point | None:
     log.unlink(missing_ok=True)
     said = log.with_suffix(".txt")
     # One operation at a time: of several in parallel only the first would be met.
-    options = {"PULUMI_OPTION_EVENT_LOG": str(log), "PULUMI_OPTION_PARALLEL": "1"}
+    options = {"PULUMI_OPTION_EVENT_LOG": str(log), "PULUMI_PARALLEL": "1"}
     variables = os.environ | {"PULUMI_DEBUG_COMMANDS": "true"} | options
     with said.open("w") as out:
         update = subprocess.Popen(
