@@ -140,7 +140,6 @@ def test_no_table_is_missing_whenever_mysql_is_killed_in_the_schema_job(stack: M
     for turn in range(KILLS // 3):
         took = schema_loaded(stack, f"schema-{turn}", whole_seconds)
         assert {database: stack.sql(database, SHAPE) for database in shapes} == shapes
-        assert stack.sql(USERS, "SELECT COUNT(*) FROM UM_USER") == "1"
         pods = len(stack.objects("pods", "-l", f"batch.kubernetes.io/job-name=schema-{turn}"))
         repeated += pods > 1
         print(f"{turn}: {pods} tries, {took:.0f}s instead of {whole_seconds:.0f}s, all tables are there", flush=True)
