@@ -6,6 +6,7 @@ depend on Pulumi's runtime.
 
 from __future__ import annotations
 
+import functools
 import re
 import types
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,10 @@ from settings.types import Allowed, Section
 
 @dataclass(frozen=True)
 class Key:
-    """One key of a stack's config: a setting, a section, an item of a list or of a map."""
+    """One key of a stack's config: a setting, a section, an item of a list or of a map.
+
+    What it reads from the models it keeps, since one check asks for the same hundreds of times.
+    """
 
     path: str
     """``ei.replicas``, ``kubernetes.contexts[0]``, ``ingress.controllerLabels["app.kubernetes.io/name"]``."""
@@ -42,20 +46,24 @@ class Key:
     @property
     def base(self) -> Any:
         """Return the type without constraints and without None."""
-        return _peel(self.annotation)[0]
+        return self._peeled[0]
+
+    @functools.cached_property
+    def _peeled(self) -> tuple[Any, list[Any]]:
+        return _peel(self.annotation)
 
     @property
     def allowed(self) -> Allowed:
         """Return the type's own description."""
-        return next((item for item in _peel(self.annotation)[1] if isinstance(item, Allowed)), Allowed())
+        return next((item for item in self._peeled[1] if isinstance(item, Allowed)), Allowed())
 
     @property
     def tag(self) -> str:
         """Return the discriminator of a union of sections, ``kind`` for storage; empty for other keys."""
-        found = (item.discriminator for item in _peel(self.annotation)[1] if isinstance(item, FieldInfo))
+        found = (item.discriminator for item in self._peeled[1] if isinstance(item, FieldInfo))
         return next((str(name) for name in found if name), "")
 
-    @property
+    @functools.cached_property
     def sections(self) -> list[type[Section]]:
         """Return the models that its value may have; empty for a single value."""
         members = get_args(self.base) if get_origin(self.base) in {Union, types.UnionType} else [self.base]
@@ -83,7 +91,7 @@ class Key:
     def bounds(self) -> tuple[int | None, int | None]:
         """Return the least and greatest value (of a number) or length (of a list)."""
         least = greatest = None
-        for item in _peel(self.annotation)[1]:
+        for item in self._peeled[1]:
             if isinstance(item, annotated_types.Ge):
                 least = int(item.ge)  # type: ignore[call-overload]
             elif isinstance(item, annotated_types.Le):
@@ -97,10 +105,14 @@ class Key:
     def accepts(self, value: Any) -> bool:
         """Return whether ``value`` is valid here, conflicts aside."""
         try:
-            TypeAdapter(self.annotation).validate_python(value, strict=True)
+            self._adapter.validate_python(value, strict=True)
         except ValidationError:
             return False
         return True
+
+    @functools.cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.annotation)
 
     def item(self, which: int | str) -> Key:
         """Return an item of this list or map."""
@@ -122,12 +134,17 @@ class Key:
         """Return the setting ``name`` (as users write it) of this section, of one kind or of any."""
         return next((key for key in self.children() if key.name == name and variant in {"", key.variant}), None)
 
-    def children(self) -> Iterator[Key]:
-        """Yield the settings of this section; of all kinds where there are several."""
-        for section in self.sections:
-            kind = _kind(section, self.tag) if self.tag else ""
-            for field in section.model_fields.values():
-                yield Key(below(self.path, str(field.alias)), _annotation(field), field, kind)
+    def children(self) -> tuple[Key, ...]:
+        """Return the settings of this section; of all kinds where there are several."""
+        return self._children
+
+    @functools.cached_property
+    def _children(self) -> tuple[Key, ...]:
+        return tuple(
+            Key(below(self.path, str(field.alias)), _annotation(field), field, _kind(section, self.tag))
+            for section in self.sections
+            for field in section.model_fields.values()
+        )
 
     def words(self) -> str:
         """Return what is allowed; completes the sentence "must be ..."."""
@@ -248,4 +265,4 @@ def _is_section(item: Any) -> TypeGuard[type[Section]]:
 
 
 def _kind(section: type[Section], tag: str) -> str:
-    return str(get_args(section.model_fields[tag].annotation)[0])
+    return str(get_args(section.model_fields[tag].annotation)[0]) if tag else ""
