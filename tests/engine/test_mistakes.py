@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from tests.unit.support.mistake_pairs import (
     MISSPELT,
     WRONG_TYPE,
     Pair,
-    at,
     base,
     companions,
     pairs,
+    put,
     run_commands,
     without,
 )
@@ -61,6 +62,7 @@ def of_kind(kind: str) -> list[Pair]:
     return [pair for pair in first.values() if (pair.key.variant or KINDS[0]) == kind]
 
 
+@functools.cache
 def setting_of(path: str) -> str:
     """The setting whose item is at ``path``; most often itself."""
     return max((name for name in SETTINGS if path == name or path.startswith((f"{name}.", f"{name}["))), key=len)
@@ -114,7 +116,7 @@ def filled(config: Any, more: Any) -> Any:
 
 def merged(kind: str, mistakes: list[Pair]) -> dict[str, Any]:
     """One config with all of ``mistakes``."""
-    config = base(kind)
+    config = copy.deepcopy(base(kind))
     for pair in mistakes:
         config = filled(config, companions(pair.key.path, pair.key.variant))
     for pair in mistakes:
@@ -122,12 +124,12 @@ def merged(kind: str, mistakes: list[Pair]) -> dict[str, Any]:
         if pair.kind == MISSING and path == setting:
             config = without(config, path)
         elif pair.kind == MISSPELT and path == setting:
-            config = at(config, path, pair.value, name=pair.path.rpartition(".")[2])
+            put(config, path, copy.deepcopy(pair.value), name=pair.path.rpartition(".")[2])
         else:
             found: Any = pair.config
             for part in place_of(setting):
                 found = found[part]
-            config = at(config, setting, copy.deepcopy(found))
+            put(config, setting, copy.deepcopy(found))
     return config
 
 

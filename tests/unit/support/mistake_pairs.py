@@ -204,6 +204,12 @@ def base(variant: str = "") -> dict[str, Any]:
 def at(config: dict[str, Any], path: str, value: Any, *, name: str | None = None) -> dict[str, Any]:
     """A copy of ``config`` with ``value`` at ``path``; under another last ``name``, instead of the right one."""
     config = copy.deepcopy(config)
+    put(config, path, value, name=name)
+    return config
+
+
+def put(config: dict[str, Any], path: str, value: Any, *, name: str | None = None) -> None:
+    """As ``at``, in ``config`` itself."""
     place = _place(path)
     last, target = place[-1], config
     for part, following in itertools.pairwise(place):
@@ -214,7 +220,6 @@ def at(config: dict[str, Any], path: str, value: Any, *, name: str | None = None
     if name:
         target.pop(last, None)
     target[name or last] = value
-    return config
 
 
 def misspell(name: str) -> str:
