@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shutil
@@ -67,50 +68,63 @@ def new_stack(pulumi_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 @pytest.fixture
 def preview(new_stack: Callable[[str, Path], dict[str, str]], tmp_path: Path) -> Callable[..., Preview]:
+    """``run_preview`` in a folder of the test's own."""
+    return functools.partial(run_preview, new_stack, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def plan(
+    new_stack: Callable[[str, Path], dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Preview]:
+    """The plan of a stack file of the checkout, made once for all tests that look at it."""
+    return functools.cache(
+        lambda stack: run_preview(new_stack, tmp_path_factory.mktemp(f"plan-{stack}"), stack, as_json=True)
+    )
+
+
+def run_preview(
+    new_stack: Callable[[str, Path], dict[str, str]],
+    folder: Path,
+    stack: str,
+    change: dict[str, Any] | None = None,
+    *,
+    as_json: bool = False,
+    command: str = "preview",
+    secrets: dict[str, str] | None = None,
+    options: list[str] | None = None,
+    outputs: dict[str, Any] | None = None,
+) -> Preview:
     """Preview a stack, with changes to its stack file; ``as_json`` gives the plan.
 
     ``outputs`` are those of an update before, after which the stack holds nothing else.
     """
-
-    def run(
-        stack: str,
-        change: dict[str, Any] | None = None,
-        *,
-        as_json: bool = False,
-        command: str = "preview",
-        secrets: dict[str, str] | None = None,
-        options: list[str] | None = None,
-        outputs: dict[str, Any] | None = None,
-    ) -> Preview:
-        content = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
-        for key, value in (change or {}).items():
-            if value is None:
-                content["config"].pop(f"wso2ei:{key}", None)
-            else:
-                content["config"][f"wso2ei:{key}"] = value
-        source = tmp_path / f"Pulumi.{stack}.yaml"
-        source.write_text(yaml.safe_dump(content))
-        place = tmp_path / stack
-        variables = new_stack(stack, place)
-        env = PulumiEnv(ROOT, stack, variables, copy_stack_file(source, place / "copy"))
-        for key, value in (secrets or {}).items():
-            set_secret = [*env.arguments(["config", "set", "--secret", key]), "--config-file", str(env.config_file)]
-            subprocess.run(set_secret, env=env.environment(), input=value, check=True, capture_output=True, text=True)
-        if outputs is not None:
-            import_outputs(env, stack, outputs)
-        words = [
-            command,
-            "--color",
-            "never",
-            *(["--json"] if as_json else ["--diff"] if command == "preview" else ["--yes"]),
-            *(options or []),
-        ]
-        answer = subprocess.run(
-            env.arguments(words), env=env.environment(), check=False, capture_output=True, text=True, timeout=120
-        )
-        return Preview(answer.returncode, answer.stdout + ("" if as_json else answer.stderr))
-
-    return run
+    content = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
+    for key, value in (change or {}).items():
+        if value is None:
+            content["config"].pop(f"wso2ei:{key}", None)
+        else:
+            content["config"][f"wso2ei:{key}"] = value
+    source = folder / f"Pulumi.{stack}.yaml"
+    source.write_text(yaml.safe_dump(content))
+    place = folder / stack
+    variables = new_stack(stack, place)
+    env = PulumiEnv(ROOT, stack, variables, copy_stack_file(source, place / "copy"))
+    for key, value in (secrets or {}).items():
+        set_secret = [*env.arguments(["config", "set", "--secret", key]), "--config-file", str(env.config_file)]
+        subprocess.run(set_secret, env=env.environment(), input=value, check=True, capture_output=True, text=True)
+    if outputs is not None:
+        import_outputs(env, stack, outputs)
+    words = [
+        command,
+        "--color",
+        "never",
+        *(["--json"] if as_json else ["--diff"] if command == "preview" else ["--yes"]),
+        *(options or []),
+    ]
+    answer = subprocess.run(
+        env.arguments(words), env=env.environment(), check=False, capture_output=True, text=True, timeout=120
+    )
+    return Preview(answer.returncode, answer.stdout + ("" if as_json else answer.stderr))
 
 
 def import_outputs(env: PulumiEnv, stack: str, outputs: dict[str, Any]) -> None:

@@ -40,9 +40,9 @@ def check(tmp_path: Path) -> Callable[[str], tuple[int, str]]:
 
 
 def test_both_stacks_pass_every_check_and_need_every_skip(
-    preview: Callable[..., Preview], check: Callable[[str], tuple[int, str]]
+    plan: Callable[[str], Preview], check: Callable[[str], tuple[int, str]]
 ) -> None:
-    said = {stack: check(preview(stack, as_json=True).text) for stack in ("local", "prod")}
+    said = {stack: check(plan(stack).text) for stack in ("local", "prod")}
     for code, text in said.values():
         assert code == 0, text
         assert "schemas: Kubernetes 1." in text

@@ -20,8 +20,8 @@ Run = Callable[..., Preview]
 
 
 @pytest.mark.parametrize("stack", ["local", "prod"])
-def test_a_preview_without_a_cluster_shows_every_object(preview: Run, stack: str) -> None:
-    steps = preview(stack, as_json=True).steps()
+def test_a_preview_without_a_cluster_shows_every_object(plan: Run, stack: str) -> None:
+    steps = plan(stack).steps()
     assert {step["op"] for step in steps} == {"create"}
     kinds = Counter(step["urn"].split("::")[2].rpartition("$")[2] for step in steps)
     expected = Counter(item.type for item in objects(stack))
