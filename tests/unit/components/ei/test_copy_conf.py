@@ -13,7 +13,7 @@ import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
 from components.ei import work as ei_work
-from tests.keystores import keytool, needs_keytool
+from tests.keystores import keytool, needs_keytool, put_keytool
 from tests.unit.support.clusters import MYSQL, container, made, named, pod
 
 
@@ -133,7 +133,7 @@ def test_every_certificate_of_a_bundle_is_trusted_whichever_signs(home: Path, tm
     (tmp_path / "mysql.crt").write_bytes(second + first)
     keytool(tmp_path, "-genkeypair", "-alias", "server", "-dname", "CN=kubernetes", "-keyalg", "EC",
             "-signer", "second", "-keystore", "second.jks", "-storepass", "wso2carbon")  # fmt: skip
-    (tmp_path / "bin" / "keytool").unlink()
+    put_keytool(tmp_path / "bin")
     for path in ("config_map/company/ca.crt", "secret/partner/tls.crt"):
         (tmp_path / "trusted" / path).parent.mkdir(parents=True)
         (tmp_path / "trusted" / path).write_bytes(first + second)
@@ -153,7 +153,7 @@ def test_every_certificate_of_a_bundle_is_trusted_whichever_signs(home: Path, tm
         server.verify_directly_issued_by(load_pem_x509_certificate(found))
     broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     (tmp_path / "trusted/secret/partner/tls.crt").write_bytes(first + broken)
-    done = copy_conf(home, changes)
+    done = copy_conf(home, {"trusted_certificates": certificates[1:]})
     assert done.returncode == 1
     assert f"certificate 2 of {tmp_path}/trusted/secret/partner/tls.crt is invalid" in done.stderr
 
@@ -192,7 +192,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copy_stores(home: Path, stores: Path, change: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
-    (home.parent / "bin" / "keytool").unlink(missing_ok=True)
+    put_keytool(home.parent / "bin")
     (home.parent / "stores").symlink_to(stores)
     return copy_conf(home, {"keystores": {"secret": "mine", "alias": "ei"} | (change or {})})
 

@@ -23,7 +23,7 @@ from components.wso2ei.vault import NAMESPACE
 from components.wso2ei.versions import VERSIONS, version_of
 from embedded.images.wso2ei.image import home_files
 from settings.ei import EiSettings
-from tests.keystores import KEY_PASSWORD, OAEP, STORE_PASSWORD, encrypted, make_stores, needs_keytool
+from tests.keystores import KEY_PASSWORD, OAEP, STORE_PASSWORD, encrypted, make_stores, needs_keytool, put_keytool
 from tests.unit.components.ei.test_copy_conf import copy_conf, home
 from tests.unit.support.clusters import container, made, named, pod
 from tests.unit.support.recording import Recorder, unwrap
@@ -47,7 +47,7 @@ def test_ei_finds_cipher_texts_and_passwords_where_it_looks_for_them(
     """The pod's own script, then its own program from what the pod gets of it, with its own arguments."""
     stores = make_stores(tmp_path_factory.mktemp("stores"), kind)
     folder, changes = home.parent, arguments(kind, how)
-    (folder / "bin" / "keytool").unlink()
+    put_keytool(folder / "bin")
     (folder / "stores").symlink_to(stores)
     (folder / "cipher").mkdir()
     # As java.util.Properties writes it, which the cipher tool does.
