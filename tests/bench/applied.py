@@ -11,6 +11,7 @@ from tests.bench.common import Bench
 from tests.bench.model import Row, Sample
 from tests.bench.stack import became_ready
 from tests.e2e.machine import Machine
+from tests.unit.support.recording import unwrap
 
 _WORKLOADS = ("statefulset/wso2ei-mysql", "deployment/wso2ei-nginx", "deployment/wso2ei")
 
@@ -50,19 +51,10 @@ def objects(machine: Machine) -> list[dict[str, Any]]:
     found = []
     for item in state["deployment"]["resources"]:
         if item["type"].startswith("kubernetes:") and "acceptance" not in item["urn"]:
-            body = {key: _plain(value) for key, value in item["inputs"].items() if not key.startswith("__")}
+            body = {key: unwrap(value) for key, value in item["inputs"].items() if not key.startswith("__")}
             body["metadata"] = body["metadata"] | {"name": item["outputs"]["metadata"]["name"]}
             found.append(body)
     return found
-
-
-def _plain(value: Any) -> Any:
-    """A value without the wrapping that a state has around secrets."""
-    if isinstance(value, dict):
-        if "plaintext" in value and len(value) == 2:
-            return _plain(json.loads(value["plaintext"]))
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
 def _apply(machine: Machine, items: list[dict[str, Any]]) -> float:

@@ -25,9 +25,8 @@ from embedded.progress import Reporter
 from tests.bench.common import Bench
 from tests.bench.model import Row, Sample
 from tests.bench.stack import resident_mib
-from tests.cars import car
-from tests.e2e.load import Request, read_results, sustained_rate
-from tests.e2e.machine import GATEWAY, Machine, eventually
+from tests.e2e.load import Request, deploy, read_results, sustained_rate
+from tests.e2e.machine import GATEWAY, Machine
 
 _SERVICE = "Bench"
 PATH = f"/services/{_SERVICE}"
@@ -103,18 +102,6 @@ def addresses_of(machine: Machine) -> list[str]:
     return [f"{pod['status']['podIP']}:8243" for pod in machine.nodes()]
 
 
-def deploy(machine: Machine, service: str = _SERVICE, seconds: int = 0) -> None:
-    """Deploy a service that answers at once, or after some seconds, on both nodes."""
-    delay = f'<parameter name="delayMillis">{seconds * 1000}</parameter>'
-    machine.drop_car(f"{service}.car", car(f"{service}CompositeApplication", service, parameters=delay))
-
-    def served() -> bool:
-        logs = [machine.kubectl("logs", node["metadata"]["name"], "-c", "ei").text for node in machine.nodes()]
-        return all(f"Deployed Carbon Application : {service}CompositeApplication_1.0.0" in log for log in logs)
-
-    eventually("both nodes have deployed the service", served)
-
-
 @contextmanager
 def by_hand(machine: Machine) -> Iterator[str]:
     """Run the controller's NGINX with a configuration written by hand, for the same nodes, and yield its address.
@@ -167,7 +154,7 @@ def connections(machine: Machine) -> int:
 def cost(bench: Bench, runs: int) -> Iterator[Sample]:
     """Throughput, percentiles and handshakes, on three ways to the same nodes."""
     machine = bench.stack
-    deploy(machine)
+    deploy(machine, _SERVICE)
     rate = max(10, sustained_rate(machine) // 2)
     nginx = controller(machine)["status"]["podIP"]
     with by_hand(machine) as own:
@@ -209,7 +196,8 @@ def _large_and_late(bench: Bench, ways: Mapping[str, str], runs: int) -> Iterato
     for _ in range(runs):
         sent = [_answered(bench, address, _SERVICE, "--data-binary", f"@{body}") for address in ways.values()]
         yield from compared(f"a request of {_LARGE_MB} MB", sent)
-    deploy(bench.stack, _LATE, _LATE_SECONDS)
+    delay = f'<parameter name="delayMillis">{_LATE_SECONDS * 1000}</parameter>'
+    deploy(bench.stack, _LATE, parameters=delay)
     with ThreadPoolExecutor() as pool:
         late = pool.map(lambda address: _answered(bench, address, _LATE), ways.values())
     yield from compared(f"an answer after {_LATE_SECONDS} s", [*late])
@@ -247,7 +235,7 @@ def _with_idle(bench: Bench, nginx: str, rate: int) -> Iterator[Sample]:
 def capacity(bench: Bench, runs: int) -> Iterator[Sample]:
     """Higher and higher rates, until fewer than nine of ten requests are answered in time."""
     machine = bench.stack
-    deploy(machine)
+    deploy(machine, _SERVICE)
     nginx = controller(machine)["status"]["podIP"]
     attack(bench, [nginx], 0)
     for _ in range(runs):

@@ -41,9 +41,14 @@ _DELAY = '<parameter name="delayMillis">20</parameter>'
 
 
 def deploy_service(machine: Machine) -> None:
-    """Deploy the service under load on both nodes, through their shared folder."""
-    application = f"{SERVICE}CompositeApplication"
-    machine.drop_car("load.car", car(application, SERVICE, body=_BODY, parameters=_DELAY))
+    """Deploy the service under load."""
+    deploy(machine, SERVICE, body=_BODY, parameters=_DELAY)
+
+
+def deploy(machine: Machine, service: str, **content: str) -> None:
+    """Deploy a service on both nodes, through their shared folder; its content as ``tests.cars.car`` takes it."""
+    application = f"{service}CompositeApplication"
+    machine.drop_car(f"{service}.car", car(application, service, **content))
 
     def served() -> bool:
         logs = [machine.kubectl("logs", node["metadata"]["name"], "-c", "ei").text for node in machine.nodes()]

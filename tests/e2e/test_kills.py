@@ -85,10 +85,15 @@ def seconds(machine: Machine, job: str, logged: str) -> float:
 def kill(machine: Machine, job: str, logged: str, within: float) -> str:
     """Kill MySQL at a random moment of a Job's work; how the Job ended."""
     eventually(f"{logged} in {job}", lambda: logged in machine.kubectl("logs", f"job/{job}").text)
+    kill_server(machine, within)
+    return end(machine, job)
+
+
+def kill_server(machine: Machine, within: float) -> None:
+    """Kill MySQL at a random moment, and wait until it is back."""
     time.sleep(random.uniform(0, within))  # noqa: S311 - no secret
     machine.kubectl("delete", "pod", "-l", "app.kubernetes.io/name=mysql", "--grace-period=0", "--force").ok()
     machine.kubectl("rollout", "status", "statefulset/wso2ei-mysql", "--timeout=5m").ok()
-    return end(machine, job)
 
 
 def test_no_row_is_lost_whenever_mysql_is_killed(stack: Machine) -> None:
@@ -126,9 +131,7 @@ def schema_loaded(machine: Machine, job: str, kill_within: float = 0) -> float:
     eventually(f"{job} loads", lambda: "schema: loading" in machine.kubectl("logs", f"job/{job}").text)
     since = time.monotonic()
     if kill_within:
-        time.sleep(random.uniform(0, kill_within))  # noqa: S311 - no secret
-        machine.kubectl("delete", "pod", "-l", "app.kubernetes.io/name=mysql", "--grace-period=0", "--force").ok()
-        machine.kubectl("rollout", "status", "statefulset/wso2ei-mysql", "--timeout=5m").ok()
+        kill_server(machine, kill_within)
     assert end(machine, job) == "Complete", machine.kubectl("logs", f"job/{job}").text
     return time.monotonic() - since
 

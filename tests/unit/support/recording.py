@@ -155,10 +155,10 @@ def record(
 
 
 def unwrap(value: Any) -> Any:
-    """``value`` with every secret replaced by its plain value."""
+    """``value`` with every secret of the SDK, or of an export with its secrets shown, replaced by its plain value."""
     if isinstance(value, dict):
         if value.get(SECRET_SIGNATURE) == SECRET_VALUE:
-            return unwrap(value["value"])
+            return unwrap(value["value"] if "value" in value else json.loads(value["plaintext"]))
         return {key: unwrap(item) for key, item in value.items()}
     if isinstance(value, list):
         return [unwrap(item) for item in value]
