@@ -150,7 +150,11 @@ def _query(image: ImageReference, username: str, password: str) -> Answer:
     limits = httpx.Timeout(_SECONDS, connect=_SECONDS / 2)
     try:
         with httpx.Client(timeout=limits, verify=_trust(), trust_env=not plain) as client:
-            return _pull(client, base, image, (username, password))
+            try:
+                return _pull(client, base, image, (username, password))
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                # A connection that broke is no answer of the registry's; a second one is.
+                return _pull(client, base, image, (username, password))
     except _Rejected as rejected:
         return rejected.answer
     # Anything that cannot be read as an answer of a registry is no answer: a proxy's page, a broken header, a bad name.

@@ -42,6 +42,8 @@ class Registry:
     digest: str = ""
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     """(method, path, scheme of the Authorization header) of each request to the token registry."""
+    breaks: int = 0
+    """How many of the token registry's next answers end before their body."""
 
     @property
     def image(self) -> str:
@@ -208,7 +210,8 @@ class _TokenHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(b"" if self.registry.breaks else body)
+            self.registry.breaks = max(0, self.registry.breaks - 1)
 
     def log_message(self, *_: object) -> None:
         pass

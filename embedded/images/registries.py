@@ -3,6 +3,7 @@
 Goes out as the machine does: by its proxy variables (HTTPS_PROXY, NO_PROXY) and its certificate authorities
 (SSL_CERT_FILE and SSL_CERT_DIR count). Speaks the registries' HTTP API v2 with its token flow (distribution:
 docs/spec/api.md, docs/spec/auth/token.md), only as far as HEAD of a manifest: that does not count as a pull.
+A connection that breaks is tried once more, as it is no answer of the registry's.
 """
 
 from __future__ import annotations
@@ -84,7 +85,10 @@ def _exchange(registry: str, work: Callable[[httpx.Client], T]) -> T:
     limits = httpx.Timeout(_SECONDS_IN_ALL, connect=_CONNECT_SECONDS)
     try:
         with httpx.Client(timeout=limits, verify=ssl.create_default_context(), follow_redirects=True) as client:
-            return work(client)
+            try:
+                return work(client)
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                return work(client)
     except httpx.ProxyError as error:
         if str(error)[:3] in map(str, map(int, _NOT_REACHED)):
             raise UnreachedError(f"the proxy answers {error}") from error

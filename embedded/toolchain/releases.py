@@ -121,24 +121,34 @@ def _expected_sum(client: httpx.Client, url: str, name: str) -> str:
 
 def _fetch(client: httpx.Client, url: str, file: Path, expected: str, step: Step) -> None:
     part = file.with_name(f"{file.name}.part")
-    digest = hashlib.sha256()
     try:
-        with client.stream("GET", url) as answer, part.open("wb") as opened:
-            answer.raise_for_status()
-            size = int(answer.headers.get("content-length", 0)) / 2**20
-            done = 0
-            for chunk in answer.iter_bytes():
-                opened.write(chunk)
-                digest.update(chunk)
-                done += len(chunk)
-                step.detail(f"{file.name}, {done / 2**20:.0f} of {size:.0f} MiB")
-        if digest.hexdigest() != expected:
+        try:
+            digest = _stream(client, url, part, step)
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            # Once more: a build from source takes minutes.
+            digest = _stream(client, url, part, step)
+        if digest != expected:
             raise UnavailableError(f"the checksum of {file.name} is not the published one, so it was deleted")
         part.rename(file)
     except httpx.HTTPError as error:
         raise UnavailableError(_reason(error, url)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _stream(client: httpx.Client, url: str, part: Path, step: Step) -> str:
+    """Download into the file, and return its SHA-256 sum."""
+    digest = hashlib.sha256()
+    with client.stream("GET", url) as answer, part.open("wb") as opened:
+        answer.raise_for_status()
+        size = int(answer.headers.get("content-length", 0)) / 2**20
+        done = 0
+        for chunk in answer.iter_bytes():
+            opened.write(chunk)
+            digest.update(chunk)
+            done += len(chunk)
+            step.detail(f"{part.stem}, {done / 2**20:.0f} of {size:.0f} MiB")
+    return digest.hexdigest()
 
 
 def _reason(error: httpx.HTTPError, url: str) -> str:

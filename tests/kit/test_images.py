@@ -87,6 +87,16 @@ def test_a_wrong_password_no_password_and_an_unknown_tag_are_answers(registry: R
     assert refusal(parse(f"{registry.host}/{REPOSITORY}:9"), (USER, PASSWORD)).startswith("404")
 
 
+def test_a_connection_that_broke_is_tried_once_more_and_then_not_reached(registry: Registry) -> None:
+    registry.breaks = 1
+    assert why_unreachable(registry.host) == ""
+    registry.breaks = 1
+    assert refusal(parse(registry.image), (USER, PASSWORD)) == ""
+    registry.breaks = 2
+    with pytest.raises(UnreachedError, match="peer closed connection"):
+        refusal(parse(registry.image), (USER, PASSWORD))
+
+
 def test_a_registry_that_cannot_be_found_or_is_switched_off_is_not_reached() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

@@ -103,6 +103,14 @@ def nobody() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}/{REPOSITORY}:{TAG}"
 
 
+def test_a_connection_that_broke_is_tried_once_more() -> None:
+    with token_registry("hub") as found:
+        found.breaks = 1
+        require_pull(found.image, USER, PASSWORD, stack="prod", mode="required", warn=pytest.fail)
+        found.breaks = 2
+        assert "peer closed connection" in refusal(found.image, USER, PASSWORD, "required")
+
+
 def test_no_answer_is_a_warning_unless_one_is_required() -> None:
     warnings: list[str] = []
     require_pull(nobody(), USER, PASSWORD, stack="prod", mode="whenReachable", warn=warnings.append)
