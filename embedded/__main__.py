@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -66,4 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # A shell has its background jobs ignore it. So would Pulumi's language host and plugins, which the CLI ends by this
+    # signal and kills after 5 seconds (sdk/go/common/resource/plugin/plugin.go): so much in each command.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import subprocess
 import sys
 import traceback
@@ -69,4 +70,6 @@ def machine() -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    # As `embedded.__main__`: in the background each command of Pulumi would take 5 seconds more.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
