@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import copy
 import json
-import os
+import socket
 import tempfile
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from embedded.errors import KitError
 from embedded.process import capture
@@ -35,14 +38,16 @@ def recover(env: PulumiEnv, reporter: Reporter) -> bool:
 
     :raises KitError: when the repaired state cannot be stored or read back.
     """
-    stale = _stale_lock(env)
+    backend = env.backend_folder()
+    stale = stale_locks(backend, env.stack) if backend else []
     if stale:
-        reporter.note(f"the last update was killed (process {stale} is gone): removing its lock")
+        gone = ", ".join(map(str, stale))
+        reporter.note(f"the last update was killed (process {gone} is gone): removing its lock")
         env.read(["cancel", "--yes"])
     exported = _export(env)
     pending = pending_creates(exported)
     if not pending:
-        return stale is not None
+        return bool(stale)
     found = {urn: live for urn, inputs in pending if (live := _existing(env, inputs))}
     reporter.note(
         f"the last update was killed while it made {len(pending)} objects; {len(found)} of them exist and are kept"
@@ -129,23 +134,28 @@ def _existing(env: PulumiEnv, inputs: dict[str, Any]) -> Live | None:
     return Live(f"{namespace}/{name}" if namespace else str(name), managers[0] if managers else "")
 
 
-def _stale_lock(env: PulumiEnv) -> int | None:
-    """Return the process of a lock in a file backend, when that process runs no more on this machine."""
-    folder = env.backend_folder()
-    for lock in (folder / "locks").rglob("*.json") if folder else ():
-        if env.stack not in lock.parts:
-            continue
-        holder = int(json.loads(lock.read_text()).get("pid", 0))
-        if holder and not _runs(holder):
-            return holder
-    return None
+def stale_locks(backend: Path, stack: str) -> list[int]:
+    """Return the processes of a stack's locks in a file backend when all of them are gone, else none.
+
+    All, since ``pulumi cancel`` removes every lock. A lock of another machine stays: what runs there is not known here.
+    """
+    found = [file for file in (backend / "locks").rglob("*.json") if stack in file.parts]
+    locks = [json.loads(file.read_text()) for file in found]
+    return sorted(int(lock["pid"]) for lock in locks) if all(map(_gone, locks)) else []
 
 
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+def _gone(lock: dict[str, Any]) -> bool:
+    """Return whether a lock's process has ended on this machine.
+
+    It may still be in the process table where PID 1 waits for no children, as in many containers; and after a restart
+    its number is soon that of a younger process.
+    """
+    if lock["hostname"] != socket.gethostname():
         return False
-    except PermissionError:
+    try:
+        process = psutil.Process(int(lock["pid"]))
+        # The boot time, from which psutil reckons, is in whole seconds.
+        younger = process.create_time() > datetime.fromisoformat(lock["timestamp"]).timestamp() + 2
+        return younger or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return True
-    return True

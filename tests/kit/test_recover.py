@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from embedded.recover import Live, adopted, pending_creates
+import pytest
+
+from embedded.recover import Live, adopted, pending_creates, stale_locks
 
 STACK = "urn:pulumi:local::wso2ei::pulumi:pulumi:Stack::wso2ei-local"
 
@@ -54,3 +63,39 @@ def test_an_object_that_was_being_replaced_is_marked_for_the_deletion_that_was_t
         ("wso2/a-1", True),
         ("wso2/a-2", False),
     ]
+
+
+@pytest.fixture
+def zombie() -> Iterator[int]:
+    """A process that has ended, for which nothing has waited yet."""
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    yield process.pid
+    process.wait()
+
+
+def lock(backend: Path, pid: int, *, host: str = "", age: float = 0) -> None:
+    """A lock as Pulumi writes it (pkg/backend/diy/lock.go)."""
+    at = datetime.now(UTC) - timedelta(seconds=age)
+    folder = backend / "locks/organization/wso2ei/local"
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"pid": pid, "username": "a", "hostname": host or socket.gethostname(), "timestamp": f"{at:%FT%T.%f}789Z"}
+    (folder / f"{len(list(folder.iterdir()))}.json").write_text(json.dumps(content))
+
+
+def test_a_lock_is_stale_when_its_process_has_ended_or_its_number_is_a_younger_one_s(
+    tmp_path: Path, zombie: int
+) -> None:
+    lock(tmp_path, zombie)
+    assert stale_locks(tmp_path, "local") == [zombie]
+    assert stale_locks(tmp_path, "prod") == []
+    lock(tmp_path, os.getpid(), age=10**8)
+    assert stale_locks(tmp_path, "local") == sorted([zombie, os.getpid()])
+
+
+def test_a_lock_that_is_held_or_of_another_machine_keeps_all_locks(tmp_path: Path, zombie: int) -> None:
+    lock(tmp_path / "held", zombie)
+    lock(tmp_path / "held", os.getpid())
+    assert stale_locks(tmp_path / "held", "local") == []
+    lock(tmp_path / "elsewhere", zombie, host="elsewhere")
+    assert stale_locks(tmp_path / "elsewhere", "local") == []
