@@ -141,7 +141,7 @@ def stale_locks(backend: Path, stack: str) -> list[int]:
     """
     found = [file for file in (backend / "locks").rglob("*.json") if stack in file.parts]
     locks = [json.loads(file.read_text()) for file in found]
-    return sorted(int(lock["pid"]) for lock in locks) if all(map(_gone, locks)) else []
+    return sorted(lock["pid"] for lock in locks) if all(map(_gone, locks)) else []
 
 
 def _gone(lock: dict[str, Any]) -> bool:
@@ -152,10 +152,14 @@ def _gone(lock: dict[str, Any]) -> bool:
     """
     if lock["hostname"] != socket.gethostname():
         return False
+    if not psutil.pid_exists(lock["pid"]):
+        return True
     try:
-        process = psutil.Process(int(lock["pid"]))
+        process = psutil.Process(lock["pid"])
         # The boot time, from which psutil reckons, is in whole seconds.
         younger = process.create_time() > datetime.fromisoformat(lock["timestamp"]).timestamp() + 2
         return younger or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
+    except psutil.ZombieProcess:
         return True
+    except psutil.Error:
+        return False  # another user's, of which the system may show nothing

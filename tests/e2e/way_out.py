@@ -61,16 +61,13 @@ def _serving(works: Mapping[Address, Work], context: ssl.SSLContext | None = Non
     and closed 3 of 1,600 connections before the answer's body.
     """
     loop = asyncio.new_event_loop()
-    open_connections: set[asyncio.Task[None] | None] = set()
 
     def serving(work: Work) -> Work:
         async def one(client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
             """One connection; whatever breaks ends it, as a proxy would."""
-            open_connections.add(asyncio.current_task())
             with suppress(OSError, EOFError, asyncio.CancelledError):
                 await work(client, answers)
             answers.close()
-            open_connections.discard(asyncio.current_task())
 
         return one
 
@@ -80,9 +77,10 @@ def _serving(works: Mapping[Address, Work], context: ssl.SSLContext | None = Non
     async def end(servers: list[asyncio.Server]) -> None:
         for server in servers:
             server.close()
-        for task in filter(None, tuple(open_connections)):
+        connections = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in connections:
             task.cancel()
-        await asyncio.gather(*filter(None, open_connections))
+        await asyncio.gather(*connections, return_exceptions=True)
 
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

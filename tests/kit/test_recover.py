@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from embedded.recover import Live, adopted, pending_creates, stale_locks
@@ -99,3 +100,16 @@ def test_a_lock_that_is_held_or_of_another_machine_keeps_all_locks(tmp_path: Pat
     assert stale_locks(tmp_path / "held", "local") == []
     lock(tmp_path / "elsewhere", zombie, host="elsewhere")
     assert stale_locks(tmp_path / "elsewhere", "local") == []
+
+
+def test_a_lock_whose_process_the_system_hides_is_held(
+    tmp_path: Path, zombie: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Linux does with ``hidepid`` for another user's processes, which exist for a signal alone."""
+    monkeypatch.setattr("psutil.Process", lambda pid: raise_(psutil.NoSuchProcess(pid)))
+    lock(tmp_path, zombie)
+    assert stale_locks(tmp_path, "local") == []
+
+
+def raise_(error: Exception) -> None:
+    raise error
