@@ -55,7 +55,7 @@ def ingress_args(settings: Settings, secrets: Secrets, namespace: pulumi.Input[s
         "pods": settings.pods.as_args(PodMetadataArgs),
         "scheduling": settings.scheduling.as_args(SchedulingArgs),
         "pull_minutes": settings.images.pull_minutes,
-        # The Ingresses are made first, and EI's nodes follow the database.
+        # A controller may write no address before there are backends, which follow the database.
         "wait_minutes": settings.images.pull_minutes + settings.ei_minutes,
     }
 

@@ -112,4 +112,4 @@ class NginxIngressArgs(CertificateArgs):
     pull_minutes: NotRequired[int]
     """Minutes until an installed controller must be ready, image pull included; default 15."""
     wait_minutes: NotRequired[int]
-    """Minutes that an Ingress may wait for its backends and its address; default 10."""
+    """Minutes that an Ingress may wait for the address of an existing controller; default 10."""

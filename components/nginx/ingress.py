@@ -281,9 +281,13 @@ def _may_move(args: NginxIngressArgs, key: str) -> bool:
 
 
 def _awaits_no_address(args: NginxIngressArgs, route: Route) -> dict[str, str]:
-    """Annotation of an Ingress whose address is given: an existing controller may never write one into the status."""
-    given = args["controller"] == "existing" and (route if route.get("class_name") else args).get("address")
-    return {"pulumi.com/skipAwait": "true"} if given else {}
+    """Annotation of an Ingress whose status is not read: its address is given, or that of the controller's Service.
+
+    An existing controller may never write one. The installed one is created after an Ingress without a Secret: with one
+    operation at a time, an Ingress that waits for the controller's address would wait for ever.
+    """
+    known = args["controller"] == "install" or (route if route.get("class_name") else args).get("address")
+    return {"pulumi.com/skipAwait": "true"} if known else {}
 
 
 def _route_spec(

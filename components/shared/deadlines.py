@@ -1,8 +1,8 @@
 """How long an update waits for pods: one rule for Kubernetes' own deadlines and for the provider's timeouts. Pure.
 
 Kubernetes' deadline is ``progressDeadlineSeconds`` or ``activeDeadlineSeconds``. The provider waits a little longer, so
-that what Kubernetes reports, with its reason, comes before a timeout. What waits for the pods of a workload (Service,
-Ingress) has the timeouts of that workload: the provider waits for their endpoints, and each has ten minutes by default.
+that what Kubernetes reports, with its reason, comes before a timeout. A Service has the timeouts of its pods' workload,
+instead of ten minutes: the provider waits while one of its endpoints is not ready.
 """
 
 from __future__ import annotations
@@ -28,6 +28,6 @@ class Deadline:
 
     @property
     def timeouts(self) -> pulumi.CustomTimeouts:
-        """The provider's timeouts: of the workload, and of what waits for its pods."""
+        """The provider's timeouts: of the workload, and of the Service of its pods."""
         text = f"{self.minutes + _MARGIN_MINUTES}m"
         return pulumi.CustomTimeouts(create=text, update=text)

@@ -30,7 +30,7 @@ def main() -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    results, here, failed = page.load(CHECKOUT), machine(), []
+    here, failed = machine(), []
     with Bench() as bench:
         for row in chosen:
             print(f"... {row.name}: {row.question}", file=sys.stderr, flush=True)
@@ -44,9 +44,10 @@ def main() -> int:
                 traceback.print_exc()
                 failed.append(row.name)
                 continue
-            results[row.name] = Result(turns, here, samples)
-            print(f"{page.table(results[row.name].summaries())}\n", flush=True)
-            page.write(CHECKOUT, ROWS, results)
+            result = Result(turns, here, samples)
+            print(f"{page.table(result.summaries())}\n", flush=True)
+            # Read at the end of each row: another run may have written the results of its rows since.
+            page.write(CHECKOUT, ROWS, page.load(CHECKOUT) | {row.name: result})
     if failed:
         print(f"failed: {' '.join(failed)}", file=sys.stderr)
     return bool(failed)
