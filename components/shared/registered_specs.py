@@ -32,7 +32,7 @@ class RegisteredSpecs:
             outputs.append(value)
             return None
 
-        # `Output.json_dumps` would make an Output of every field, which takes a tenth of a preview.
+        # `Output.json_dumps` would make an Output of every field: two of three callbacks of a preview's event loop.
         fields = json.dumps(self._inputs, default=plain, sort_keys=True)
         return pulumi.Output.json_dumps([fields, *outputs], default=vars, sort_keys=True).apply(
             lambda text: hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -10,6 +10,7 @@ import ast
 import atexit
 import json
 import os
+import re
 import runpy
 import shutil
 import sys
@@ -42,9 +43,21 @@ def program(folder: Path, *, empty: bool = False) -> Path:
     return folder
 
 
-_PLAIN = """import json
+_PLAIN = """import importlib
+import json
+import re
 
 import pulumi
+
+
+def typed(item, options):
+    package, module, kind = item["type"].split(":")
+    group, _, version = module.partition("/")
+    path = [group.partition(".")[0], version] if package == "kubernetes" else []
+    inputs = {{re.sub("([A-Z])", r"_\\1", key).lower(): value for key, value in item["inputs"].items()}}
+    given = {{key: value for key, value in inputs.items() if key not in ("kind", "api_version")}}
+    getattr(importlib.import_module(".".join(["pulumi_" + package, *path])), kind)(item["name"], **given, opts=options)
+
 
 with open({file!r}) as file:
     items = json.load(file)
@@ -53,19 +66,24 @@ for item in items:
     options = pulumi.ResourceOptions(provider=providers.get(item["package"]), version=item["version"])
     if item["type"].startswith("pulumi:providers:"):
         providers[item["package"]] = pulumi.ProviderResource(item["package"], item["name"], item["inputs"], options)
+    elif {typed}:
+        typed(item, options)
     else:
         pulumi.CustomResource(item["type"], item["name"], item["inputs"], options)
 """
 
 
-def plain_program(folder: Path, plan: dict[str, Any]) -> Path:
-    """Write a program that registers the objects of a plan as one list, without types, components and checks."""
+def plain_program(folder: Path, plan: dict[str, Any], *, typed: bool) -> Path:
+    """Write a program that registers the objects of a plan as one list, without components and checks.
+
+    :param typed: with the classes of the SDKs, as programs are written; else without importing those.
+    """
     folder.mkdir(parents=True)
     (folder / "Pulumi.yaml").write_text("name: plain\nruntime: python\n")
     items = [_item(step["newState"]) for step in plan["steps"] if step["newState"].get("custom")]
     items.sort(key=lambda item: not item["type"].startswith("pulumi:providers:"))
     (folder / "objects.json").write_text(json.dumps(items))
-    (folder / "__main__.py").write_text(_PLAIN.format(file=str(folder / "objects.json")))
+    (folder / "__main__.py").write_text(_PLAIN.format(file=str(folder / "objects.json"), typed=typed))
     return folder
 
 
@@ -78,9 +96,12 @@ def _item(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def imports(source: Path) -> str:
-    """Return the import statements of a program."""
+    """Return the import statements of a program, and what imports the SDK's modules, which it loads at first use."""
     body = ast.parse(source.read_text()).body
-    return "\n".join(ast.unparse(line) for line in body if isinstance(line, ast.Import | ast.ImportFrom))
+    lines = [ast.unparse(line) for line in body if isinstance(line, ast.Import | ast.ImportFrom)]
+    texts = [file.read_text() for folder in ("components", "stack") for file in (source.parent / folder).rglob("*.py")]
+    modules = {name for text in texts for name in re.findall(r"\bk8s\.[a-z]+\.v\w+", text)}
+    return "\n".join(lines + [f"hasattr({name}, 'any')" for name in sorted(modules)])
 
 
 def run(*, empty: bool) -> None:
