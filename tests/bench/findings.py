@@ -97,8 +97,7 @@ def findings(_: Bench, __: int) -> Iterator[Sample]:
         yield Sample(f"{title}: failed checks of checkov", failed, passed + failed, "", "all checks")
         yield Sample(f"{title}: workloads not for Pod Security restricted", unsafe, len(templates), "", "all workloads")
         yield Sample(f"{title}: objects with errors of the schema", invalid, len(objects), "", "all objects")
-        requests = [_memory(container) for pod in templates for _, container in pod.containers()]
-        yield Sample(f"{title}: the largest request of memory", max(requests, default=0), unit="MiB")
+        yield from _requests(title, objects)
 
 
 def _invalid(item: dict[str, Any]) -> bool:
@@ -110,9 +109,20 @@ def _invalid(item: dict[str, Any]) -> bool:
         return False
 
 
-def _memory(container: Any) -> float:
-    text = ((container.get("resources") or {}).get("requests") or {}).get("memory", "0")
-    return float(quantity(str(text))) / 2**20
+def _requests(title: str, objects: list[dict[str, Any]]) -> Iterator[Sample]:
+    """What each pod that runs on requests, over its limits; nothing for a limit that one of its containers lacks."""
+    for item in objects:
+        if item["kind"] not in {"Deployment", "StatefulSet"} or not (pod := pod_template(item)):
+            continue
+        amounts = [container.get("resources") or {} for container in pod.spec["containers"]]
+        pods = f"{title}: each of {item['spec'].get('replicas', 1)} pods of {item['metadata']['name']}"
+        for resource, unit, size in (("memory", "MiB", 2**20), ("cpu", "CPU", 1)):
+            requested, limit = (
+                [float(quantity(str((amount.get(kind) or {}).get(resource, 0)))) / size for amount in amounts]
+                for kind in ("requests", "limits")
+            )
+            most, against = (sum(limit), "its limit") if all(limit) else (None, "no limit")
+            yield Sample(f"{pods}: {resource} request", sum(requested), most, unit, against)
 
 
 ROWS: list[Row[Bench]] = [
@@ -122,5 +132,6 @@ ROWS: list[Row[Bench]] = [
     Row("R5", "What do scanners find, here and in charts?",
         "helm template CHART >FOLDER/NAME.yaml; make bench ROWS=R5 CHARTS=FOLDER", 1, findings,
         "checkov without any skip, kubernetes-validate for Kubernetes " + NEWEST + ", and each rule of Pod Security "
-        "restricted. The charts have the values that they come with.", by_name=True),
+        "restricted; and what each pod that stays requests. The charts have the values that they come with.",
+        by_name=True),
 ]  # fmt: skip

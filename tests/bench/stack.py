@@ -167,7 +167,8 @@ ROWS: list[Row[Bench]] = [
         "Nodes are replaced one after the other, so two starts are the least."),
     Row("P7", "What do the pods request, and what do they use?",
         "memory.stat of each pod's cgroup, without load", 3, memory,
-        "Resident memory, without the file cache. Both EI nodes are counted in one line."),
+        "Resident memory, without the file cache. Both EI nodes are counted in one line, and EI is the stand-in: what "
+        "the real one uses is its heap and more. What prod's pods and those of charts request: R5."),
     Row("P8", "Where does the time of `make up` go, when everything is built?", "make up", 1, warm_up, _PARALLEL),
     Row("P8-cold", "Where does it go on a machine without any cache?",
         "make up 2>&1 | ts -s %.s >FILE; make bench ROWS=P8-cold COLD=FILE", 1, cold_up, _PARALLEL, by_name=True),
