@@ -115,7 +115,7 @@ def _requests(title: str, objects: list[dict[str, Any]]) -> Iterator[Sample]:
         if item["kind"] not in {"Deployment", "StatefulSet"} or not (pod := pod_template(item)):
             continue
         amounts = [container.get("resources") or {} for container in pod.spec["containers"]]
-        pods = f"{title}: each of {item['spec'].get('replicas', 1)} pods of {item['metadata']['name']}"
+        pods = f"{title}: {int(item['spec'].get('replicas', 1))} x {item['metadata']['name']}"
         for resource, unit, size in (("memory", "MiB", 2**20), ("cpu", "CPU", 1)):
             requested, limit = (
                 [float(quantity(str((amount.get(kind) or {}).get(resource, 0)))) / size for amount in amounts]
