@@ -71,7 +71,7 @@ def attempt(log: Path, seen: set[Point]) -> Point | None:
 
 
 def killed_updates(bench: Bench, _: int) -> Iterator[Sample]:
-    """Make the stack by updates that are killed before and after every operation."""
+    """Make the stack by updates that are killed before and after each operation that no earlier one was killed at."""
     machine = bench.stack
     machine.make("destroy").ok()
     log, seen = bench.new_folder() / "events.json", set[Point]()
@@ -155,9 +155,9 @@ def _running(machine: Machine) -> list[dict[str, Any]]:
 
 ROWS: list[Row[Bench]] = [
     Row("R2", "Does an update converge that was killed at any operation?",
-        "make up, killed before and after every operation of the engine's event log", 1, killed_updates,
-        "One chain, one operation at a time: each run goes on where the one before was killed, and is killed at the "
-        "next object of Kubernetes; the last run ends by itself.", by_name=True),
+        "make up, killed before and after each new operation of the engine's event log", 1, killed_updates,
+        "One chain, one operation at a time, until an update ends by itself. An object that was created although its "
+        "update was killed is imported by the next one, which then has no operation to be killed after.", by_name=True),
     Row("R3", "What is left of the stack after pods are killed at random?",
         "kubectl delete pod --grace-period=0 --force ..., at random pauses of up to 25 s", 20, chaos,
         "Each turn kills one pod of EI, NGINX or MySQL, ready or not. Under the load of R1.", by_name=True),
