@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 
-from components.shared.quantities import quantity
 from embedded.environment import CHECKOUT
 from policies.objects import pod_template
 from tests.bench.common import Bench
 from tests.bench.model import Row, Sample, SkippedRowError
+from tests.bench.stack import amounts
 from tests.e2e.machine import Machine
 from tests.unit.support.pod_rules import pod_security
 from tests.unit.support.stacks import STACKS, manifests, manifests_of
@@ -114,15 +114,11 @@ def _requests(title: str, objects: list[dict[str, Any]]) -> Iterator[Sample]:
     for item in objects:
         if item["kind"] not in {"Deployment", "StatefulSet"} or not (pod := pod_template(item)):
             continue
-        amounts = [container.get("resources") or {} for container in pod.spec["containers"]]
         pods = f"{title}: {int(item['spec'].get('replicas', 1))} x {item['metadata']['name']}"
-        for resource, unit, size in (("memory", "MiB", 2**20), ("cpu", "CPU", 1)):
-            requested, limit = (
-                [float(quantity(str((amount.get(kind) or {}).get(resource, 0)))) / size for amount in amounts]
-                for kind in ("requests", "limits")
-            )
-            most, against = (sum(limit), "its limit") if all(limit) else (None, "no limit")
-            yield Sample(f"{pods}: {resource} request", sum(requested), most, unit, against)
+        for resource, unit in (("memory", "MiB"), ("cpu", "CPU")):
+            requests, limits = (amounts(pod.spec, kind, resource) for kind in ("requests", "limits"))
+            most, against = (sum(limits), "its limit") if all(limits) else (None, "no limit")
+            yield Sample(f"{pods}: {resource} request", sum(requests), most, unit, against)
 
 
 ROWS: list[Row[Bench]] = [

@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -80,15 +80,15 @@ def memory(bench: Bench, runs: int) -> Iterator[Sample]:
             used = resident_mib(pod)
             name = pod["metadata"]["labels"]["app.kubernetes.io/name"]
             for kind in ("requests", "limits"):
-                total = _total(pod, kind, "memory")
+                total = sum(amounts(pod["spec"], kind, "memory"))
                 yield Sample(f"{name}: memory", used, total or None, "MiB", f"its {kind.removesuffix('s')}")
-            yield Sample(f"{name}: CPU request", _total(pod, "requests", "cpu"), unit="CPU")
+            yield Sample(f"{name}: CPU request", sum(amounts(pod["spec"], "requests", "cpu")), unit="CPU")
 
 
-def _total(pod: dict[str, Any], kind: str, resource: str) -> float:
-    """Sum over the containers; MiB for memory."""
-    found = [container.get("resources", {}).get(kind, {}).get(resource) for container in pod["spec"]["containers"]]
-    return sum(float(quantity(one)) for one in found if one) / (2**20 if resource == "memory" else 1)
+def amounts(spec: Mapping[str, Any], kind: str, resource: str) -> list[float]:
+    """Return what each container of a pod requests or may use, 0 for nothing; MiB for memory."""
+    found = [((container.get("resources") or {}).get(kind) or {}).get(resource, 0) for container in spec["containers"]]
+    return [float(quantity(str(one))) / (2**20 if resource == "memory" else 1) for one in found]
 
 
 def resident_mib(pod: dict[str, Any]) -> float:

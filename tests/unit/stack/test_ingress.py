@@ -61,6 +61,7 @@ def test_an_update_waits_for_the_address_of_an_ingress_only_where_nothing_else_g
 
     assert waits(**EXISTING)
     assert not waits(**EXISTING, address="10.0.0.7")
+    assert not waits(address="10.0.0.7")
     assert not waits()
 
 
