@@ -15,6 +15,7 @@ from tests.engine.conftest import Preview
 from tests.engine.one_stack import OneStack, steps
 from tests.unit.settings.test_errors import lines_of
 from tests.unit.settings.test_errors import told as in_process
+from tests.unit.support.config_commands import run_commands
 from tests.unit.support.conflict_pairs import CONFLICTS
 from tests.unit.support.mistake_pairs import (
     COMPANIONS,
@@ -26,7 +27,6 @@ from tests.unit.support.mistake_pairs import (
     companions,
     pairs,
     put,
-    run_commands,
     without,
 )
 

@@ -37,8 +37,9 @@ from settings.ei_customization import SecretKey
 from settings.model import Settings
 from settings.schema import TOP, Key, place_of, walk
 from settings.types import Section
+from tests.unit.support.config_commands import run_commands
 from tests.unit.support.conflict_pairs import CARBON, CONFLICTS
-from tests.unit.support.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, run_commands, without_a_pair
+from tests.unit.support.mistake_pairs import MISSING, MISSPELT, Pair, at, base, pairs, without_a_pair
 
 MODEL_FILES = Path(__file__).parents[3] / "settings"
 CLI_FILLS = dict.fromkeys(errors.SECRET_KEYS, "")

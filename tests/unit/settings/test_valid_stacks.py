@@ -13,7 +13,8 @@ from settings import errors, loading
 from settings.schema import TOP, Key
 from tests.e2e.test_prod import trial_stack
 from tests.unit.settings.test_errors import lines_of, told
-from tests.unit.support.mistake_pairs import VALUES, at, base, run_commands, single_values
+from tests.unit.support.config_commands import run_commands
+from tests.unit.support.mistake_pairs import VALUES, at, base, single_values
 from tests.unit.support.valid_stacks import STACKS
 
 STORAGE = TOP.child("storage")

@@ -10,8 +10,8 @@ import pytest
 from pulumi.runtime.rpc import UNKNOWN
 
 from stack.outputs import StackOutputs, address_and_port, base_url, hosts_file_line
-from tests.unit.support.recording import Recorder, unwrap
-from tests.unit.support.stacks import ROOT, config_of, outputs_of, recorded, run
+from tests.unit.support.recording import Recorder, secret_paths, unwrap
+from tests.unit.support.stacks import ROOT, STACKS, config_of, outputs_of, recorded, run
 
 NAMES = "wso2ei-scalable-integrator wso2ei-scalable-integrator-gateway"
 
@@ -146,3 +146,15 @@ def test_what_the_console_makes_is_reported_as_temporary_unless_the_nodes_share_
     local = outputs_of(recorded("local"))
     assert local["console_artifacts"] == "kept, and served by every node: hostPath /var/lib/wso2ei/local/deployment"
     assert "/var/lib/wso2ei/local/deployment on the node" in local["kept_data"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_outputs_are_those_that_are_documented_and_only_the_password_is_secret(stack: str) -> None:
+    outputs = outputs_of(recorded(stack))
+    assert set(outputs) == set(StackOutputs.__annotations__)
+    assert list(secret_paths(outputs)) == ["admin_password"]
+
+
+def test_the_hosts_file_line_of_a_laptop_leads_to_the_loopback() -> None:
+    outputs = outputs_of(recorded("local"))
+    assert outputs["hosts_file_line"] == "127.0.0.1 wso2ei-scalable-integrator wso2ei-scalable-integrator-gateway"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.unit.support.recording import Recorder, record
-from tests.unit.support.stacks import ROOT, run, templates
+from tests.unit.support.stacks import PASSWORD, ROOT, objects, run, templates
+from tests.unit.support.stacks import recorded as committed
 from tests.unit.support.valid_stacks import STACKS, with_
 
 PODS = {
@@ -88,3 +89,31 @@ def test_credentials_of_one_registry_change_no_pod_of_another() -> None:
 def test_a_mirror_with_a_login_needs_no_other_image_of_ei() -> None:
     config = with_(images={"mirror": "harbor.example.com"}, registryUsername="robot")
     assert credentials(recorded(config)) == {"harbor.example.com": "wso2ei-pull"}
+
+
+def test_the_pull_secret_names_the_registry_of_the_image() -> None:
+    secret = next(item for item in objects("prod", "Secret") if item.name == "wso2ei-pull")
+    config = json.loads(secret.body()["stringData"][".dockerconfigjson"])
+    assert list(config["auths"]) == ["registry.wso2.com"]
+    assert config["auths"]["registry.wso2.com"]["password"] == PASSWORD
+    assert [item.name for item in objects("local", "Secret") if "pull" in item.name] == []
+
+
+def test_new_registry_credentials_change_the_pull_secret_and_no_pod() -> None:
+    """The name stays, and no pod template depends on the object, so that its replacement reaches no pod."""
+    before, after = committed("prod"), run("prod", {"registryPassword": "another-password"})
+    assert templates(before) == templates(after)
+    assert [item.body() for item in before.registered] != [item.body() for item in after.registered]
+    for recorder in (before, after):
+        secret = next(item for item in recorder.registered if item.name == "wso2ei-pull")
+        assert secret.body()["metadata"]["name"] == "wso2ei-pull"
+        for item in recorder.registered:
+            for name, dependencies in item.request.propertyDependencies.items():
+                assert not any(urn.endswith("::wso2ei-pull") for urn in dependencies.urns), f"{item.name} {name}"
+
+
+def test_nothing_is_pulled_before_the_pull_secret_exists() -> None:
+    schema = next(item for item in objects("prod", "Job") if item.name == "wso2ei-schema")
+    nodes = next(item for item in objects("prod", "Deployment") if item.name == "wso2ei-nodes")
+    assert any(urn.endswith("::wso2ei-pull") for urn in schema.request.dependencies)
+    assert any(urn.endswith("::wso2ei-schema") for urn in nodes.request.dependencies)

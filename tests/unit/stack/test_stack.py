@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from components.shared.quantities import quantity
-from stack.outputs import StackOutputs
 from tests.unit.support.recording import leaves, secret_paths
 from tests.unit.support.stacks import (
     ADMIN,
@@ -18,7 +17,6 @@ from tests.unit.support.stacks import (
     STACKS,
     config_of,
     objects,
-    outputs_of,
     pod_specs,
     recorded,
     run,
@@ -382,49 +380,9 @@ def test_only_the_controller_reaches_a_node_and_an_unknown_existing_one_is_not_l
     assert "from" not in rules["prod"][1]
 
 
-def test_the_pull_secret_names_the_registry_of_the_image() -> None:
-    secret = next(item for item in objects("prod", "Secret") if item.name == "wso2ei-pull")
-    config = json.loads(secret.body()["stringData"][".dockerconfigjson"])
-    assert list(config["auths"]) == ["registry.wso2.com"]
-    assert config["auths"]["registry.wso2.com"]["password"] == PASSWORD
-    assert [item.name for item in objects("local", "Secret") if "pull" in item.name] == []
-
-
-def test_new_registry_credentials_change_the_pull_secret_and_no_pod() -> None:
-    """The name stays, and no pod template depends on the object, so that its replacement reaches no pod."""
-    before, after = recorded("prod"), run("prod", {"registryPassword": "another-password"})
-    assert templates(before) == templates(after)
-    assert [item.body() for item in before.registered] != [item.body() for item in after.registered]
-    for recorder in (before, after):
-        secret = next(item for item in recorder.registered if item.name == "wso2ei-pull")
-        assert secret.body()["metadata"]["name"] == "wso2ei-pull"
-        for item in recorder.registered:
-            for name, dependencies in item.request.propertyDependencies.items():
-                assert not any(urn.endswith("::wso2ei-pull") for urn in dependencies.urns), f"{item.name} {name}"
-
-
-def test_nothing_is_pulled_before_the_pull_secret_exists() -> None:
-    schema = next(item for item in objects("prod", "Job") if item.name == "wso2ei-schema")
-    nodes = next(item for item in objects("prod", "Deployment") if item.name == "wso2ei-nodes")
-    assert any(urn.endswith("::wso2ei-pull") for urn in schema.request.dependencies)
-    assert any(urn.endswith("::wso2ei-schema") for urn in nodes.request.dependencies)
-
-
 def test_clients_with_new_passwords_are_updated_after_the_server_that_sets_them() -> None:
     """An update of the StatefulSet that fails is the error, not a schema Job that MySQL rejects."""
     schema = next(item for item in objects("local", "Job") if item.name == "wso2ei-schema")
     nodes = next(item for item in objects("local", "Deployment") if item.name == "wso2ei-nodes")
     assert any(urn.endswith("::wso2ei-mysql-server") for urn in schema.request.dependencies)
     assert any(urn.endswith("::wso2ei-schema") for urn in nodes.request.dependencies)
-
-
-@both
-def test_outputs_are_those_that_are_documented_and_only_the_password_is_secret(stack: str) -> None:
-    outputs = outputs_of(recorded(stack))
-    assert set(outputs) == set(StackOutputs.__annotations__)
-    assert list(secret_paths(outputs)) == ["admin_password"]
-
-
-def test_the_hosts_file_line_of_a_laptop_leads_to_the_loopback() -> None:
-    outputs = outputs_of(recorded("local"))
-    assert outputs["hosts_file_line"] == "127.0.0.1 wso2ei-scalable-integrator wso2ei-scalable-integrator-gateway"

@@ -1,16 +1,9 @@
-"""Every (setting, mistake) pair, made from the models: a new setting is covered by itself.
-
-Also a small model of ``pulumi config set|rm --path``, so that printed commands can be tried by the hundred; the
-engine tests try it against the CLI.
-"""
+"""Every (setting, mistake) pair, made from the models: a new setting is covered by itself."""
 
 from __future__ import annotations
 
 import copy
 import itertools
-import json
-import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_origin
@@ -22,6 +15,7 @@ from settings.model import HostsSettings
 from settings.mysql import ExternalMysqlSettings
 from settings.schema import TOP, Key, walk
 from stack.names import MYSQL
+from tests.unit.support.config_commands import place_of, value_at
 
 WRONG_TYPE, EMPTY, OUT_OF_RANGE, WRONG_FORM, WRONG_UNIT, MISSING, MISSPELT = (
     "wrong type", "empty", "out of range", "wrong form", "wrong unit", "missing", "misspelt",
@@ -210,7 +204,7 @@ def at(config: dict[str, Any], path: str, value: Any, *, name: str | None = None
 
 def put(config: dict[str, Any], path: str, value: Any, *, name: str | None = None) -> None:
     """As ``at``, in ``config`` itself."""
-    place = _place(path)
+    place = place_of(path)
     last, target = place[-1], config
     for part, following in itertools.pairwise(place):
         empty: Any = [] if isinstance(following, int) else {}
@@ -236,7 +230,9 @@ def pairs() -> Iterator[Pair]:
                 yield Pair(key, kind, value, at(config, key.path, value))
         if key.required:
             yield Pair(key, MISSING, None, without(config, key.path))
-        value = _value_at(config, _place(key.path)) if key.required else key.sample() if key.sections else key.example()
+        value = (
+            value_at(config, place_of(key.path)) if key.required else key.sample() if key.sections else key.example()
+        )
         value = VALUES.get(key.path, value)
         if not key.tag and not _is_tag(key):
             yield Pair(key, MISSPELT, value, at(config, key.path, value, name=misspell(key.name)))
@@ -305,92 +301,14 @@ def _wrong_types(key: Key) -> list[Any]:
 def without(config: dict[str, Any], path: str) -> dict[str, Any]:
     """A copy of ``config`` without ``path``."""
     config = copy.deepcopy(config)
-    *parents, last = _place(path)
-    del _value_at(config, parents)[last]
-    return config
-
-
-def _value_at(config: Any, place: list[Any]) -> Any:
-    for part in place:
-        config = config[part]
+    *parents, last = place_of(path)
+    del value_at(config, parents)[last]
     return config
 
 
 def _is_tag(key: Key) -> bool:
     parent = next((section for section in walk() if section.path == key.path.rpartition(".")[0]), TOP)
     return parent.tag == key.name
-
-
-def run_commands(config: dict[str, Any], line: str) -> dict[str, Any]:
-    """``config`` after a printed line of commands, as the CLI would leave it."""
-    config = copy.deepcopy(config)
-    renamed = re.match(r"rename it to '(\w+)' in the stack file, or pulumi config rm --path '(.*)'", line)
-    if renamed:
-        place = _place(renamed[2])
-        parent = _value_at(config, place[:-1])
-        parent[renamed[1]] = parent.pop(place[-1])
-        return config
-    for command in line.split(" && "):
-        words = shlex.split(command)
-        assert words[:2] == ["pulumi", "config"], line
-        positional: list[str] = []
-        types = ""
-        arguments = iter(words[3:])
-        for word in arguments:
-            if word == "--":
-                positional += arguments
-            elif word == "--type":
-                types = next(arguments)
-            elif not word.startswith("-"):
-                positional.append(word)
-        place = _place(positional[0])
-        if words[2] == "rm":
-            _remove(config, place)
-        elif "--secret" not in words:
-            _set(config, place, _typed(positional[1], types, top=len(place) == 1))
-    return config
-
-
-def _typed(text: str, kind: str, *, top: bool) -> Any:
-    if not top and kind != "string" and re.fullmatch(r"-?(0|[1-9][0-9]*)|true|false", text):
-        return json.loads(text)
-    return text
-
-
-def _place(key: str) -> list[Any]:
-    path = key.removeprefix("wso2ei:")
-    parts = re.findall(r"""\["([^"]*)"\]|\[([0-9]+)\]|([^.\[\]]+)""", path)
-    return [int(index) if index else quoted or plain for quoted, index, plain in parts]
-
-
-def _remove(config: Any, place: list[Any]) -> None:
-    for part in place[:-1]:
-        if not isinstance(config, dict | list) or (isinstance(config, dict) and part not in config):
-            return
-        config = config[part]
-    if isinstance(config, list):
-        del config[place[-1]]
-    else:
-        config.pop(place[-1], None)
-
-
-def _set(config: Any, place: list[Any], value: Any) -> None:
-    for part, following in zip(place, [*place[1:], None], strict=True):
-        empty: Any = [] if isinstance(following, int) else {}
-        new = value if following is None else empty
-        if isinstance(config, list):
-            assert isinstance(part, int), "the CLI: key for an array must be an int"
-            assert part <= len(config), "the CLI: array index out of range"
-            if part == len(config):
-                config.append(new)
-            elif following is None:
-                config[part] = new
-        elif following is None:
-            # The CLI keeps the quotes of a text that is there (seen in v3.259.0).
-            config[part] = str(new).lower() if isinstance(config.get(part), str) and isinstance(new, int) else new
-        elif part not in config:
-            config[part] = new
-        config = config[part]
 
 
 def without_a_pair() -> list[str]:
