@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from embedded.cluster import egress
@@ -20,8 +21,13 @@ from embedded.process import capture
 from embedded.progress import Reporter, elapsed_text
 from embedded.pulumi_env import PulumiEnv, ensure_stack
 from embedded.recover import recover
+from embedded.status.cli import LOOK_EVERY_SECONDS, Looker
 from embedded.status.pulls import Account
+from embedded.status.report import Report
 from embedded.summary import image_lines, summary_table
+
+_PATIENCE_SECONDS = 600.0
+"""Two EI nodes on one CPU need some minutes."""
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
@@ -43,12 +49,32 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
             "fix it and run `make up` again (it resumes where this one stopped), or run `make status`",
         )
     reporter.timings.append(("pulumi up", time.monotonic() - updating))
+    if plan.embedded_cluster:
+        wait_until_well(Looker(plan.stack).report, reporter)
     outputs = pulumi.outputs()
     images = image_lines(pods(pulumi, str(outputs.get("namespace"))), environment.stand_in_digests)
     reporter.console.print(summary_table(plan.stack, outputs, environment.plugins, images))
     parts = ", ".join(f"{title} {elapsed_text(seconds)}" for title, seconds in reporter.timings if seconds >= 1)
     reporter.note(f"done in {elapsed_text(time.monotonic() - started)} ({parts})")
     return 0
+
+
+def wait_until_well(look: Callable[[], Report], reporter: Reporter, every: float = LOOK_EVERY_SECONDS) -> None:
+    """Wait until all is well as `make status` shows it: after a reboot the pods start again without an update.
+
+    :param every: seconds between two looks.
+    :raises KitError: after ten minutes, with what is missing.
+    """
+    if look().good:
+        return
+    with reporter.step("waiting until every pod runs and both hosts answer", "1 min") as step:
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while missing := look().missing:
+            step.detail(missing)
+            if time.monotonic() > end:
+                raise KitError(f"the stack is up to date, but not everything runs: {missing}", "run `make status`")
+            time.sleep(every)
+        step.detail("")
 
 
 def check_images(environment: Environment, reporter: Reporter) -> None:

@@ -9,6 +9,8 @@ import socket
 import ssl
 import struct
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,10 @@ from typing import Any
 from embedded.cluster import names as n
 
 _SETTLED_SECONDS = 15
+_ROUTED_SECONDS = 3
+"""From a pod's Ready to the rules of its Service: kube-proxy writes them once a second at most."""
+_QUERIES = 4
+_QUERY_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -80,18 +86,25 @@ class Api:
             found[node["metadata"]["name"]] = text
         return found
 
-    def dns_problem(self) -> str:
-        """Return '' when CoreDNS serves; else what keeps it from serving, as far as its pods report it."""
+    def dns_problem(self, exists: Callable[[str], bool]) -> str:
+        """Return '' when CoreDNS serves; else what keeps it from serving, as far as its pods report it.
+
+        :param exists: whether the container of an ID exists. After a reboot, Deployment, pod and Service are shown as
+            they were, and the new container may have the old one's address: it answers, until the kubelet's first
+            report removes it from the Service, and its next one adds it again.
+        """
         deployment = self.get("/apis/apps/v1/namespaces/kube-system/deployments/coredns")
         if not deployment.ok:
             return "the coredns Deployment is missing"
         status = deployment.body.get("status", {})
         current = status.get("observedGeneration", 0) >= deployment.body["metadata"]["generation"]
-        if current and status.get("readyReplicas", 0) >= 1 and not status.get("unavailableReplicas"):
-            return "" if dns_answers() else "its Service does not answer"
-        pods = self.get("/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns")
-        reasons = [pod_problem(pod) for pod in (pods.body.get("items", []) if pods.ok else [])]
-        return next((reason for reason in reasons if reason), "its pod is starting")
+        ready = current and status.get("readyReplicas", 0) >= 1 and not status.get("unavailableReplicas")
+        answer = self.get("/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns")
+        pods = answer.body.get("items", []) if answer.ok else []
+        if not ready or not pods:
+            return next(filter(None, map(pod_problem, pods)), "its pod is starting")
+        problem = next(filter(None, (_not_serving(pod, exists) for pod in pods)), "")
+        return problem or ("" if dns_answers() else "its Service does not answer")
 
 
 def _is_of_new_kubelet(heartbeat: float, started: float) -> bool:
@@ -108,19 +121,38 @@ def _unix_time(text: str | None) -> float:
     return datetime.datetime.fromisoformat(text).timestamp() if text else 0.0
 
 
-def dns_answers(timeout: float = 0.5) -> bool:
-    """Return whether the cluster's name server resolves the API server, queried from here through its Service."""
+def _not_serving(pod: dict[str, Any], exists: Callable[[str], bool]) -> str:
+    """Return '' for a pod that is ready in this life of its node, and has been since its Service was changed."""
+    conditions = {condition["type"]: condition for condition in pod["status"].get("conditions", [])}
+    ready = conditions.get("Ready", {})
+    containers = pod["status"].get("containerStatuses", [])
+    if ready.get("status") != "True":
+        return pod_problem(pod) or "its pod is starting"
+    identities = [container.get("containerID", "").rpartition("/")[2] for container in containers]
+    if not all(identity and exists(identity) for identity in identities):
+        return "its node has not reported the pod yet"
+    restarted = any(container["restartCount"] for container in containers)
+    if restarted and 0 <= time.time() - _unix_time(ready.get("lastTransitionTime")) < _ROUTED_SECONDS:
+        return "its restarted pod became ready just now"
+    return ""
+
+
+def dns_answers() -> bool:
+    """Return whether the cluster's name server resolves the API server, queried from here through its Service.
+
+    The query is repeated as any resolver does: on a busy machine an answer may be late.
+    """
     labels = f"kubernetes.default.svc.{n.CLUSTER_DOMAIN}".split(".")
     name = b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
     query = struct.pack(">HHHHHH", 0x4549, 0x0100, 1, 0, 0, 0) + name + struct.pack(">HH", 1, 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(timeout)
-        try:
-            client.sendto(query, (n.DNS_ADDRESS, 53))
-            answer = client.recv(512)
-        except OSError:
-            return False
-    return answer[:2] == query[:2] and socket.inet_aton(n.API_SERVICE_ADDRESS) in answer
+        client.settimeout(_QUERY_SECONDS)
+        for _ in range(_QUERIES):
+            with suppress(OSError):
+                client.sendto(query, (n.DNS_ADDRESS, 53))
+                answer = client.recv(512)
+                return answer[:2] == query[:2] and socket.inet_aton(n.API_SERVICE_ADDRESS) in answer
+    return False
 
 
 def pod_problem(pod: dict[str, Any]) -> str:

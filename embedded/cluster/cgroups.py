@@ -74,6 +74,11 @@ def processes(path: str, root: Path = ROOT) -> set[int]:
     return found
 
 
+def contains(path: str, name: str, root: Path = ROOT) -> bool:
+    """Return whether a folder of that name exists anywhere below ``path``: a container's is named by its ID."""
+    return any(True for folder in existing(path, root) for _ in folder.rglob(name))
+
+
 def remove(path: str, root: Path = ROOT) -> list[Path]:
     """Remove ``path`` and all below it; returns what is still there (it holds processes)."""
     end = time.monotonic() + _REMOVAL_PATIENCE_SECONDS

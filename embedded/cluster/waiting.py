@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from embedded.cluster import api, components, egress, manifests, units
+from embedded.cluster import api, cgroups, components, egress, manifests, units
 from embedded.cluster import names as n
 from embedded.cluster.files import write_changed
 from embedded.errors import KitError
@@ -30,7 +30,7 @@ def problems(names: n.Names, connection: api.Api, nodes: int) -> list[str]:
     if not connection.ready():
         return [*found, "the API server does not answer"]
     found += _nodes_not_ready(names, connection, nodes)
-    if not found and (text := connection.dns_problem()):
+    if not found and (text := _dns_problem(names, connection)):
         found.append(f"CoreDNS: {text}")
     applied = names.root / "applied"
     if not applied.exists() or applied.read_text() != _objects():
@@ -88,10 +88,14 @@ def bring_up(
     _wait_for_nodes(names, connection, nodes, reporter)
     with reporter.step("wait for CoreDNS", "4 s") as step:
         # A pod that had to wait for its image or its node would go on waiting for minutes.
-        if "BackOff" in connection.dns_problem():
+        if "BackOff" in _dns_problem(names, connection):
             _kubectl(names, programs, "delete", "pod", "-n=kube-system", "-l=k8s-app=kube-dns", "--wait=false")
         parts = [(first, "kubelet"), (first, "kube-proxy")]
-        _wait(names, step, DNS_PATIENCE_SECONDS, connection.dns_problem, parts)
+        _wait(names, step, DNS_PATIENCE_SECONDS, lambda: _dns_problem(names, connection), parts)
+
+
+def _dns_problem(names: n.Names, connection: api.Api) -> str:
+    return connection.dns_problem(lambda identity: cgroups.contains(names.cgroup, identity))
 
 
 def _wait_for_nodes(names: n.Names, connection: api.Api, nodes: int, reporter: Reporter) -> None:

@@ -18,10 +18,10 @@ from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv
 from embedded.status import snapshot
 from embedded.status.pulls import Account
-from embedded.status.report import report
+from embedded.status.report import Report, report
 from embedded.status.screen import screen
 
-_LOOK_EVERY_SECONDS = 2.0
+LOOK_EVERY_SECONDS = 2.0
 _OUTPUTS_EVERY_LOOKS = 15
 """The outputs change only with an update, and reading them starts the Pulumi CLI."""
 _WIDTH_WITHOUT_A_TERMINAL = 160
@@ -46,6 +46,14 @@ class Looker:
 
     def look(self, note: str = "") -> tuple[Group, bool]:
         """Return the screen, and whether all is well. Raises ``KitError`` when the cluster does not answer."""
+        title, found = self._take()
+        return screen(title, found, note), found.good
+
+    def report(self) -> Report:
+        """Return what the screen shows. Raises ``KitError`` when the cluster does not answer."""
+        return self._take()[1]
+
+    def _take(self) -> tuple[str, Report]:
         if self._looks % _OUTPUTS_EVERY_LOOKS == 0 or not self._outputs:
             self._outputs = self._pulumi.outputs()
         self._looks += 1
@@ -60,7 +68,7 @@ class Looker:
         account = Account(self._stack, str(self._settings.get("registryUsername") or ""))
         found = report(seen, account, self._outputs, address, unpublished)
         title = f"stack {self._stack}, namespace {namespace}, context {self._context}, {seen.now.astimezone():%H:%M:%S}"
-        return screen(title, found, note), found.good
+        return title, found
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
@@ -90,7 +98,7 @@ def live(console: Console, look: Callable[[str], tuple[Group, bool]]) -> int:
                     drawn = Group(Text(str(error)), Text(note))
                 shown.update(drawn, refresh=True)
                 if not good:
-                    time.sleep(_LOOK_EVERY_SECONDS)
+                    time.sleep(LOOK_EVERY_SECONDS)
     except KeyboardInterrupt:
         console.print(drawn)
         return 130

@@ -42,6 +42,15 @@ class Report:
         troubles = f"{count} problem{'s' if count > 1 else ''}" if count else "on its way"
         return f"{ready} of {len(running)} pods run; {'all is well' if self.good else troubles}"
 
+    @property
+    def missing(self) -> str:
+        """What keeps this from being good, the most telling first; empty when it is."""
+        found = [f"{problem.who}: {problem.what}" for problem in self.problems]
+        found += [f"{row.name}: {row.text}" for row in self.pods if row.level not in {"good", "done"}]
+        found += [f"{row.kind} {row.name}: {row.text}" for row in self.objects if row.level != "good"]
+        found += [f"{answer.target.url}: {answer.text}" for answer in self.answers if not answer.good]
+        return "" if self.good else next(iter(found), self.summary)
+
 
 def report(
     seen: Snapshot,

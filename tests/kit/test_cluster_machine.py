@@ -126,6 +126,8 @@ def test_cgroups_are_made_in_every_hierarchy(tmp_path: Path, monkeypatch: pytest
     made = cgroups.create("wso2ei-x/node-1/system", root=tmp_path)
     assert {folder.relative_to(tmp_path).parts[0] for folder in made} == {"cpu", "cpuset", "memory"}
     assert all(folder.is_dir() for folder in made)
+    assert cgroups.contains("wso2ei-x", "system", root=tmp_path)
+    assert not cgroups.contains("wso2ei-x", "0a1b", root=tmp_path)
     assert cgroups.remove("wso2ei-x", root=tmp_path) == []
     assert cgroups.existing("wso2ei-x", root=tmp_path) == []
 

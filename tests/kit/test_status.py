@@ -298,7 +298,7 @@ class Looker:
 
 
 def watched(monkeypatch: pytest.MonkeyPatch, *looks: tuple[str, bool] | BaseException) -> tuple[int, str]:
-    monkeypatch.setattr(cli, "_LOOK_EVERY_SECONDS", 0)
+    monkeypatch.setattr(cli, "LOOK_EVERY_SECONDS", 0)
     file = io.StringIO()
     code = cli.live(Console(file=file, width=100), Looker(*looks).look)
     return code, file.getvalue()
