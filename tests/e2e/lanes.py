@@ -20,12 +20,12 @@ LOADED = ("e2e/test_stack", "e2e/test_lifecycle")
 """``MEASURED`` is given back at the end of the last one."""
 FIRST = (
     "kit/plugins", "kit/test_cluster_live", "e2e/test_deployment", "e2e/test_operations", "e2e/test_bench",
-    "e2e/test_metrics", "e2e/test_secrets", "e2e/test_vault", "e2e/test_backup", "e2e/test_traefik",
-    "kit/test_cluster_mending", "e2e/test_images",
+    "e2e/test_secrets", "e2e/test_vault", "e2e/test_backup", "e2e/test_traefik", "kit/test_cluster_mending",
+    "e2e/test_images",
 )  # fmt: skip
 SECOND = (
     "e2e/test_artifacts", "e2e/test_database", "e2e/test_storage", "e2e/test_versions", "e2e/test_volumes",
-    "e2e/test_prod",
+    "e2e/test_metrics", "e2e/test_prod",
 )  # fmt: skip
 """Without what needs the machine's way out."""
 LAST = ("e2e/test_clean",)
