@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
         )
     reporter.timings.append(("pulumi up", time.monotonic() - updating))
     if plan.embedded_cluster:
-        wait_until_well(Looker(plan.stack).report, reporter)
+        wait_until_it_serves(Looker(plan.stack).report, reporter)
     outputs = pulumi.outputs()
     images = image_lines(pods(pulumi, str(outputs.get("namespace"))), environment.stand_in_digests)
     reporter.console.print(summary_table(plan.stack, outputs, environment.plugins, images))
@@ -59,13 +59,13 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
     return 0
 
 
-def wait_until_well(look: Callable[[], Report], reporter: Reporter, every: float = LOOK_EVERY_SECONDS) -> None:
-    """Wait until all is well as `make status` shows it: after a reboot the pods start again without an update.
+def wait_until_it_serves(look: Callable[[], Report], reporter: Reporter, every: float = LOOK_EVERY_SECONDS) -> None:
+    """Wait until every pod runs and both hosts answer: after a reboot the pods start again without an update.
 
     :param every: seconds between two looks.
     :raises KitError: after ten minutes, with what is missing.
     """
-    if look().good:
+    if not look().missing:
         return
     with reporter.step("waiting until every pod runs and both hosts answer", "1 min") as step:
         end = time.monotonic() + _PATIENCE_SECONDS

@@ -44,12 +44,11 @@ class Report:
 
     @property
     def missing(self) -> str:
-        """What keeps this from being good, the most telling first; empty when it is."""
-        found = [f"{problem.who}: {problem.what}" for problem in self.problems]
-        found += [f"{row.name}: {row.text}" for row in self.pods if row.level not in {"good", "done"}]
-        found += [f"{row.kind} {row.name}: {row.text}" for row in self.objects if row.level != "good"]
+        """What keeps the stack from serving: a pod that is to run for good, or an answer; empty when it serves."""
+        found = [f"{row.name}: {row.text}" for row in self.pods if row.permanent and row.level != "good"]
         found += [f"{answer.target.url}: {answer.text}" for answer in self.answers if not answer.good]
-        return "" if self.good else next(iter(found), self.summary)
+        found += [] if len(self.answers) == self.hosts > 0 else [self.summary]
+        return next(iter(found), "")
 
 
 def report(
