@@ -100,7 +100,8 @@ class Api:
         current = status.get("observedGeneration", 0) >= deployment.body["metadata"]["generation"]
         ready = current and status.get("readyReplicas", 0) >= 1 and not status.get("unavailableReplicas")
         answer = self.get("/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns")
-        pods = answer.body.get("items", []) if answer.ok else []
+        # A failed pod stays until it is deleted, and one that is being deleted may take a while.
+        pods = [pod for pod in (answer.body.get("items", []) if answer.ok else []) if not _has_ended(pod)]
         if not ready or not pods:
             return next(filter(None, map(pod_problem, pods)), "its pod is starting")
         problem = next(filter(None, (_not_serving(pod, exists) for pod in pods)), "")
@@ -119,6 +120,10 @@ def _is_of_new_kubelet(heartbeat: float, started: float) -> bool:
 
 def _unix_time(text: str | None) -> float:
     return datetime.datetime.fromisoformat(text).timestamp() if text else 0.0
+
+
+def _has_ended(pod: dict[str, Any]) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp")) or pod["status"].get("phase") in {"Failed", "Succeeded"}
 
 
 def _not_serving(pod: dict[str, Any], exists: Callable[[str], bool]) -> str:

@@ -6,6 +6,7 @@ made by the kubelet. Membership identifies the cluster's processes even when eve
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -76,7 +77,8 @@ def processes(path: str, root: Path = ROOT) -> set[int]:
 
 def contains(path: str, name: str, root: Path = ROOT) -> bool:
     """Return whether a folder of that name exists anywhere below ``path``: a container's is named by its ID."""
-    return any(True for folder in existing(path, root) for _ in folder.rglob(name))
+    # Not rglob: Python 3.11 raises when a folder disappears meanwhile, as those of ending pods do.
+    return any(name in folders for top in existing(path, root) for _, folders, _ in os.walk(top))
 
 
 def remove(path: str, root: Path = ROOT) -> list[Path]:

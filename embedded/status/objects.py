@@ -48,6 +48,17 @@ def workload_problems(workloads: list[Object], owned: list[Object], view: View) 
     return found
 
 
+def unready(workloads: list[Object]) -> list[tuple[str, str]]:
+    """List name and state of the stack's workloads without all of their pods; others may share the namespace."""
+    found = []
+    for item in workloads:
+        meta, ready = item["metadata"], (item.get("status") or {}).get("readyReplicas", 0)
+        wanted = item["spec"].get("replicas", 1)
+        if (meta.get("labels") or {}).get("app.kubernetes.io/part-of") == "wso2ei" and ready < wanted:
+            found.append((meta["name"], f"{item['kind']} {meta['name']}: {ready} of {wanted} pods are ready"))
+    return found
+
+
 def service_row(service: Object, view: View) -> Row | None:
     """Return the row of a LoadBalancer or NodePort; ``None`` for what is only inside the cluster."""
     spec, name = service["spec"], service["metadata"]["name"]

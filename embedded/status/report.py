@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from embedded.status import checks, objects, pulls, rows, snapshot
 from embedded.status.rows import PodRow, Problem, View
 from embedded.status.snapshot import Snapshot
+
+_ON_ITS_WAY = {"busy", "bad"}
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Report:
     problems: list[Problem]
     hosts_file: str
     """What the hosts file needs; empty: there is no address yet."""
+    unready: list[tuple[str, str]] = field(default_factory=list)
+    """Workloads without all of their pods, as `objects.unready` lists them."""
 
     @property
     def good(self) -> bool:
@@ -43,12 +48,19 @@ class Report:
         return f"{ready} of {len(running)} pods run; {'all is well' if self.good else troubles}"
 
     @property
-    def missing(self) -> str:
-        """What keeps the stack from serving: a pod that is to run for good, or an answer; empty when it serves."""
-        found = [f"{row.name}: {row.text}" for row in self.pods if row.permanent and row.level != "good"]
-        found += [f"{answer.target.url}: {answer.text}" for answer in self.answers if not answer.good]
-        found += [] if len(self.answers) == self.hosts > 0 else [self.summary]
-        return next(iter(found), "")
+    def starting(self) -> str:
+        """What of the stack does not run yet, and what it does; empty when each workload has all of its pods."""
+        if not self.unready:
+            return ""
+        name, text = self.unready[0]
+        pods = (row for row in self.pods if row.name.startswith(f"{name}-") and row.level in _ON_ITS_WAY)
+        return next((f"{row.name}: {row.text}" for row in pods), text)
+
+    @property
+    def unanswered(self) -> str:
+        """The first host that does not answer; 403 is an answer (``allowedSources``)."""
+        bad = (answer for answer in self.answers if not answer.good and answer.status != HTTPStatus.FORBIDDEN)
+        return next((f"{answer.target.url}: {answer.text}" for answer in bad), "")
 
 
 def report(
@@ -84,6 +96,7 @@ def report(
         len(hosts),
         merged(problems),
         hosts_file({host: snapshot.addresses_of(seen, host, unpublished) for host in hosts.values()}),
+        objects.unready(seen.kind("StatefulSet", "Deployment")),
     )
 
 

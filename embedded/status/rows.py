@@ -40,8 +40,6 @@ class PodRow:
     level: Level
     text: str
     problem: Problem | None = None
-    permanent: bool = True
-    """It is to run for good: not a Job's, not being stopped, not failed."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +83,7 @@ def pod_row(pod: Object, view: View) -> PodRow:
         level=level,
         text=text,
         problem=problem,
-        permanent=_is_permanent(pod),
     )
-
-
-def _is_permanent(pod: Object) -> bool:
-    owners = {owner["kind"] for owner in pod["metadata"].get("ownerReferences") or []}
-    ended = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
-    return "Job" not in owners and not ended and not pod["metadata"].get("deletionTimestamp")
 
 
 Doing = tuple[Level, str, Problem | None]

@@ -54,9 +54,12 @@ def test_coredns_serves_only_if_its_pod_is_ready_in_this_life_of_the_node(
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(time.time()) - age))
     container = {"containerID": "containerd://0a1b", "restartCount": restarts, "state": {"running": {}}}
     condition = {"type": "Ready", "status": ready, "lastTransitionTime": since}
+    status = {"phase": "Running", "conditions": [condition], "containerStatuses": [container]}
+    evicted = {"metadata": {}, "status": {"phase": "Failed", "reason": "Evicted"}}
+    leaving = {"metadata": {"deletionTimestamp": since}, "status": {"phase": "Running"}}
     objects = {
         "deployments": {"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "readyReplicas": 1}},
-        "pods": {"items": [{"status": {"conditions": [condition], "containerStatuses": [container]}}]},
+        "pods": {"items": [{"metadata": {}, "status": status}, evicted, leaving]},
     }
 
     def get(_: api.Api, path: str) -> api.Answer:

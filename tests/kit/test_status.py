@@ -48,6 +48,14 @@ def workload(kind: str, name: str, wanted: int, existing: int) -> Object:
     return {"kind": kind, "metadata": meta, "spec": {"replicas": wanted}, "status": {"replicas": existing}}
 
 
+def test_a_workload_of_the_stack_without_all_of_its_pods_is_unready_and_another_team_s_is_not() -> None:
+    mysql, ei, other = (workload("Deployment", name, 2, 2) for name in ("wso2ei-mysql", "wso2ei", "other"))
+    for item in (mysql, ei):
+        item["metadata"]["labels"] = {"app.kubernetes.io/part-of": "wso2ei"}
+    mysql["status"]["readyReplicas"] = 2
+    assert objects.unready([mysql, ei, other]) == [("wso2ei", "Deployment wso2ei: 0 of 2 pods are ready")]
+
+
 @pytest.mark.parametrize(
     ("message", "remedy"),
     [

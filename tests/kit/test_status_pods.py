@@ -258,24 +258,3 @@ def test_a_pod_that_is_being_stopped_says_what_it_waits_for() -> None:
     going = ran(running("ei", 400))
     going["metadata"]["deletionTimestamp"] = ago(5)
     assert rows.pod_row(going, view()).text == "is being stopped: EI finishes its running requests first"
-
-
-@pytest.mark.parametrize(
-    ("owner", "phase", "stopping", "permanent"),
-    [
-        ("ReplicaSet", "Running", False, True),
-        ("StatefulSet", "Pending", False, True),
-        ("ReplicaSet", "Running", True, False),
-        ("ReplicaSet", "Failed", False, False),
-        ("Job", "Running", False, False),
-        ("Job", "Failed", False, False),
-    ],
-)
-def test_only_a_pod_that_is_to_run_for_good_is_waited_for(
-    owner: str, phase: str, *, stopping: bool, permanent: bool
-) -> None:
-    """Neither a backup's pod nor one of before the update."""
-    item = pod(phase=phase)
-    item["metadata"]["ownerReferences"] = [{"kind": owner, "name": "x"}]
-    item["metadata"] |= {"deletionTimestamp": ago(5)} if stopping else {}
-    assert rows.pod_row(item, view()).permanent is permanent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -14,35 +15,58 @@ from embedded.status.checks import Answer, Target
 from embedded.status.report import Report
 from embedded.status.rows import PodRow
 
-GOOD, BAD = (Answer(Target("console.example.com", "/carbon", 302, "127.0.0.1", 443), code, "x") for code in (302, 503))
-RUNS = PodRow("ei-1", "1/1", 0, "1m", "good", "runs")
-STARTS = PodRow("ei-1", "0/1", 1, "1m", "busy", "starting for 5s")
-BACKUP = PodRow("backup-1", "0/1", 0, "1h", "bad", "failed: no space left", permanent=False)
+TARGET = Target("console.example.com", "/carbon", 302, "127.0.0.1", 443)
+GOOD, BAD, FORBIDDEN = (Answer(TARGET, code, f"{code} x") for code in (302, 503, 403))
+PODS = [
+    PodRow("neighbour-1", "0/1", 9, "1h", "bad", "of another team"),
+    PodRow("wso2ei-1", "0/1", 1, "1m", "busy", "starting for 5s"),
+]
 
 
-def seen(*pods: PodRow, answers: tuple[Answer, ...] = (GOOD,)) -> Report:
-    return Report(list(pods), [], list(answers), 1, [], "")
+def seen(*unready: str, answer: Answer = GOOD) -> Report:
+    return Report(PODS, [], [answer], 1, [], "", [(name, f"{name}: 1 of 2 pods are ready") for name in unready])
 
 
-SERVES = seen(RUNS, BACKUP)
+SERVES, STARTS, SILENT = seen(), seen("wso2ei"), seen(answer=BAD)
+AWAY = KitError("the cluster of context embedded does not answer: timeout")
 
 
-def waited(*looks: Report) -> str:
+def waited(*looks: Report | KitError) -> str:
     """What is printed while these are seen, the last one for ever."""
     left, file = list(looks), io.StringIO()
-    reporter = Reporter(Console(file=file, width=200))
-    up.wait_until_it_serves(lambda: left.pop(0) if len(left) > 1 else left[0], reporter, every=0)
-    assert left == [SERVES]
+
+    def look() -> Report:
+        found = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(found, KitError):
+            raise found
+        return found
+
+    up.wait_until_it_serves(look, Reporter(Console(file=file, width=200)), every=0)
+    assert len(left) == 1
     return file.getvalue()
 
 
-@pytest.mark.parametrize("missing", [seen(STARTS), seen(RUNS, answers=(BAD,)), seen(RUNS, answers=())])
-def test_it_waits_for_pods_and_answers_and_else_prints_nothing(missing: Report) -> None:
-    assert waited(SERVES) == ""
-    assert "waiting until every pod runs" in waited(missing, missing, missing, SERVES)
+@pytest.mark.parametrize("serving", [SERVES, seen(answer=FORBIDDEN), Report([], [], [], 1, [], "")])
+def test_a_stack_that_serves_is_not_waited_for(serving: Report) -> None:
+    """Neither for an answer to others only, nor for one of a host whose address is unknown."""
+    assert waited(serving) == ""
+
+
+@pytest.mark.parametrize("missing", [STARTS, SILENT, AWAY])
+def test_it_waits_for_pods_answers_and_the_api_server(missing: Report | KitError) -> None:
+    assert re.search(
+        r"ok  waiting until every pod runs and each host answers \(\d+s\)\n$", waited(missing, missing, SERVES)
+    )
 
 
 def test_it_ends_with_what_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(up, "_PATIENCE_SECONDS", 0)
-    with pytest.raises(KitError, match="not everything runs: ei-1: starting for 5s"):
-        waited(seen(STARTS))
+    monkeypatch.setattr(up, "_PODS_SECONDS", 0)
+    with pytest.raises(KitError, match="not everything runs: wso2ei-1: starting for 5s"):
+        waited(STARTS)
+    with pytest.raises(KitError, match="not everything runs: mysql: 1 of 2 pods are ready"):
+        waited(seen("mysql"))
+
+
+def test_a_host_that_does_not_answer_is_reported_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "_ANSWERS_SECONDS", 0)
+    assert "https://console.example.com/carbon: 503 x" in waited(SILENT)
