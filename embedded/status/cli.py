@@ -16,7 +16,7 @@ from embedded.errors import KitError
 from embedded.machine import make_plan, stack_settings
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv
-from embedded.status import snapshot
+from embedded.status import objects, snapshot
 from embedded.status.pulls import Account
 from embedded.status.report import Report, report
 from embedded.status.screen import screen
@@ -61,12 +61,10 @@ class Looker:
         namespace = str(self._outputs.get("namespace") or named or "wso2")
         cluster = snapshot.Cluster(self._context, namespace, self._pulumi.environment())
         ingress = self._settings.get("ingress") or {}
-        address = str(ingress.get("address") or "")
-        # An installed controller publishes the address; an existing one may write none.
-        unpublished = address if ingress.get("controller") == "existing" else ""
-        seen = snapshot.take(cluster, self._outputs.get("ingress_hosts") or {}, self._outputs, unpublished)
+        given = objects.given_addresses(ingress)
         account = Account(self._stack, str(self._settings.get("registryUsername") or ""))
-        found = report(seen, account, self._outputs, address, unpublished)
+        seen = snapshot.take(cluster, self._outputs.get("ingress_hosts") or {}, self._outputs, given)
+        found = report(seen, account, self._outputs, given, fixed=bool(ingress.get("address")))
         title = f"stack {self._stack}, namespace {namespace}, context {self._context}, {seen.now.astimezone():%H:%M:%S}"
         return title, found
 

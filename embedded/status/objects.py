@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,10 +84,28 @@ def service_row(service: Object, view: View) -> Row | None:
     return Row("service", name, f"LoadBalancer: {text}", "bad", Problem(f"service {name}", text, way))
 
 
-def ingress_row(ingress: Object, view: View, unpublished: str = "") -> Row:
+def given_addresses(ingress: Mapping[str, Any]) -> dict[str, str]:
+    """Return the addresses of console and gateway that a stack file gives: as in the outputs, they precede the status.
+
+    :param ingress: the setting ``ingress``. An installed controller publishes the address that it gives.
+    """
+    if ingress.get("controller") != "existing":
+        return {}
+    console, both = ingress.get("console") or {}, ingress.get("address")
+    own = console.get("address") if console.get("className") else both
+    return {key: str(address) for key, address in (("console", own), ("gateway", both)) if address}
+
+
+def key_of(ingress: Object) -> str:
+    """Return ``console`` or ``gateway``."""
+    return str(ingress["metadata"]["name"]).rpartition("-")[2]
+
+
+def ingress_row(ingress: Object, view: View, given: str = "") -> Row:
     """Return the row of a host, with its addresses or the reason why it has none.
 
-    :param unpublished: the address of an existing controller that writes none into the status.
+    :param given: its address in the stack file (`given_addresses`); an existing controller may publish none, or
+        another one.
     """
     name, spec = ingress["metadata"]["name"], ingress["spec"]
     host = host_of(ingress)
@@ -95,7 +114,7 @@ def ingress_row(ingress: Object, view: View, unpublished: str = "") -> Row:
         text = f"{rejected.get('reason')}: {ev.one_line(rejected.get('message'))}"
         way = "the controller takes no Ingress with a mistake: ingress.dialect must be the one that it reads"
         return Row("ingress", name, f"{host}: {text}", "bad", Problem(f"ingress {name}", text, way))
-    found = addresses(ingress) or list(filter(None, [unpublished]))
+    found = [given] if given else addresses(ingress)
     if found:
         return Row("ingress", name, f"{host} at {', '.join(found)}", "good")
     waited = ev.seconds_since(ingress["metadata"].get("creationTimestamp"), view.now)

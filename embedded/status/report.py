@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from embedded.status import checks, objects, pulls, rows, snapshot
@@ -67,26 +68,27 @@ def report(
     seen: Snapshot,
     account: pulls.Account,
     outputs: Mapping[str, Any],
-    given_address: str = "",
-    unpublished: str = "",
+    given: Mapping[str, str] = MappingProxyType({}),
+    *,
+    fixed: bool = False,
 ) -> Report:
     """Return rows and problems of a snapshot.
 
-    :param given_address: ``ingress.address`` of the stack file, which the outputs then have in any case.
-    :param unpublished: as in ``objects.ingress_row``.
+    :param given: as `objects.given_addresses` returns them.
+    :param fixed: whether the stack file has ``ingress.address``, which the outputs then have in any case.
     """
     view = View(seen.kind("Event"), seen.now, account, seen.logs)
     pods = [rows.pod_row(pod, view) for pod in seen.kind("Pod")]
     others = [objects.claim_row(item, view) for item in seen.kind("PersistentVolumeClaim")]
     others += [row for item in seen.kind("Service") if (row := objects.service_row(item, view))]
-    others += [objects.ingress_row(item, view, unpublished) for item in seen.kind("Ingress")]
+    others += [objects.ingress_row(item, view, given.get(objects.key_of(item), "")) for item in seen.kind("Ingress")]
     problems = [row.problem for row in pods if row.problem]
     problems += objects.workload_problems(seen.kind("StatefulSet", "Job"), seen.kind("ReplicaSet"), view)
     problems += [row.problem for row in others if row.problem]
-    live = snapshot.addresses_of(seen)
-    stale = None if given_address else moved(live, str(outputs.get("hosts_file_line", "")))
-    problems += [stale] if stale else []
     hosts = outputs.get("ingress_hosts") or snapshot.hosts_of(seen)
+    live = {host: snapshot.addresses_of(seen, host, given.get(key, "")) for key, host in hosts.items()}
+    stale = None if fixed else moved(live, str(outputs.get("hosts_file_line", "")))
+    problems += [stale] if stale else []
     order = {"bad": 0, "busy": 1, "good": 2, "done": 3}
     pods.sort(key=lambda row: (order[row.level], row.name))
     return Report(
@@ -95,7 +97,7 @@ def report(
         seen.answers,
         len(hosts),
         merged(problems),
-        hosts_file({host: snapshot.addresses_of(seen, host, unpublished) for host in hosts.values()}),
+        hosts_file(live),
         objects.unready(seen.kind("StatefulSet", "Deployment")),
     )
 
@@ -108,9 +110,10 @@ def merged(problems: list[Problem]) -> list[Problem]:
     return [Problem(", ".join(who), what, way) for (what, way), who in found.items()]
 
 
-def moved(live: list[str], line: str) -> Problem | None:
+def moved(addresses: Mapping[str, list[str]], line: str) -> Problem | None:
     """Report a controller that has another address than the last update saw."""
     recorded = {part.split()[-1] if part.startswith("#") else part.split()[0] for part in line.splitlines() if part}
+    live = {address for found in addresses.values() for address in found}
     now = {"127.0.0.1" if address == "localhost" else address for address in live}
     if not line or not now or recorded == now:
         return None

@@ -50,11 +50,11 @@ class Snapshot:
         return [item for name in names for item in self.by_kind.get(name, [])]
 
 
-def take(cluster: Cluster, hosts: Mapping[str, str], outputs: Mapping[str, Any], unpublished: str = "") -> Snapshot:
+def take(cluster: Cluster, hosts: Mapping[str, str], outputs: Mapping[str, Any], given: Mapping[str, str]) -> Snapshot:
     """Look once. Raises ``KitError`` when the cluster does not answer.
 
     :param hosts: ``console`` and ``gateway``, as far as there are any.
-    :param unpublished: as in ``objects.ingress_row``.
+    :param given: as `objects.given_addresses` returns them.
     """
     by_kind = _objects(cluster)
     seen = Snapshot(datetime.now(UTC), by_kind)
@@ -62,7 +62,7 @@ def take(cluster: Cluster, hosts: Mapping[str, str], outputs: Mapping[str, Any],
     targets = [
         target
         for key, host in (hosts or hosts_of(seen)).items()
-        for target in checks.targets({key: host}, addresses_of(seen, host, unpublished), port)
+        for target in checks.targets({key: host}, addresses_of(seen, host, given.get(key, "")), port)
     ]
     with ThreadPoolExecutor(max_workers=8) as side_by_side:
         answers = side_by_side.map(checks.ask, targets)
@@ -72,19 +72,17 @@ def take(cluster: Cluster, hosts: Mapping[str, str], outputs: Mapping[str, Any],
 
 def hosts_of(seen: Snapshot) -> dict[str, str]:
     """Return console and gateway by the Ingresses' names: an unfinished first update has no outputs yet."""
-    found = {}
-    for item in seen.kind("Ingress"):
-        for key in ("console", "gateway"):
-            if item["metadata"]["name"].endswith(f"-{key}"):
-                found[key] = objects.host_of(item)
-    return found
+    found = {objects.key_of(item): objects.host_of(item) for item in seen.kind("Ingress")}
+    return {key: host for key, host in found.items() if key in {"console", "gateway"}}
 
 
-def addresses_of(seen: Snapshot, host: str = "", unpublished: str = "") -> list[str]:
-    """Return the addresses of the Ingresses, those of ``host`` or all, each once; without any the unpublished one."""
+def addresses_of(seen: Snapshot, host: str = "", given: str = "") -> list[str]:
+    """Return the given address, or those of the Ingresses, of ``host`` or all, each once."""
+    if given:
+        return [given]
     items = [item for item in seen.kind("Ingress") if not host or objects.host_of(item) == host]
     found = dict.fromkeys(address for item in items for address in objects.addresses(item))
-    return list(found) or list(filter(None, [unpublished]))
+    return list(found)
 
 
 def port_of(seen: Snapshot, outputs: Mapping[str, Any]) -> int:
