@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.machine import Machine, eventually
 from tests.e2e.test_backup import REGISTRY, USERS, backup, start
-from tests.e2e.test_database import schema_job
+from tests.e2e.test_database import ready, schema_job
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600), pytest.mark.usefixtures("first_up")]
 KILLS = int(os.environ.get("WSO2EI_KILLS", "21"))
@@ -93,7 +93,8 @@ def kill_server(machine: Machine, within: float) -> None:
     """Kill MySQL at a random moment, and wait until it is back."""
     time.sleep(random.uniform(0, within))  # noqa: S311 - no secret
     machine.kubectl("delete", "pod", "-l", "app.kubernetes.io/name=mysql", "--grace-period=0", "--force").ok()
-    machine.kubectl("rollout", "status", "statefulset/wso2ei-mysql", "--timeout=5m").ok()
+    # Not `rollout status`: it reads a status from before the deletion.
+    eventually("MySQL runs again", lambda: ready(machine), 300)
 
 
 def test_no_row_is_lost_whenever_mysql_is_killed(stack: Machine) -> None:
