@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,30 +66,33 @@ def existing(path: str, root: Path = ROOT) -> list[Path]:
     return [top / path for top in hierarchies(root) if (top / path).is_dir()]
 
 
+def _folders(path: str, root: Path) -> Iterator[Path]:
+    """Yield the folders of ``path`` and every one below them.
+
+    Not by rglob: Python 3.11 raises when a folder disappears meanwhile, as those of ending pods do.
+    """
+    return (Path(folder) for top in existing(path, root) for folder, _, _ in os.walk(top))
+
+
 def processes(path: str, root: Path = ROOT) -> set[int]:
     """Return every process at or below ``path``, in any hierarchy."""
     found: set[int] = set()
-    for folder in existing(path, root):
-        for entry in [folder, *folder.rglob("*")]:
-            with suppress(OSError):
-                found.update(int(line) for line in (entry / "cgroup.procs").read_text().split())
+    for folder in _folders(path, root):
+        with suppress(OSError):
+            found.update(int(line) for line in (folder / "cgroup.procs").read_text().split())
     return found
 
 
 def contains(path: str, name: str, root: Path = ROOT) -> bool:
     """Return whether a folder of that name exists anywhere below ``path``: a container's is named by its ID."""
-    # Not rglob: Python 3.11 raises when a folder disappears meanwhile, as those of ending pods do.
-    return any(name in folders for top in existing(path, root) for _, folders, _ in os.walk(top))
+    return any(folder.name == name for folder in _folders(path, root))
 
 
 def remove(path: str, root: Path = ROOT) -> list[Path]:
     """Remove ``path`` and all below it; returns what is still there (it holds processes)."""
     end = time.monotonic() + _REMOVAL_PATIENCE_SECONDS
-    while folders := existing(path, root):
-        for folder in folders:
-            for entry in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
-                with suppress(OSError):
-                    entry.rmdir()
+    while existing(path, root):
+        for folder in sorted(_folders(path, root), reverse=True):
             with suppress(OSError):
                 folder.rmdir()
         if time.monotonic() > end:
