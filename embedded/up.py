@@ -51,9 +51,9 @@ def run(args: argparse.Namespace, reporter: Reporter) -> int:
             "fix it and run `make up` again (it resumes where this one stopped), or run `make status`",
         )
     reporter.timings.append(("pulumi up", time.monotonic() - updating))
-    if plan.embedded_cluster:
-        wait_until_it_serves(Looker(plan.stack).report, reporter)
     outputs = pulumi.outputs()
+    if plan.embedded_cluster:
+        wait_until_it_serves(Looker(plan, pulumi, outputs).report, reporter)
     images = image_lines(pods(pulumi, str(outputs.get("namespace"))), environment.stand_in_digests)
     reporter.console.print(summary_table(plan.stack, outputs, environment.plugins, images))
     parts = ", ".join(f"{title} {elapsed_text(seconds)}" for title, seconds in reporter.timings if seconds >= 1)

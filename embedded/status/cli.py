@@ -13,7 +13,7 @@ from rich.text import Text
 
 from embedded.environment import CHECKOUT, existing
 from embedded.errors import KitError
-from embedded.machine import make_plan, stack_settings
+from embedded.machine import Plan, make_plan, stack_settings
 from embedded.progress import Reporter
 from embedded.pulumi_env import PulumiEnv
 from embedded.status import objects, snapshot
@@ -35,14 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class Looker:
     """Looks at one stack again and again."""
 
-    def __init__(self, stack: str) -> None:
-        plan = make_plan(CHECKOUT, stack)
-        self._pulumi: PulumiEnv = existing(stack, look_only=True)
+    def __init__(self, plan: Plan, pulumi: PulumiEnv, outputs: Mapping[str, Any] | None = None) -> None:
+        """Prepare to look.
+
+        :param outputs: the stack's, where they were read just now.
+        """
+        self._plan, self._pulumi = plan, pulumi
         self._settings = stack_settings(plan.stack_file)
-        self._context = plan.cluster
-        self._stack = stack
+        self._outputs: Mapping[str, Any] = outputs or {}
         self._looks = 0
-        self._outputs: Mapping[str, Any] = {}
 
     def look(self, note: str = "") -> tuple[Group, bool]:
         """Return the screen, and whether all is well. Raises ``KitError`` when the cluster does not answer."""
@@ -54,25 +55,26 @@ class Looker:
         return self._take()[1]
 
     def _take(self) -> tuple[str, Report]:
-        if self._looks % _OUTPUTS_EVERY_LOOKS == 0 or not self._outputs:
-            self._outputs = self._pulumi.outputs()
+        if self._looks == _OUTPUTS_EVERY_LOOKS or not self._outputs:
+            self._outputs, self._looks = self._pulumi.outputs(), 0
         self._looks += 1
+        stack, context = self._plan.stack, self._plan.cluster
         named = (self._settings.get("namespace") or {}).get("name")
         namespace = str(self._outputs.get("namespace") or named or "wso2")
-        cluster = snapshot.Cluster(self._context, namespace, self._pulumi.environment())
+        cluster = snapshot.Cluster(context, namespace, self._pulumi.environment())
         ingress = self._settings.get("ingress") or {}
         given = objects.given_addresses(ingress)
-        account = Account(self._stack, str(self._settings.get("registryUsername") or ""))
+        account = Account(stack, str(self._settings.get("registryUsername") or ""))
         seen = snapshot.take(cluster, self._outputs.get("ingress_hosts") or {}, self._outputs, given)
         found = report(seen, account, self._outputs, given, fixed=bool(ingress.get("address")))
-        title = f"stack {self._stack}, namespace {namespace}, context {self._context}, {seen.now.astimezone():%H:%M:%S}"
+        title = f"stack {stack}, namespace {namespace}, context {context}, {seen.now.astimezone():%H:%M:%S}"
         return title, found
 
 
 def run(args: argparse.Namespace, reporter: Reporter) -> int:
     """Show the status; exit code 0 when all is well, else 1; 130 after Ctrl-C."""
     console = Console(highlight=False)
-    looker = Looker(args.stack)
+    looker = Looker(make_plan(CHECKOUT, args.stack), existing(args.stack, look_only=True))
     if args.once or not console.is_terminal:
         if not console.is_terminal:
             console.width = _WIDTH_WITHOUT_A_TERMINAL

@@ -12,8 +12,6 @@ from embedded.status import checks, objects, pulls, rows, snapshot
 from embedded.status.rows import PodRow, Problem, View
 from embedded.status.snapshot import Snapshot
 
-_ON_ITS_WAY = {"busy", "bad"}
-
 
 @dataclass(frozen=True)
 class Report:
@@ -54,7 +52,7 @@ class Report:
         if not self.unready:
             return ""
         name, text = self.unready[0]
-        pods = (row for row in self.pods if row.name.startswith(f"{name}-") and row.level in _ON_ITS_WAY)
+        pods = (row for row in self.pods if row.name.startswith(f"{name}-") and row.level in {"busy", "bad"})
         return next((f"{row.name}: {row.text}" for row in pods), text)
 
     @property

@@ -76,11 +76,11 @@ def hosts_of(seen: Snapshot) -> dict[str, str]:
     return {key: host for key, host in found.items() if key in {"console", "gateway"}}
 
 
-def addresses_of(seen: Snapshot, host: str = "", given: str = "") -> list[str]:
-    """Return the given address, or those of the Ingresses, of ``host`` or all, each once."""
+def addresses_of(seen: Snapshot, host: str, given: str = "") -> list[str]:
+    """Return the given address, or those of the host's Ingresses, each once."""
     if given:
         return [given]
-    items = [item for item in seen.kind("Ingress") if not host or objects.host_of(item) == host]
+    items = [item for item in seen.kind("Ingress") if objects.host_of(item) == host]
     found = dict.fromkeys(address for item in items for address in objects.addresses(item))
     return list(found)
 

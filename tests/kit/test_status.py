@@ -241,7 +241,7 @@ def test_an_address_that_changed_after_the_update_is_told_with_the_command_that_
 
 def test_addresses_and_port_come_from_the_cluster_while_there_are_no_outputs_yet() -> None:
     found = seen(*WHOLE, service("NodePort", []))
-    assert addresses_of(found) == ["10.0.0.1"]
+    assert addresses_of(found, "console.example.com") == ["10.0.0.1"]
     assert port_of(found, {}) == 30443
     assert port_of(found, {"console_url": "https://console.example.com:8443/carbon"}) == 8443
     assert port_of(seen(service("LoadBalancer", [])), {}) == 443
