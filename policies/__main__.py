@@ -13,9 +13,9 @@ from pathlib import Path
 # The engine runs this folder as a program, which puts the folder itself, not its parent, on the import path.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from pulumi_policy import EnforcementLevel, PolicyPack
+from pulumi_policy import EnforcementLevel, PolicyPack  # noqa: E402
 
-from policies.pack import policies
+from policies.pack import policies  # noqa: E402
 
 if __name__ == "__main__":
     # Serves the engine until it is ended.
